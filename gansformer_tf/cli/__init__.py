@@ -1,0 +1,1 @@
+"""Command-line interfaces: flags to configuration, then one call."""

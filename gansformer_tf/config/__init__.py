@@ -1,0 +1,19 @@
+"""Configurations as frozen dataclasses: validated when built, saved as JSON, free of any framework."""
+
+from gansformer_tf.config.base import ConfigError, from_dict, to_dict
+from gansformer_tf.config.data import DataConfig
+from gansformer_tf.config.model import DiscriminatorConfig, GeneratorConfig, ModelConfig
+from gansformer_tf.config.run import RunConfig
+from gansformer_tf.config.train import TrainConfig
+
+__all__ = [
+    "ConfigError",
+    "DataConfig",
+    "DiscriminatorConfig",
+    "GeneratorConfig",
+    "ModelConfig",
+    "RunConfig",
+    "TrainConfig",
+    "from_dict",
+    "to_dict",
+]

@@ -1,0 +1,70 @@
+"""Shared machinery of the configuration dataclasses: errors, dict conversion, checks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+ConfigT = TypeVar("ConfigT")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be built. The message gives the value, the rule and the remedy."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises `ConfigError(message)` unless `condition` holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+def require_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
+    """Raises `ConfigError` unless `value` is one of `choices`."""
+    if value not in choices:
+        listed = ", ".join(str(choice) for choice in choices)
+        raise ConfigError(f"{name} is {value!r}; it must be one of: {listed}.")
+
+
+def require_positive(name: str, value: float) -> None:
+    """Raises `ConfigError` unless `value` is greater than zero."""
+    require(value > 0, f"{name} is {value}; it must be greater than 0.")
+
+
+def require_probability(name: str, value: float) -> None:
+    """Raises `ConfigError` unless `value` lies in [0, 1]."""
+    require(0.0 <= value <= 1.0, f"{name} is {value}; a probability must lie between 0 and 1.")
+
+
+def is_power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain JSON-ready dictionary of a configuration dataclass (nested ones included)."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(cls: type[ConfigT], values: dict[str, Any], where: str = "") -> ConfigT:
+    """Builds `cls` from a dictionary; unknown keys are errors, missing ones take the default."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where or cls.__name__} is {type(values).__name__}; expected a JSON object.")
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        known = ", ".join(sorted(fields))
+        raise ConfigError(f"unknown key {where + unknown[0]!r} in the configuration; known keys: {known}.")
+    built = {}
+    for name, value in values.items():
+        nested = fields[name].metadata.get("config")
+        if nested is not None:
+            value = from_dict(nested, value, where=f"{where}{name}.")
+        elif isinstance(value, list):
+            value = tuple(value)
+        built[name] = value
+    return cls(**built)
+
+
+def nested(cls: type) -> Any:
+    """A dataclass field that holds another configuration dataclass."""
+    return dataclasses.field(default_factory=cls, metadata={"config": cls})

@@ -1,0 +1,321 @@
+"""Configuration of the two networks: plain data, no framework imported."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from gansformer_tf.config.base import (
+    is_power_of_two,
+    nested,
+    require,
+    require_choice,
+    require_positive,
+    require_probability,
+)
+
+ARCHITECTURES = ("orig", "skip", "resnet")
+NORMALIZATIONS = (None, "batch", "instance", "layer")
+INTEGRATIONS = ("add", "mul", "both")
+ATTENTION_FORMS = ("code", "paper")
+POSITION_TYPES = ("linear", "sinus", "trainable", "trainable2d")
+POSITION_INITS = ("uniform", "normal")
+MERGE_TYPES = ("sum", "softmax", "max", "leaves")
+
+# The synthesis starts from a grid of at most 4x4 and doubles it; a rectangular picture starts from a
+# rectangular grid, so its sides are multiples of resolution / 4.
+BASE_GRID = 4
+MIN_RESOLUTION = 8
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """Geometry that generator and discriminator share.
+
+    `resolution` is the longer side in pixels. A picture of height H and width W has
+    `base_height = 4 * H / resolution` and `base_width = 4 * W / resolution`.
+    """
+
+    resolution: int = 256
+    base_height: int = BASE_GRID
+    base_width: int = BASE_GRID
+    image_channels: int = 3
+    label_dim: int = 0
+    channel_base: int = 16384
+    channel_max: int = 512
+
+    @property
+    def height(self) -> int:
+        """Height of the picture in pixels."""
+        return self.resolution * self.base_height // BASE_GRID
+
+    @property
+    def width(self) -> int:
+        """Width of the picture in pixels."""
+        return self.resolution * self.base_width // BASE_GRID
+
+    @property
+    def resolution_log2(self) -> int:
+        return int(math.log2(self.resolution))
+
+    def size_at(self, level: int) -> tuple[int, int]:
+        """(height, width) of the features whose longer side is `2 ** level` pixels."""
+        return self.base_height * 2 ** (level - 2), self.base_width * 2 ** (level - 2)
+
+    def channels_at(self, level: int) -> int:
+        """Feature channels at the stage whose longer side is `2 ** level` pixels."""
+        return max(1, min(self.channel_base // 2 ** (level - 1), self.channel_max))
+
+    def _validate_image(self) -> None:
+        require(
+            is_power_of_two(self.resolution) and self.resolution >= MIN_RESOLUTION,
+            f"resolution is {self.resolution}; it must be a power of two of at least {MIN_RESOLUTION}. "
+            "Prepare the data set again with --resolution 64, 128, 256, ...",
+        )
+        for name in ("base_height", "base_width"):
+            value = getattr(self, name)
+            require(
+                1 <= value <= BASE_GRID,
+                f"{name} is {value}; it must lie between 1 and {BASE_GRID}, with one side equal to {BASE_GRID}.",
+            )
+        require(
+            max(self.base_height, self.base_width) == BASE_GRID,
+            f"the base grid is {self.base_height}x{self.base_width}; its longer side must be {BASE_GRID}.",
+        )
+        require_choice("image_channels", self.image_channels, (1, 3, 4))
+        require(self.label_dim >= 0, f"label_dim is {self.label_dim}; use 0 for a model without labels.")
+        require_positive("channel_base", self.channel_base)
+        require_positive("channel_max", self.channel_max)
+
+
+@dataclass(frozen=True)
+class AttentionConfig(ImageConfig):
+    """What the attention of generator and discriminator have in common.
+
+    `attention_start` and `attention_end` are base-2 logarithms of the resolution: attention is active at
+    stages r with `attention_start <= r < attention_end`.
+    """
+
+    transformer: bool = False
+    num_components: int = 1
+    latent_size: int = 512
+    num_heads: int = 1
+    attention_start: int = 0
+    attention_end: int = 8
+    attention_dropout: float = 0.12
+    latent_gate: bool = False
+    image_gate: bool = False
+    latent_self_attention: bool = False
+    image_self_attention: int = 0
+    use_pos: bool = False
+    pos_dim: int | None = None
+    pos_type: str = "sinus"
+    pos_init: str = "uniform"
+    pos_directions: int = 2
+    # "paper": the equations of the paper; "code": what the published code computes, see COMPATIBILITY.md
+    attention_form: str = "code"
+
+    @property
+    def latent_dim(self) -> int:
+        """Size of one latent component (of one aggregator in the discriminator)."""
+        return self.latent_size // self.num_components
+
+    @property
+    def position_dim(self) -> int:
+        """Size of the positional encoding."""
+        return self.pos_dim if self.pos_dim is not None else self.latent_dim
+
+    def attends_at(self, level: int) -> bool:
+        """Whether the stage at resolution `2 ** level` has attention between components and image."""
+        return self.transformer and self.attention_start <= level < self.attention_end
+
+    def self_attends_at(self, level: int) -> bool:
+        """Whether the stage at resolution `2 ** level` attends between image positions (SAGAN)."""
+        return self.image_self_attention > 0 and level == self.image_self_attention
+
+    def _validate_attention(self) -> None:
+        self._validate_image()
+        require_positive("num_components", self.num_components)
+        require_positive("latent_size", self.latent_size)
+        require(
+            self.latent_size % self.num_components == 0,
+            f"latent_size {self.latent_size} is not divisible by num_components {self.num_components}; "
+            f"choose a multiple, for example --latent-size {self._nearest_latent_size()}.",
+        )
+        require_positive("num_heads", self.num_heads)
+        require_probability("attention_dropout", self.attention_dropout)
+        require_choice("pos_type", self.pos_type, POSITION_TYPES)
+        require_choice("pos_init", self.pos_init, POSITION_INITS)
+        require_choice("attention_form", self.attention_form, ATTENTION_FORMS)
+        require_positive("pos_directions", self.pos_directions)
+        if self.pos_dim is not None:
+            require_positive("pos_dim", self.pos_dim)
+        if self.image_self_attention:
+            require(
+                2 <= self.image_self_attention <= self.resolution_log2,
+                f"image self-attention at exponent {self.image_self_attention} lies outside "
+                f"2..{self.resolution_log2} (4x4 to {self.resolution}x{self.resolution}).",
+            )
+        if self.transformer:
+            self._validate_attended_stages()
+
+    def _validate_attended_stages(self) -> None:
+        levels = [level for level in range(2, self.resolution_log2 + 1) if self.attends_at(level)]
+        require(
+            bool(levels),
+            f"the attention range {self.attention_start}..{self.attention_end} leaves no attended layer at "
+            f"resolution {self.resolution}; stages go from 2 (4x4) to {self.resolution_log2}.",
+        )
+        for level in levels:
+            channels = self.channels_at(level)
+            require(
+                channels % self.num_heads == 0,
+                f"num_heads {self.num_heads} does not divide the {channels} channels at "
+                f"{2**level}x{2**level}; choose a divisor.",
+            )
+        if self.use_pos and self.pos_type in ("sinus", "linear"):
+            self._validate_position_dim()
+
+    def _validate_position_dim(self) -> None:
+        if self.pos_type == "sinus":
+            unit = 4 if self.pos_directions == 2 else 2 * self.pos_directions
+        else:
+            unit = self.pos_directions
+        require(
+            self.position_dim >= unit,
+            f"pos_dim {self.position_dim} is too small for {self.pos_directions} directions of type "
+            f"{self.pos_type!r}; it needs at least {unit}.",
+        )
+
+    def _nearest_latent_size(self) -> int:
+        return max(1, round(self.latent_size / self.num_components)) * self.num_components
+
+
+@dataclass(frozen=True)
+class GeneratorConfig(AttentionConfig):
+    """Mapping and synthesis network of the generator.
+
+    The defaults are those of the original command line, which is a StyleGAN2 generator; presets turn it into
+    a GANsformer. `merge_layer` is the base-2 logarithm of the resolution at which k-GAN merges its images
+    (-1: at the output).
+    """
+
+    # mapping network
+    mapping_layers: int = 8
+    mapping_dim: int | None = None
+    mapping_lr_multiplier: float = 0.01
+    mapping_residual: bool = False
+    mapping_shared_dim: int = 0
+    mapping_self_attention: bool = False
+    normalize_latents: bool = True
+    component_dropout: float = 0.0
+    # synthesis network
+    architecture: str = "skip"
+    tanh: bool = False
+    style: bool = True
+    latent_stem: bool = False
+    local_noise: bool = True
+    # attention
+    attention_normalization: str | None = None
+    integration: str = "add"
+    kmeans: bool = False
+    kmeans_iterations: int = 1
+    iterative: bool = False
+    image_to_latent: bool = False
+    # k-GAN
+    kgan: bool = False
+    merge_layer: int = -1
+    merge_type: str = "softmax"
+    merge_same: bool = False
+    # truncation applied when nothing else is asked for
+    truncation_psi: float = 0.7
+
+    def __post_init__(self) -> None:
+        self._validate_attention()
+        require_choice("architecture", self.architecture, ARCHITECTURES)
+        require_choice("attention_normalization", self.attention_normalization, NORMALIZATIONS)
+        require_choice("integration", self.integration, INTEGRATIONS)
+        require_choice("merge_type", self.merge_type, MERGE_TYPES)
+        require(self.mapping_layers >= 1, f"mapping_layers is {self.mapping_layers}; at least 1 layer is needed.")
+        require_positive("mapping_lr_multiplier", self.mapping_lr_multiplier)
+        require_probability("component_dropout", self.component_dropout)
+        require(
+            self.kmeans_iterations >= 1,
+            f"kmeans_iterations is {self.kmeans_iterations}; at least 1 is needed (use kmeans=False for simplex).",
+        )
+        require(
+            self.transformer or self.kgan or self.num_components == 1,
+            f"num_components is {self.num_components} but neither transformer nor kgan is on; "
+            "add --transformer or --kgan, or use one component.",
+        )
+        require(not (self.transformer and self.kgan), "transformer and kgan cannot be combined; choose one of them.")
+        if self.mapping_self_attention:
+            require(
+                self.latent_dim % self.num_heads == 0,
+                f"num_heads {self.num_heads} does not divide the latent dimension {self.latent_dim}; "
+                "the mapping self-attention needs a divisor.",
+            )
+        if self.kgan and self.merge_layer != -1:
+            require(
+                2 <= self.merge_layer <= self.resolution_log2,
+                f"merge_layer is {self.merge_layer}; it must be -1 (merge the output) or lie between 2 and "
+                f"{self.resolution_log2} for resolution {self.resolution}.",
+            )
+
+    @property
+    def num_latents(self) -> int:
+        """Number of z vectors: the components and, with attention, the global latent behind them."""
+        return self.num_components + 1 if self.transformer else self.num_components
+
+    @property
+    def num_layers(self) -> int:
+        """Entries on the layer axis of w: `2 * log2(resolution) - 1`."""
+        return 2 * self.resolution_log2 - 1
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig(AttentionConfig):
+    """Discriminator; `transformer` adds aggregators that collect from the image."""
+
+    architecture: str = "resnet"
+    mbstd_group_size: int = 4
+    mbstd_num_features: int = 1
+
+    def __post_init__(self) -> None:
+        self._validate_attention()
+        require_choice("architecture", self.architecture, ARCHITECTURES)
+        require(self.mbstd_group_size >= 0, f"mbstd_group_size is {self.mbstd_group_size}; use 0 to switch it off.")
+        require_positive("mbstd_num_features", self.mbstd_num_features)
+
+    def check_batch(self, batch_size: int) -> None:
+        """Raises `ConfigError` when a batch cannot be split into minibatch-stddev groups."""
+        group = min(self.mbstd_group_size, batch_size)
+        require(
+            group == 0 or batch_size % group == 0,
+            f"batch size {batch_size} is not divisible by the minibatch-stddev group of {self.mbstd_group_size}; "
+            f"use a multiple of {self.mbstd_group_size} or at most {self.mbstd_group_size}.",
+        )
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Both networks; their geometry must agree."""
+
+    generator: GeneratorConfig = nested(GeneratorConfig)
+    discriminator: DiscriminatorConfig = nested(DiscriminatorConfig)
+
+    def __post_init__(self) -> None:
+        for field in ("resolution", "base_height", "base_width", "image_channels", "label_dim"):
+            ours, theirs = getattr(self.generator, field), getattr(self.discriminator, field)
+            require(
+                ours == theirs,
+                f"{field} is {ours} in the generator and {theirs} in the discriminator; they must be equal.",
+            )
+
+    def with_images(self, **geometry: int) -> ModelConfig:
+        """A copy with another image geometry (`resolution`, `base_height`, `image_channels`, `label_dim`, ...)."""
+        return ModelConfig(
+            dataclasses.replace(self.generator, **geometry),  # type: ignore[arg-type]
+            dataclasses.replace(self.discriminator, **geometry),  # type: ignore[arg-type]
+        )

@@ -1,0 +1,68 @@
+"""Configuration of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gansformer_tf.config.base import require, require_choice, require_positive, require_probability
+
+G_LOSSES = ("logistic", "logistic_ns", "hinge", "wgan")
+D_LOSSES = ("logistic", "hinge", "wgan")
+D_REGULARIZERS = ("none", "r1", "r2", "gp")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Optimisation, losses and the rhythm of logging. One kimg is 1,000 real images shown to D.
+
+    `batch_size` is the global batch; `batch_size_per_replica` is what one device holds at once. Regularisers run
+    every `*_reg_interval` steps ("lazy"), with the optimizer corrected for it (StyleGAN2, appendix B).
+    """
+
+    total_kimg: float = 25000.0
+    batch_size: int = 32
+    batch_size_per_replica: int = 4
+    g_learning_rate: float = 0.002
+    d_learning_rate: float = 0.002
+    adam_beta1: float = 0.0
+    adam_beta2: float = 0.99
+    adam_epsilon: float = 1e-8
+    g_loss: str = "logistic_ns"
+    d_loss: str = "logistic"
+    d_reg: str = "r1"
+    gamma: float = 10.0
+    g_reg_interval: int = 4
+    d_reg_interval: int = 16
+    path_length: bool = False
+    path_length_weight: float = 2.0
+    path_length_decay: float = 0.01
+    path_length_batch_shrink: int = 2
+    g_reg_weight: float = 1.0
+    clip_norm: float | None = None
+    style_mixing: float = 0.9
+    component_mixing: float = 0.0
+    ema_half_life_kimg: float = 10.0
+    w_avg_decay: float = 0.995
+    tick_kimg: float = 8.0
+    snapshot_ticks: int = 3
+    keep_snapshots: int | None = 10
+    keep_samples: bool = True
+    summarize: bool = True
+    seed: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("total_kimg", "batch_size", "batch_size_per_replica", "g_learning_rate", "d_learning_rate"):
+            require_positive(name, getattr(self, name))
+        for name in ("ema_half_life_kimg", "tick_kimg", "snapshot_ticks", "g_reg_interval", "d_reg_interval"):
+            require_positive(name, getattr(self, name))
+        require_positive("path_length_batch_shrink", self.path_length_batch_shrink)
+        require_choice("g_loss", self.g_loss, G_LOSSES)
+        require_choice("d_loss", self.d_loss, D_LOSSES)
+        require_choice("d_reg", self.d_reg, D_REGULARIZERS)
+        for name in ("style_mixing", "component_mixing", "w_avg_decay"):
+            require_probability(name, getattr(self, name))
+        require(self.gamma >= 0, f"gamma is {self.gamma}; the weight of a regulariser cannot be negative.")
+        require(
+            self.keep_snapshots is None or self.keep_snapshots >= 1,
+            f"keep_snapshots is {self.keep_snapshots}; keep at least 1 snapshot.",
+        )
