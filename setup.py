@@ -1,0 +1,69 @@
+"""Package definition: what is installed, and with which extras."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+REQUIRES = [
+    "absl-py>=2.1",
+    "h5py>=3.11",
+    "keras>=3.12",
+    "lmdb>=1.5",
+    "matplotlib>=3.9",
+    "numpy>=2.0",
+    "pillow>=12.2",
+    "safetensors>=0.5",
+    "tensorboard>=2.18",
+    "tensorflow-datasets>=4.9.8",
+    "tensorflow>=2.18",
+    "tqdm>=4.66",
+]
+
+TEST = [
+    "hypothesis>=6.100",
+    "psutil>=5.9",
+    "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
+    "pytest>=8",
+]
+
+EXTRAS = {
+    "cuda": ["tensorflow[and-cuda]>=2.18"],
+    "test": TEST,
+    "dev": [*TEST, "mypy>=1.13", "ruff>=0.9"],
+}
+
+
+def version() -> str:
+    text = (HERE / "gansformer_tf" / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    if match is None:
+        raise RuntimeError("gansformer_tf/__init__.py has no __version__ line.")
+    return match.group(1)
+
+
+setup(
+    name="gansformer-tf",
+    version=version(),
+    description="GANsformer (generative adversarial transformers) for TensorFlow 2 and Keras 3",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["gansformer_tf", "gansformer_tf.*"]),
+    install_requires=REQUIRES,
+    extras_require=EXTRAS,
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
