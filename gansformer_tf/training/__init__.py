@@ -1,0 +1,1 @@
+"""Training: losses, regularisers, optimizers, the step, checkpoints, logs and the loop around them."""
