@@ -1,0 +1,28 @@
+"""Operations of the networks: pure functions on NHWC arrays, each with one definition in keras.ops."""
+
+from gansformer_tf.ops._formulation import formulation
+from gansformer_tf.ops.bias_act import ACTIVATIONS, bias_act
+from gansformer_tf.ops.bipartite_attention import attention_centroids, bipartite_attention
+from gansformer_tf.ops.conv import conv2d, conv2d_down, conv2d_up
+from gansformer_tf.ops.filtered_lrelu import filtered_lrelu
+from gansformer_tf.ops.filters import setup_filter
+from gansformer_tf.ops.random import SeedStream
+from gansformer_tf.ops.upfirdn2d import downsample2d, filter2d, upfirdn2d, upsample2d
+
+__all__ = [
+    "ACTIVATIONS",
+    "SeedStream",
+    "attention_centroids",
+    "bias_act",
+    "bipartite_attention",
+    "conv2d",
+    "conv2d_down",
+    "conv2d_up",
+    "downsample2d",
+    "filter2d",
+    "filtered_lrelu",
+    "formulation",
+    "setup_filter",
+    "upfirdn2d",
+    "upsample2d",
+]

@@ -1,0 +1,126 @@
+"""Random numbers as a function of a seed and a call order, with no variable behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+_MASK32 = 0xFFFFFFFF
+_MASK64 = 0xFFFFFFFFFFFFFFFF
+# Seeds are integers of the width each backend's generator takes (TensorFlow's stateless ops reject uint32).
+_SEED_DTYPES = {"tensorflow": "int64", "jax": "uint32", "torch": "int32"}
+
+
+def _splitmix64(value: int) -> int:
+    """One output of the SplitMix64 generator (Steele, Lea and Flood, 2014): 64 well mixed bits."""
+    value = (value * 0x9E3779B97F4A7C15) & _MASK64
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK64
+    return value ^ (value >> 31)
+
+
+class SeedStream(keras.random.SeedGenerator):
+    """A stream of seeds that depends only on the given seed and on how many were drawn before.
+
+    `keras.random.SeedGenerator` keeps its position in a variable; this one keeps it in Python, so a traced
+    function (`tf.function`, XLA, `jax.jit`) that builds a stream from a seed tensor is a pure function of it:
+    the same seed and the same order of calls give the same draws, whatever ran before.
+
+    Use the methods `normal` and `uniform`. An instance can also be passed wherever `keras.random.*` takes `seed`, but
+    those functions draw other numbers under XLA than outside it.
+
+    Args:
+        seed: int, or an integer array or tensor of shape [2] (which may be a traced value), or another
+            `SeedStream`, whose current position is then copied.
+
+    Raises:
+        ValueError: if `seed` is neither an integer nor of shape [2].
+
+    Example:
+
+    >>> stream = SeedStream(7)
+    >>> noise = stream.normal((2, 4, 4, 1))
+    """
+
+    def __init__(self, seed: Any) -> None:  # the base class would create a variable
+        self.name = "seed_stream"
+        self.backend = None
+        self.draws = 0
+        if isinstance(seed, SeedStream):
+            self.draws = seed.draws
+            seed = seed.seed
+        elif isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+            seed = np.array([int(seed) & 0x7FFFFFFF, (int(seed) >> 31) & 0x7FFFFFFF])
+        if isinstance(seed, (list, tuple)):
+            seed = np.asarray(seed)
+        shape = getattr(seed, "shape", None)
+        if shape is None or tuple(shape) != (2,):
+            got = f"shape {tuple(shape)}" if shape is not None else f"{seed!r}"
+            raise ValueError(f"seed has {got}; it must be an integer or an integer tensor of shape (2,).")
+        if isinstance(seed, np.ndarray):
+            seed = seed.astype(np.int64) & 0x7FFFFFFF
+        self.seed = seed
+
+    @property
+    def state(self) -> Any:
+        """The seed the stream was built from, shape [2]."""
+        return self.seed
+
+    def next(self, ordered: bool = True) -> Any:
+        """The next seed, integer tensor of shape [2]; `ordered` is accepted for the base class and has no effect."""
+        del ordered
+        bits = _splitmix64(self.draws + 1)
+        self.draws += 1
+        # An exclusive or with independent bits keeps streams of neighbouring seeds (a step counter) apart, which
+        # adding the counter would not: seed n + 1 at draw c would equal seed n at draw c + 1.
+        salt = np.array([bits & 0x7FFFFFFF, (bits >> 32) & 0x7FFFFFFF], dtype=np.int64)
+        dtype = _SEED_DTYPES.get(keras.backend.backend(), "int32")
+        seed = keras.ops.cast(keras.ops.convert_to_tensor(self.seed), dtype)
+        return keras.ops.bitwise_xor(seed, keras.ops.convert_to_tensor(salt.astype(dtype), dtype=dtype))
+
+    def normal(self, shape: Any, dtype: Any = "float32") -> Any:
+        """Standard normal numbers from the next seed."""
+        return keras.random.normal(shape, dtype=dtype, seed=self)
+
+    def uniform(self, shape: Any, dtype: Any = "float32") -> Any:
+        """Uniform numbers in [0, 1) from the next seed."""
+        return keras.random.uniform(shape, dtype=dtype, seed=self)
+
+    def normal(self, shape: Any, stddev: float = 1.0, dtype: str | None = None) -> Any:
+        """Normal draws with mean 0; on TensorFlow the same numbers in eager mode, graphs and XLA.
+
+        The draws of the first samples do not depend on how many samples follow (the batch size) on TensorFlow.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return keras.random.normal(shape, stddev=stddev, dtype=dtype, seed=self)
+        import tensorflow as tf
+
+        draws = tf.random.stateless_normal(shape, self._tensorflow_seed(), alg="philox")
+        return keras.ops.cast(draws * stddev if stddev != 1.0 else draws, dtype or keras.config.floatx())
+
+    def uniform(self, shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None) -> Any:
+        """Uniform draws from [minval, maxval); on TensorFlow the same numbers in eager mode, graphs and XLA."""
+        if keras.backend.backend() != "tensorflow":
+            return keras.random.uniform(shape, minval=minval, maxval=maxval, dtype=dtype, seed=self)
+        import tensorflow as tf
+
+        draws = tf.random.stateless_uniform(shape, self._tensorflow_seed(), minval, maxval, alg="philox")
+        return keras.ops.cast(draws, dtype or keras.config.floatx())
+
+    def _tensorflow_seed(self) -> Any:
+        # XLA takes 32-bit seeds only.
+        return keras.ops.cast(self.next(), "int32")
+
+    def fork(self) -> SeedStream:
+        """An independent stream, seeded by the next draw of this one.
+
+        Give one to every block that may be run again during the backward pass (rematerialisation): a fork made
+        outside the block restarts at the same place each time the block runs, if the block copies it first with
+        `SeedStream(fork)`.
+        """
+        return SeedStream(self.next())
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("a SeedStream holds a position, not a configuration; pass it as a call argument.")
