@@ -80,15 +80,7 @@ class SeedStream(keras.random.SeedGenerator):
         seed = keras.ops.cast(keras.ops.convert_to_tensor(self.seed), dtype)
         return keras.ops.bitwise_xor(seed, keras.ops.convert_to_tensor(salt.astype(dtype), dtype=dtype))
 
-    def normal(self, shape: Any, dtype: Any = "float32") -> Any:
-        """Standard normal numbers from the next seed."""
-        return keras.random.normal(shape, dtype=dtype, seed=self)
-
-    def uniform(self, shape: Any, dtype: Any = "float32") -> Any:
-        """Uniform numbers in [0, 1) from the next seed."""
-        return keras.random.uniform(shape, dtype=dtype, seed=self)
-
-    def normal(self, shape: Any, stddev: float = 1.0, dtype: str | None = None) -> Any:
+    def normal(self, shape: Any, dtype: str | None = None, stddev: float = 1.0) -> Any:
         """Normal draws with mean 0; on TensorFlow the same numbers in eager mode, graphs and XLA.
 
         The draws of the first samples do not depend on how many samples follow (the batch size) on TensorFlow.
@@ -100,7 +92,7 @@ class SeedStream(keras.random.SeedGenerator):
         draws = tf.random.stateless_normal(shape, self._tensorflow_seed(), alg="philox")
         return keras.ops.cast(draws * stddev if stddev != 1.0 else draws, dtype or keras.config.floatx())
 
-    def uniform(self, shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None) -> Any:
+    def uniform(self, shape: Any, dtype: str | None = None, minval: float = 0.0, maxval: float = 1.0) -> Any:
         """Uniform draws from [minval, maxval); on TensorFlow the same numbers in eager mode, graphs and XLA."""
         if keras.backend.backend() != "tensorflow":
             return keras.random.uniform(shape, minval=minval, maxval=maxval, dtype=dtype, seed=self)
