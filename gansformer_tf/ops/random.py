@@ -48,6 +48,7 @@ class SeedStream(keras.random.SeedGenerator):
         self.name = "seed_stream"
         self.backend = None
         self.draws = 0
+        self.seed: Any
         if isinstance(seed, SeedStream):
             self.draws = seed.draws
             seed = seed.seed
@@ -87,23 +88,19 @@ class SeedStream(keras.random.SeedGenerator):
         """
         if keras.backend.backend() != "tensorflow":
             return keras.random.normal(shape, stddev=stddev, dtype=dtype, seed=self)
-        import tensorflow as tf
+        from gansformer_tf.ops import _philox
 
-        draws = tf.random.stateless_normal(shape, self._tensorflow_seed(), alg="philox")
+        draws = _philox.normal(shape, self.next())
         return keras.ops.cast(draws * stddev if stddev != 1.0 else draws, dtype or keras.config.floatx())
 
     def uniform(self, shape: Any, dtype: str | None = None, minval: float = 0.0, maxval: float = 1.0) -> Any:
         """Uniform draws from [minval, maxval); on TensorFlow the same numbers in eager mode, graphs and XLA."""
         if keras.backend.backend() != "tensorflow":
             return keras.random.uniform(shape, minval=minval, maxval=maxval, dtype=dtype, seed=self)
-        import tensorflow as tf
+        from gansformer_tf.ops import _philox
 
-        draws = tf.random.stateless_uniform(shape, self._tensorflow_seed(), minval, maxval, alg="philox")
+        draws = _philox.uniform(shape, self.next()) * (maxval - minval) + minval
         return keras.ops.cast(draws, dtype or keras.config.floatx())
-
-    def _tensorflow_seed(self) -> Any:
-        # XLA takes 32-bit seeds only.
-        return keras.ops.cast(self.next(), "int32")
 
     def fork(self) -> SeedStream:
         """An independent stream, seeded by the next draw of this one.
