@@ -39,7 +39,7 @@ class Parser(argparse_flags.ArgumentParser):
         super().__init__(
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
-            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32, width=100),
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
             **kwargs,
         )
 

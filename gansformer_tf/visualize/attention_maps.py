@@ -1,0 +1,153 @@
+"""Attention maps as pictures. Every function takes one picture's maps at their native resolution."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from gansformer_tf.visualize.grids import enlarge, to_rgb
+from gansformer_tf.visualize.palette import component_colors, legend
+
+DEFAULT_BLENDING_ALPHA = 0.6
+PANEL_HEIGHT = 128
+
+
+def enlarge_attention(attention: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear enlargement of one map, component by component.
+
+    Args:
+        attention: float `[h, w, components]`, summing to 1 over the components.
+        height: Target height in pixels.
+        width: Target width in pixels.
+
+    Returns:
+        float32 `[height, width, components]`, still summing to 1.
+    """
+    attention = np.asarray(attention, np.float32)
+    if attention.ndim != 3:
+        raise ValueError(f"an attention map has shape {attention.shape}; give one map [height, width, components].")
+    if attention.shape[:2] == (height, width):
+        return attention
+    enlarged = np.empty((height, width, attention.shape[-1]), np.float32)
+    for component in range(attention.shape[-1]):
+        plane = Image.fromarray(np.ascontiguousarray(attention[..., component]))
+        enlarged[..., component] = np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR))
+    return enlarged
+
+
+def hard_map(
+    attention: np.ndarray, height: int | None = None, width: int | None = None, colors: np.ndarray | None = None
+) -> np.ndarray:
+    """Paints every pixel in the colour of the component it attends to most.
+
+    Args:
+        attention: float `[h, w, components]`.
+        height: Height of the picture; None keeps the map's own.
+        width: Width of the picture; None keeps the map's own.
+        colors: uint8 `[components, 3]`; None takes the fixed palette.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+
+    Raises:
+        ValueError: More components than colours.
+    """
+    colors = _colors(attention, colors)
+    attention = enlarge_attention(attention, height or attention.shape[0], width or attention.shape[1])
+    return colors[attention.argmax(axis=-1)]
+
+
+def soft_map(
+    attention: np.ndarray, height: int | None = None, width: int | None = None, colors: np.ndarray | None = None
+) -> np.ndarray:
+    """Mixes the components' colours by their weights, so that undecided regions look muddy.
+
+    Arguments and errors as for `hard_map`; returns uint8 `[height, width, 3]`.
+    """
+    colors = _colors(attention, colors)
+    attention = enlarge_attention(attention, height or attention.shape[0], width or attention.shape[1])
+    return np.rint(attention @ colors.astype(np.float32)).clip(0, 255).astype(np.uint8)
+
+
+def component_map(attention: np.ndarray, component: int, height: int | None = None, width: int | None = None):
+    """Weight of one component as a grey picture: black 0, white the component's own maximum.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+
+    Raises:
+        ValueError: No such component.
+    """
+    count = attention.shape[-1]
+    if not 0 <= component < count:
+        raise ValueError(f"component {component} was asked for; the map has components 0 to {count - 1}.")
+    plane = attention[..., component : component + 1]
+    plane = enlarge_attention(plane, height or attention.shape[0], width or attention.shape[1])
+    plane = plane / max(float(plane.max()), 1e-12)
+    return np.repeat(np.rint(plane * 255).astype(np.uint8), 3, axis=-1)
+
+
+def blend(image: np.ndarray, colored_map: np.ndarray, alpha: float = DEFAULT_BLENDING_ALPHA) -> np.ndarray:
+    """Lays a coloured map over its picture.
+
+    Args:
+        image: `[height, width, channels]`, float in [-1, 1] or uint8.
+        colored_map: uint8 `[height, width, 3]`, from `hard_map` or `soft_map`.
+        alpha: Weight of the map, 0 (only the picture) to 1 (only the map).
+
+    Returns:
+        uint8 `[height, width, 3]`.
+
+    Raises:
+        ValueError: `alpha` outside 0..1, or sizes that differ.
+    """
+    if not 0.0 <= alpha <= 1.0:
+        raise ValueError(f"blending alpha is {alpha}; it must lie between 0 (picture) and 1 (map).")
+    pixels = to_rgb(image)
+    if pixels.shape != colored_map.shape:
+        raise ValueError(f"a picture {pixels.shape} and a map {colored_map.shape} differ in size; enlarge the map.")
+    return np.rint((1.0 - alpha) * pixels + alpha * colored_map).astype(np.uint8)
+
+
+def attention_panel(
+    image: np.ndarray, attention: np.ndarray, alpha: float = DEFAULT_BLENDING_ALPHA, colors: np.ndarray | None = None
+) -> np.ndarray:
+    """A picture, its blend, its hard map and its soft map side by side, with the legend below.
+
+    Pictures lower than `PANEL_HEIGHT` are enlarged by a whole factor, so that the panel can be read.
+
+    Args:
+        image: `[height, width, channels]`.
+        attention: float `[h, w, components]`: one layer, one head.
+        alpha: Weight of the map in the blend.
+        colors: uint8 `[components, 3]`; None takes the fixed palette.
+
+    Returns:
+        uint8 `[panel_height, panel_width, 3]`.
+    """
+    pixels = to_rgb(image)
+    pixels = enlarge(pixels, max(1, PANEL_HEIGHT // pixels.shape[0]))
+    height, width = pixels.shape[:2]
+    attention = enlarge_attention(attention, height, width)
+    hard = hard_map(attention, colors=colors)
+    soft = soft_map(attention, colors=colors)
+    gap = np.full((height, 4, 3), 255, np.uint8)
+    row = np.concatenate([pixels, gap, blend(pixels, hard, alpha), gap, hard, gap, soft], axis=1)
+    strip = legend(attention.shape[-1], row.shape[1], colors)
+    return stack_rows([row, strip])
+
+
+def stack_rows(rows: list[np.ndarray]) -> np.ndarray:
+    """Pictures below each other; narrower ones are filled up with white on the right."""
+    width = max(row.shape[1] for row in rows)
+    filled = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
+    return np.concatenate(filled, axis=0)
+
+
+def _colors(attention: np.ndarray, colors: np.ndarray | None) -> np.ndarray:
+    count = attention.shape[-1]
+    if colors is None:
+        return component_colors(count)
+    if len(colors) < count:
+        raise ValueError(f"{len(colors)} colours for {count} components; give one for each.")
+    return np.asarray(colors, np.uint8)

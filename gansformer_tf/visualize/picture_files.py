@@ -1,0 +1,112 @@
+"""Pictures on disk: written whole or not at all, with what they were made from inside, never silently replaced."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+FORMATS = ("png", "jpg", "webp")
+_JPEG_QUALITY = 95
+_IMAGE_DESCRIPTION = 0x010E  # the EXIF tag that JPEG and WebP files carry the metadata in
+_PNG_KEY = "Description"
+
+
+class PictureExistsError(FileExistsError):
+    """A picture of that name was made from something else."""
+
+
+def prepare_folder(path: str | Path) -> Path:
+    """Makes the folder and checks that files can be written into it.
+
+    Raises:
+        OSError: It cannot be made or written to; the message names the folder and the remedy.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".write-test-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"cannot write to the folder {folder} ({error.strerror}); choose another folder.") from error
+    return folder
+
+
+def save_picture(path: str | Path, pixels: np.ndarray, metadata: dict[str, Any] | None = None) -> None:
+    """Writes a uint8 picture under a temporary name and renames it.
+
+    Args:
+        path: Ends in .png, .jpg or .webp.
+        pixels: uint8 `[height, width, channels]` with 1, 3 or 4 channels (JPEG: 1 or 3).
+        metadata: JSON-ready values kept inside the file; `read_metadata` returns them.
+
+    Raises:
+        ValueError: An unknown format, or RGBA as JPEG.
+        OSError: The file cannot be written.
+    """
+    path = Path(path)
+    form = path.suffix.lower().lstrip(".")
+    if form not in FORMATS:
+        raise ValueError(f"{path.name} ends in {path.suffix!r}; pictures are written as {', '.join(FORMATS)}.")
+    if form == "jpg" and pixels.shape[-1] == 4:
+        raise ValueError(f"{path.name}: JPEG has no transparency; write RGBA pictures as png or webp.")
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    text = json.dumps(metadata or {}, sort_keys=True)
+    options: dict[str, Any]
+    if form == "png":
+        info = PngImagePlugin.PngInfo()
+        info.add_text(_PNG_KEY, text)
+        options = {"format": "PNG", "pnginfo": info}
+    else:
+        exif = Image.Exif()
+        exif[_IMAGE_DESCRIPTION] = text
+        options = {"format": "JPEG" if form == "jpg" else "WEBP", "exif": exif, "quality": _JPEG_QUALITY}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            image.save(file, **options)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_metadata(path: str | Path) -> dict[str, Any] | None:
+    """What `save_picture` kept in a file; None if it is no picture of ours."""
+    try:
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
+            text = image.info.get(_PNG_KEY) or image.getexif().get(_IMAGE_DESCRIPTION)
+        values = json.loads(text) if isinstance(text, str) else None
+    except (OSError, UnidentifiedImageError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def already_made(path: Path, metadata: dict[str, Any]) -> bool:
+    """Whether the picture is there already, made from exactly the same things.
+
+    Raises:
+        PictureExistsError: A file of that name is there, but made from something else.
+    """
+    if not path.exists():
+        return False
+    if read_metadata(path) == metadata:
+        return True
+    raise PictureExistsError(
+        f"{path} exists and was made from another model or with other settings; "
+        "choose another --output-dir, or add --overwrite to replace it."
+    )
+
+
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file in hexadecimal, which identifies a model in a picture's metadata."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

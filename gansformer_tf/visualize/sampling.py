@@ -1,0 +1,199 @@
+"""Pictures from seeds, a few at a time, so that memory does not grow with their number."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from gansformer_tf.visualize.grids import to_uint8
+from gansformer_tf.visualize.seeds import labels_from_seeds, latents_from_seeds, noise_from_seeds
+
+NOISE_MODES = ("random", "const", "none")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One generated picture.
+
+    `pixels` is uint8 `[height, width, channels]`; `attention` holds, from coarse to fine, float32
+    `[heads, h, w, components]` per attended layer (empty unless it was asked for); `label` is the class number.
+    """
+
+    seed: int
+    pixels: np.ndarray
+    attention: tuple[np.ndarray, ...] = ()
+    label: int | None = None
+
+
+class Sampler:
+    """Draws pictures with one generator and fixed settings.
+
+    A seed always gives the same picture: latents, noise and label follow from it alone, so neither the batch size
+    nor the order of the seeds matters.
+
+    Args:
+        generator: A `Generator`.
+        truncation_psi: 1.0 keeps the whole variety, 0.0 draws the average picture.
+        noise_mode: "random" (noise from the seed), "const" (the model's fixed noise) or "none".
+        batch_size: Pictures computed at once.
+        device: Where to compute, such as "gpu:1"; None leaves it to Keras.
+
+    Raises:
+        ValueError: A value out of its range.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        *,
+        truncation_psi: float = 0.7,
+        noise_mode: str = "random",
+        batch_size: int = 8,
+        device: str | None = None,
+    ) -> None:
+        if noise_mode not in NOISE_MODES:
+            raise ValueError(f"noise mode {noise_mode!r} is unknown; choose one of {', '.join(NOISE_MODES)}.")
+        if batch_size < 1:
+            raise ValueError(f"batch size is {batch_size}; at least 1 picture must be drawn at once.")
+        if not np.isfinite(truncation_psi):
+            raise ValueError(f"truncation psi is {truncation_psi}; use a number, 0.5 to 1.0 for most models.")
+        self.generator = generator
+        self.truncation_psi = truncation_psi
+        self.noise_mode = noise_mode
+        self.batch_size = batch_size
+        self.device = device
+        self._map = compiled(self._map_eagerly)
+        self._synthesize = compiled(self._synthesize_eagerly)
+        self._synthesize_with_attention = compiled(self._synthesize_with_attention_eagerly)
+
+    @property
+    def config(self) -> Any:
+        """The generator's configuration."""
+        return self.generator.config
+
+    def latents(self, seeds: Sequence[int]) -> np.ndarray:
+        """z of the seeds, float32 `[len(seeds), num_latents, latent_dim]`."""
+        return latents_from_seeds(seeds, self.config.num_latents, self.config.latent_dim)
+
+    def noise(self, seeds: Sequence[int]) -> list[np.ndarray] | None:
+        """Noise inputs of the seeds, or None where the noise mode draws none."""
+        return noise_from_seeds(seeds, self.generator.noise_shapes) if self.noise_mode == "random" else None
+
+    def map(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """w of latents: float32 `[batch, num_latents, num_layers, latent_dim]`."""
+        return keras.ops.convert_to_numpy(self._map(z, labels))
+
+    def synthesize(
+        self, w: np.ndarray, noise: list[np.ndarray] | None, with_attention: bool = False
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Pictures of w.
+
+        Returns:
+            Images float32 `[batch, height, width, channels]` and per attended layer the maps
+            `[batch, heads, h, w, components]` (an empty list without `with_attention`).
+        """
+        if not with_attention:
+            return keras.ops.convert_to_numpy(self._synthesize(w, noise)), []
+        images, maps = self._synthesize_with_attention(w, noise)
+        return keras.ops.convert_to_numpy(images), [keras.ops.convert_to_numpy(attention) for attention in maps]
+
+    def samples(
+        self, seeds: Sequence[int], labels: np.ndarray | None = None, with_attention: bool = False
+    ) -> Iterator[Sample]:
+        """Draws one picture per seed, in order.
+
+        Args:
+            seeds: Seeds of the pictures.
+            labels: One-hot `[len(seeds), label_dim]`. None draws the class of each picture from its seed where the
+                model has labels.
+            with_attention: Whether to return attention maps too.
+
+        Raises:
+            ValueError: A bad seed, or attention asked of a model that has none.
+        """
+        for batch in self.batches(seeds, labels):
+            yield from self.draw(*batch, with_attention=with_attention)
+
+    def batches(
+        self, seeds: Sequence[int], labels: np.ndarray | None = None
+    ) -> Iterator[tuple[Sequence[int], np.ndarray | None]]:
+        """Seeds and labels in portions of the batch size."""
+        if labels is None:
+            labels = labels_from_seeds(seeds, self.config.label_dim)
+        for start in range(0, len(seeds), self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            yield seeds[rows], None if labels is None else labels[rows]
+
+    def draw(self, seeds: Sequence[int], labels: np.ndarray | None, with_attention: bool = False) -> list[Sample]:
+        """Draws all pictures of one portion at once; arguments as for `samples`."""
+        if with_attention:
+            require_attention(self.config)
+        with keras.device(self.device) if self.device else nullcontext():
+            w = self.map(self.latents(seeds), labels)
+            images, maps = self.synthesize(w, self.noise(seeds), with_attention)
+        return [
+            Sample(
+                seed=seed,
+                pixels=to_uint8(images[row]),
+                attention=tuple(attention[row] for attention in maps),
+                label=None if labels is None else int(labels[row].argmax()),
+            )
+            for row, seed in enumerate(seeds)
+        ]
+
+    def _map_eagerly(self, z: Any, labels: Any) -> Any:
+        return self.generator.map(z, labels=labels, truncation_psi=self.truncation_psi)
+
+    def _synthesize_eagerly(self, w: Any, noise: Any) -> Any:
+        return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise)
+
+    def _synthesize_with_attention_eagerly(self, w: Any, noise: Any) -> Any:
+        return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise, return_attention=True)
+
+
+def samples_on_devices(
+    samplers: Sequence[Sampler], seeds: Sequence[int], labels: np.ndarray | None = None, with_attention: bool = False
+) -> Iterator[Sample]:
+    """Like `Sampler.samples`, with the portions dealt out to several samplers, one per device.
+
+    The pictures come in the order of the seeds. Each device works on one portion at a time, so memory stays that of
+    one portion per device.
+    """
+    if len(samplers) == 1:
+        yield from samplers[0].samples(seeds, labels, with_attention)
+        return
+    with ExitStack() as stack:
+        workers = [stack.enter_context(ThreadPoolExecutor(max_workers=1)) for _ in samplers]
+        waiting: deque = deque()
+        for index, (batch, batch_labels) in enumerate(samplers[0].batches(seeds, labels)):
+            device = index % len(samplers)
+            if len(waiting) == len(samplers):
+                yield from waiting.popleft().result()
+            waiting.append(workers[device].submit(samplers[device].draw, batch, batch_labels, with_attention))
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def require_attention(config: Any) -> None:
+    """Raises `ValueError` if a model has no attention maps to draw."""
+    if not config.transformer:
+        raise ValueError(
+            "attention maps were asked for, but this model has no attention between components and image; "
+            "leave the maps out, or train one with --transformer."
+        )
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as a graph on the TensorFlow backend; other backends run it as it is."""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, reduce_retracing=True)
