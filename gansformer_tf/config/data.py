@@ -1,10 +1,22 @@
-"""Configuration of the training data."""
+"""Configuration of the training data, and of its preparation."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from gansformer_tf.config.base import require, require_positive
+from gansformer_tf.config.base import is_power_of_two, require, require_choice, require_positive
+
+FITS = ("crop", "pad", "stretch")
+RESIZE_FILTERS = ("lanczos", "box", "bicubic")
+ENCODINGS = ("png", "jpeg", "webp", "raw")
+ON_ERROR = ("skip", "stop")
+MIN_RESOLUTION = 8
+MAX_RESOLUTION = 4096
+MAX_SHARDS = 99999  # shard names have five digits
+# The networks double a base grid of at most 4 pixels per side, see `ImageConfig`.
+BASE_GRID = 4
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -21,11 +33,85 @@ class DataConfig:
     mirror: bool = False
     max_images: int | None = None
     use_labels: bool = False
-    shuffle_buffer: int = 4096
 
     def __post_init__(self) -> None:
         if self.ratio is not None:
             require_positive("ratio", self.ratio)
         if self.max_images is not None:
             require_positive("max_images", self.max_images)
-        require(self.shuffle_buffer >= 1, f"shuffle_buffer is {self.shuffle_buffer}; it must be at least 1.")
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """What a prepared data set looks like. Everything here decides the bytes of its shards.
+
+    `resolution` is the longer side in pixels, `ratio` is height / width. `quality` is that of jpeg and webp; None
+    takes the encoding's default (webp: lossless). `num_shards` and `max_images` None: as the number of pictures
+    asks for, and all of them.
+    """
+
+    name: str
+    resolution: int = 256
+    ratio: float = 1.0
+    fit: str = "crop"
+    resize_filter: str = "lanczos"
+    encoding: str = "jpeg"
+    quality: int | None = None
+    channels: int = 3
+    num_shards: int | None = None
+    max_images: int | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            _NAME.fullmatch(self.name) is not None,
+            f"the data set name {self.name!r} becomes a folder; use letters, digits, '_', '-' and '.', "
+            "starting with a letter or digit.",
+        )
+        require(
+            is_power_of_two(self.resolution) and MIN_RESOLUTION <= self.resolution <= MAX_RESOLUTION,
+            f"--resolution {self.resolution}: the networks double their grid from 4x4 on, so it must be a power of "
+            f"two from {MIN_RESOLUTION} to {MAX_RESOLUTION}; choose {self._nearest_resolution()}.",
+        )
+        require_positive("--ratio", self.ratio)
+        require_choice("--fit", self.fit, FITS)
+        require_choice("--resize-filter", self.resize_filter, RESIZE_FILTERS)
+        require_choice("--encoding", self.encoding, ENCODINGS)
+        require_choice("--channels", self.channels, (1, 3, 4))
+        require(
+            not (self.encoding == "jpeg" and self.channels == 4),
+            "--encoding jpeg has no room for the 4th channel (transparency); use --encoding png, webp or raw.",
+        )
+        if self.quality is not None:
+            require(1 <= self.quality <= 100, f"--quality is {self.quality}; it must lie between 1 and 100.")
+            require(
+                self.encoding in ("jpeg", "webp"),
+                f"--quality {self.quality} has no meaning for --encoding {self.encoding}, which is lossless; leave it out.",
+            )
+        if self.num_shards is not None:
+            require(
+                1 <= self.num_shards <= MAX_SHARDS,
+                f"--shards-num is {self.num_shards}; it must lie between 1 and {MAX_SHARDS}.",
+            )
+        if self.max_images is not None:
+            require(self.max_images >= 1, f"--max-images is {self.max_images}; at least 1 picture is needed.")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the stored pictures in pixels."""
+        return picture_size(self.resolution, self.ratio)
+
+    def _nearest_resolution(self) -> int:
+        powers = [2**power for power in range(3, 13)]
+        return min(powers, key=lambda power: abs(power - self.resolution))
+
+
+def picture_size(resolution: int, ratio: float) -> tuple[int, int]:
+    """(height, width) of pictures whose longer side is `resolution` and whose height / width is about `ratio`.
+
+    The networks double a base grid of at most 4 pixels per side, so the shorter side is the multiple of
+    `resolution / 4` nearest to `resolution * ratio` (to `resolution / ratio` for portraits, ratio > 1).
+    """
+    unit = resolution // BASE_GRID
+    shorter = resolution * min(ratio, 1 / ratio)
+    units = min(BASE_GRID, max(1, int(shorter / unit + 0.5)))
+    return (units * unit, resolution) if ratio <= 1 else (resolution, units * unit)

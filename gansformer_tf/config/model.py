@@ -115,6 +115,8 @@ class AttentionConfig(ImageConfig):
     pos_directions: int = 2
     # "paper": the equations of the paper; "code": what the published code computes, see COMPATIBILITY.md
     attention_form: str = "code"
+    # reproduces the numbers of the original where it is broken; for its snapshots only, see COMPATIBILITY.md
+    original_behaviour: bool = False
 
     @property
     def latent_dim(self) -> int:
@@ -281,6 +283,10 @@ class DiscriminatorConfig(AttentionConfig):
     architecture: str = "resnet"
     mbstd_group_size: int = 4
     mbstd_num_features: int = 1
+    # the image listens to the aggregators as well
+    latent_to_image: bool = False
+    # aggregators start from a table of their own, not from the embedding that tells them apart
+    separate_aggregators: bool = False
 
     def __post_init__(self) -> None:
         self._validate_attention()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gansformer_tf.config.base import require, require_choice, require_positive, require_probability
 
-G_LOSSES = ("logistic", "logistic_ns", "hinge", "wgan")
+G_LOSSES = ("logistic", "logistic_ns", "hinge", "hinge_code", "wgan")
 D_LOSSES = ("logistic", "hinge", "wgan")
 D_REGULARIZERS = ("none", "r1", "r2", "gp")
 
@@ -42,18 +42,28 @@ class TrainConfig:
     style_mixing: float = 0.9
     component_mixing: float = 0.0
     ema_half_life_kimg: float = 10.0
+    # the half-life is at most this share of the images seen so far (None: no limit)
+    ema_rampup: float | None = None
     w_avg_decay: float = 0.995
     tick_kimg: float = 8.0
+    checkpoint_ticks: int = 1
     snapshot_ticks: int = 3
+    keep_checkpoints: int = 2
     keep_snapshots: int | None = 10
     keep_samples: bool = True
+    sample_columns: int = 8
+    sample_rows: int = 4
     summarize: bool = True
+    # training stops when a network's gradients are not finite this many steps in a row
+    max_skipped_steps: int = 20
     seed: int = 1000
 
     def __post_init__(self) -> None:
         for name in ("total_kimg", "batch_size", "batch_size_per_replica", "g_learning_rate", "d_learning_rate"):
             require_positive(name, getattr(self, name))
-        for name in ("ema_half_life_kimg", "tick_kimg", "snapshot_ticks", "g_reg_interval", "d_reg_interval"):
+        for name in ("ema_half_life_kimg", "tick_kimg", "checkpoint_ticks", "snapshot_ticks", "keep_checkpoints"):
+            require_positive(name, getattr(self, name))
+        for name in ("g_reg_interval", "d_reg_interval", "sample_columns", "sample_rows", "max_skipped_steps"):
             require_positive(name, getattr(self, name))
         require_positive("path_length_batch_shrink", self.path_length_batch_shrink)
         require_choice("g_loss", self.g_loss, G_LOSSES)

@@ -1,0 +1,46 @@
+"""What `--vis` draws, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gansformer_tf.config.base import require, require_positive, require_probability
+
+
+@dataclass(frozen=True)
+class VisualizeConfig:
+    """Kinds of pictures, and their numbers.
+
+    `num` pictures are drawn of the simple kinds (images, latents, maps), `rich_num` of those that take many pictures
+    each (interpolations, mixing, noise, truncation, ablation). A sheet holds `section_size` pictures, which is also
+    all that is kept in memory at once. `interpolation_density` counts the pictures between two ends.
+    """
+
+    images: bool = True
+    latents: bool = True
+    maps: bool = True
+    layer_maps: bool = False
+    interpolations: bool = True
+    noise_variance: bool = True
+    style_mixing: bool = True
+    truncation_sweep: bool = True
+    ablation: bool = True
+    grid: bool = True
+    num: int = 100
+    rich_num: int = 5
+    section_size: int = 100
+    blending_alpha: float = 0.6
+    interpolation_density: int = 8
+    interpolation_per_component: bool = False
+    truncation_psi: float = 0.7
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("num", "rich_num", "section_size", "batch_size"):
+            require_positive(f"vis {name}", getattr(self, name))
+        require_probability("blending_alpha", self.blending_alpha)
+        require(
+            self.interpolation_density >= 0,
+            f"interpolation_density is {self.interpolation_density}; it counts the pictures between two ends, "
+            "0 or more.",
+        )

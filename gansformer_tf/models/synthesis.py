@@ -1,0 +1,453 @@
+"""Synthesis network: intermediate latents w to pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.layers import ComponentMerge, EqualizedConv2D, GridPositions, ModulatedConv2D, NoiseInjection
+from gansformer_tf.layers.attention_stage import AttentionStage
+from gansformer_tf.layers.merge import merge_components, merge_latents
+from gansformer_tf.ops import bias_act, setup_filter, upsample2d
+
+FIR_TAPS = (1, 3, 3, 1)
+BASE_LEVEL = 2  # the first stage is 4x4, or smaller for rectangular pictures
+
+
+@dataclasses.dataclass
+class Flow:
+    """What travels through the synthesis network beside the image features.
+
+    Attributes:
+        w: `[batch, num_latents, num_layers, latent_dim]`.
+        noise_mode: "random", "const" or "none".
+        noise: Per-layer noise `[batch, height, width, maps]`, or None.
+        grids: Encodings of the image positions by level.
+        positions: Embedding of the components, or None.
+        component_mask: `[batch, k]` or None.
+        training, rng: For dropout.
+        latents: Components as an earlier layer left them, or None for the layer's own entry of w.
+        layer_w: Entry of w of the last attended layer.
+        assignments: Assignments that the last attended layer ended with, and its grid.
+        maps: Attention maps so far, `[batch, heads, height, width, k]`.
+    """
+
+    w: Any
+    noise_mode: str = "random"
+    noise: list[Any] | None = None
+    grids: dict[int, Any] = dataclasses.field(default_factory=dict)
+    positions: Any = None
+    component_mask: Any = None
+    training: bool = False
+    rng: Any = None
+    latents: Any = None
+    layer_w: Any = None
+    assignments: Any = None
+    grid_size: tuple[int, int] | None = None
+    maps: list[Any] = dataclasses.field(default_factory=list)
+
+    def style(self, index: int, per_component: bool) -> Any:
+        """w of layer `index` that modulates the features: the last latent, or every component in turn (k-GAN)."""
+        if per_component:
+            return ops.reshape(self.w[:, :, index], (-1, self.w.shape[-1]))
+        return self.w[:, -1, index]
+
+
+class SynthesisLayer(keras.layers.Layer):
+    """Modulated convolution, attention, noise, bias and leaky ReLU (the paper's form attends first).
+
+    Args:
+        config: Generator configuration.
+        index: Entry on the layer axis of w.
+        level: Base-2 logarithm of the output's longer side.
+        resample: None or "up".
+        maps: Noise maps per picture: k before k-GAN merges its images, else 1.
+        position_dim: Size of the encoding of image positions, or None.
+        first: First attended layer of the network.
+    """
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        *,
+        index: int,
+        level: int,
+        resample: str | None = None,
+        maps: int = 1,
+        position_dim: int | None = None,
+        first: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.index = index
+        self.level = level
+        self.resample = resample
+        self.maps = maps
+        self.position_dim = position_dim
+        self.first = first
+
+    @property
+    def attention_level(self) -> int:
+        """Level of the features that attend: those behind the convolution, before it in the paper's form."""
+        before = self.config.attention_form == "paper" and self.resample == "up"
+        return self.level - 1 if before else self.level
+
+    def build(self, input_shape: Any) -> None:
+        config = self.config
+        channels = config.channels_at(self.level)
+        height, width = config.size_at(self.level)
+        options = {"modulate": config.style, "resample": self.resample, "dtype": self.dtype_policy}
+        self.conv = ModulatedConv2D(channels, 3, name="conv", **options)
+        self.conv.build(input_shape, (None, config.latent_dim))
+        self.attention = None
+        components = config.attends_at(self.attention_level)
+        image = config.self_attends_at(self.attention_level)
+        if components or image:
+            attended_channels = input_shape[-1] if config.attention_form == "paper" else channels
+            self.attention = AttentionStage(
+                config, components=components, image=image, first=self.first, name="attention", dtype=self.dtype_policy
+            )
+            grid_size = config.size_at(self.attention_level)
+            self.attention.build(
+                (None, *grid_size, attended_channels),
+                (None, config.num_components, config.latent_dim),
+                None if self.position_dim is None else (math.prod(grid_size), self.position_dim),
+                (config.num_components, config.latent_dim) if config.use_pos else None,
+            )
+        self.noise = None
+        if config.local_noise:
+            self.noise = NoiseInjection(maps=self.maps, name="noise", dtype=self.dtype_policy)
+            self.noise.build((None, height, width, channels))
+        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
+
+    def call(self, x: Any, flow: Flow, noise: Any = None) -> Any:
+        if self.attention is None:
+            flow.latents = flow.layer_w = None  # updates of the latents reach attended neighbours only
+        if self.attention is not None and self.config.attention_form == "paper":
+            x = self._attend(x, flow)
+        x = self.conv(x, flow.style(self.index, self.maps > 1))
+        if self.attention is not None and self.config.attention_form == "code":
+            x = self._attend(x, flow)
+        if self.noise is not None:
+            x = self.noise(x, noise_mode=flow.noise_mode, noise=noise)
+        return bias_act(x, self.bias, activation="lrelu")
+
+    def _attend(self, x: Any, flow: Flow) -> Any:
+        height, width = x.shape[1], x.shape[2]
+        own = flow.w[:, : self.config.num_components, self.index]
+        latents = own
+        if flow.latents is not None and self.config.attention_form == "code":
+            latents = flow.latents
+        elif flow.latents is not None:
+            # Y is carried on; the difference of the w entries lets style mixing reach later layers
+            latents = flow.latents + (own - flow.layer_w)
+        x, updated, probabilities, flow.assignments = self.attention(
+            x,
+            latents=latents,
+            grid=flow.grids.get(self.attention_level),
+            positions=flow.positions,
+            assignments=self._carried_assignments(flow, height, width),
+            component_mask=flow.component_mask,
+            training=flow.training,
+            rng=flow.rng,
+        )
+        flow.grid_size = (height, width)
+        flow.layer_w = own
+        flow.latents = None if updated is latents else updated
+        if probabilities is not None:
+            heads, components = probabilities.shape[1], probabilities.shape[3]
+            flow.maps.append(ops.reshape(probabilities, (-1, heads, height, width, components)))
+        return x
+
+    def _carried_assignments(self, flow: Flow, height: int, width: int) -> Any:
+        """Assignments of the last attended layer on this grid (nearest neighbour)."""
+        if flow.assignments is None or not self.config.iterative:
+            return None
+        heads, components = flow.assignments.shape[1:3]
+        old_height, old_width = flow.grid_size
+        factor = height // old_height
+        if factor == 1:
+            return flow.assignments
+        grid = ops.reshape(flow.assignments, (-1, heads * components, old_height, old_width))
+        grid = ops.repeat(ops.repeat(grid, factor, axis=2), factor, axis=3)
+        carried = ops.reshape(grid, (-1, heads, components, height * width))
+        # the original does not normalise again: the weights of a centroid then sum to factor^2
+        return carried if self.config.attention_form == "code" else carried / factor**2
+
+    def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
+        return (input_shape[0], *self.config.size_at(self.level), self.config.channels_at(self.level))
+
+
+class ToRGB(keras.layers.Layer):
+    """1x1 modulated convolution to the image channels, without demodulation (StyleGAN2, section 4.1)."""
+
+    def __init__(self, config: GeneratorConfig, *, index: int, maps: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.index = index
+        self.maps = maps
+
+    def build(self, input_shape: Any) -> None:
+        channels = self.config.image_channels
+        options = {"modulate": self.config.style, "demodulate": False, "dtype": self.dtype_policy}
+        self.conv = ModulatedConv2D(channels, 1, name="conv", **options)
+        self.conv.build(input_shape, (None, self.config.latent_dim))
+        self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
+
+    def call(self, x: Any, flow: Flow) -> Any:
+        x = bias_act(self.conv(x, flow.style(self.index, self.maps > 1)), self.bias)
+        return ops.tanh(x) if self.config.tanh else x
+
+    def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
+        return (*input_shape[:-1], self.config.image_channels)
+
+
+class Stem(keras.layers.Layer):
+    """First features: a learned constant, or a dense layer on w with `latent_stem`."""
+
+    def __init__(self, config: GeneratorConfig, *, maps: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.maps = maps
+
+    def build(self, input_shape: Any = None) -> None:
+        config = self.config
+        self.grid = (*config.size_at(BASE_LEVEL), config.channels_at(BASE_LEVEL))
+        normal = keras.initializers.RandomNormal(stddev=1.0)
+        self.noise = None
+        if not config.latent_stem:
+            self.constant = self.add_weight(shape=(self.maps, *self.grid), initializer=normal, name="constant")
+            return
+        units = math.prod(self.grid)
+        # gain sqrt(2) / 4 as in the original, over the fan-in of w
+        self.scale = math.sqrt(2.0) / 4.0 / math.sqrt(config.latent_dim)
+        self.kernel = self.add_weight(shape=(config.latent_dim, units), initializer=normal, name="kernel")
+        self.bias = self.add_weight(shape=(self.grid[-1],), initializer="zeros", name="bias")
+        if config.local_noise:
+            # its map is the one of the first convolution, so the strength alone is learned here
+            self.noise = self.add_weight(shape=(), initializer="zeros", name="noise_strength")
+
+    def call(self, flow: Flow, noise: Any = None) -> Any:
+        if not self.config.latent_stem:
+            constant = ops.convert_to_tensor(self.constant)
+            batch = ops.shape(flow.w)[0]
+            return ops.cast(ops.tile(constant, [batch, 1, 1, 1]), self.compute_dtype)
+        x = ops.matmul(flow.style(0, self.maps > 1), self.kernel * self.scale)
+        x = ops.reshape(x, (-1, *self.grid))
+        if self.noise is not None and noise is not None:
+            x = x + ops.cast(noise, self.compute_dtype) * self.noise
+        return bias_act(x, self.bias, activation="lrelu")
+
+
+class SynthesisBlock(keras.layers.Layer):
+    """Features of one resolution: the first block holds one layer, the others an up-sampling and a plain one.
+
+    Args:
+        config: Generator configuration.
+        level: Base-2 logarithm of the longer side.
+        maps: Pictures generated side by side per sample (k before k-GAN's merge).
+        position_dim: Size of the encoding of image positions, or None.
+        first_attended: Index of the first attended layer of the network.
+    """
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        *,
+        level: int,
+        maps: int,
+        position_dim: int | None,
+        first_attended: int,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.level = level
+        self.maps = maps
+        self.position_dim = position_dim
+        self.first_attended = first_attended
+
+    def build(self, input_shape: Any) -> None:
+        config, level = self.config, self.level
+        up = 2 * level - 4
+        self.layers_: list[SynthesisLayer] = []
+        if level == BASE_LEVEL:
+            self._add("conv", 1, input_shape, None)
+        else:
+            self._add("conv0_up", up, input_shape, "up")
+            self._add("conv1", up + 1, (None, *config.size_at(level), config.channels_at(level)), None)
+        self.skip = None
+        if config.architecture == "resnet" and level > BASE_LEVEL:
+            self.skip = EqualizedConv2D(
+                config.channels_at(level), 1, resample="up", use_bias=False, name="skip", dtype=self.dtype_policy
+            )
+            self.skip.build(input_shape)
+        self.merge = None
+        merge_level = config.resolution_log2 if config.merge_layer == -1 else config.merge_layer
+        if config.kgan and level == merge_level:
+            self.merge = ComponentMerge(
+                config.num_components,
+                config.merge_type,
+                same=config.merge_same,
+                batch_maximum=config.original_behaviour,
+                name="merge",
+                dtype=self.dtype_policy,
+            )
+            self.merge.build((None, *config.size_at(level), config.channels_at(level)))
+        last = level == config.resolution_log2
+        merged = 1 if self.merge is not None else self.maps
+        features = (None, *config.size_at(level), config.channels_at(level))
+        self.extra = self.to_rgb = None
+        if last and config.transformer and level <= config.attention_end:
+            self.extra = ModulatedConv2D(
+                config.channels_at(level), 3, modulate=config.style, name="extra", dtype=self.dtype_policy
+            )
+            self.extra.build(features, (None, config.latent_dim))
+        if last or config.architecture == "skip":
+            self.to_rgb = ToRGB(config, index=2 * level - 2, maps=merged, name="to_rgb", dtype=self.dtype_policy)
+            self.to_rgb.build(features)
+
+    def _add(self, name: str, index: int, input_shape: Any, resample: str | None) -> None:
+        layer = SynthesisLayer(
+            self.config,
+            index=index,
+            level=self.level,
+            resample=resample,
+            maps=self.maps,
+            position_dim=self.position_dim,
+            first=index == self.first_attended,
+            name=name,
+            dtype=self.dtype_policy,
+        )
+        layer.build(input_shape)
+        self.layers_.append(layer)
+
+    def call(self, x: Any, flow: Flow, image: Any = None) -> tuple[Any, Any]:
+        """Features and picture so far; `image` is the picture of the block before (skip architecture)."""
+        shortcut = None if self.skip is None else self.skip(x)
+        for layer in self.layers_:
+            noise = None if flow.noise is None else flow.noise.pop(0)
+            x = layer(x, flow=flow, noise=noise)
+        if shortcut is not None:
+            x = (x + shortcut) * (1.0 / math.sqrt(2.0))
+        if image is not None:
+            image = upsample2d(image, setup_filter(FIR_TAPS))
+        if self.merge is not None:
+            weights = self.merge(x)
+            x = merge_components(x, weights)
+            flow.w = merge_latents(flow.w, weights)
+            image = None if image is None else merge_components(image, weights)
+        if self.to_rgb is None:
+            return x, image
+        features = x
+        if self.extra is not None:
+            features = self.extra(x, flow.style(2 * self.level - 3, False))
+        rgb = self.to_rgb(features, flow=flow)
+        return x, rgb if image is None else image + rgb
+
+
+class SynthesisNetwork(keras.layers.Layer):
+    """Stack of blocks from the base grid to the full resolution.
+
+    Source: StyleGAN2, section 4 and figure 7 (architectures); GANsformer, section 3.2 and figure 3.
+    """
+
+    def __init__(self, config: GeneratorConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+
+    def build(self, input_shape: Any = None) -> None:
+        config = self.config
+        levels = range(BASE_LEVEL, config.resolution_log2 + 1)
+        self.grids: list[GridPositions] = []
+        self.grid_levels: list[int] = []
+        if config.use_pos:
+            self.grid_levels = [level for level in levels if config.attends_at(level) or config.self_attends_at(level)]
+            self.grids = [self._grid(level) for level in self.grid_levels]
+        merge_level = config.resolution_log2 if config.merge_layer == -1 else config.merge_layer
+        maps = config.num_components if config.kgan else 1
+        self.stem = Stem(config, maps=maps, name="stem", dtype=self.dtype_policy)
+        self.stem.build(None)
+        shape = (None, *config.size_at(BASE_LEVEL), config.channels_at(BASE_LEVEL))
+        first_attended = self._first_attended(levels)
+        self.blocks: list[SynthesisBlock] = []
+        for level in levels:
+            block = SynthesisBlock(
+                config,
+                level=level,
+                maps=maps if level <= merge_level else 1,
+                position_dim=self.grids[0].output_dim if self.grids else None,
+                first_attended=first_attended,
+                name=f"block{level}",
+                dtype=self.dtype_policy,
+            )
+            block.build(shape)
+            self.blocks.append(block)
+            shape = (None, *config.size_at(level), config.channels_at(level))
+
+    def _grid(self, level: int) -> GridPositions:
+        config = self.config
+        grid = GridPositions(
+            *config.size_at(level),
+            config.position_dim,
+            kind=config.pos_type,
+            init=config.pos_init,
+            directions=config.pos_directions,
+            name=f"grid{level}",
+            dtype=self.dtype_policy,
+        )
+        grid.build(None)
+        return grid
+
+    def _first_attended(self, levels: range) -> int:
+        """Index in w of the first layer with component attention (-1: none)."""
+        for level in levels:
+            if self.config.attends_at(level):
+                if level == BASE_LEVEL:
+                    return 1
+                # in the paper's form the layer before already attends at its own output's level
+                return 2 * level - 4 if self.config.attention_form == "code" else 2 * level - 3
+        return -1
+
+    @property
+    def noise_shapes(self) -> list[tuple[int, int, int]]:
+        """(height, width, maps) of the noise of each layer, empty without local noise."""
+        if not self.config.local_noise:
+            return []
+        layers = [layer for block in self.blocks for layer in block.layers_]
+        return [(*self.config.size_at(layer.level), layer.maps) for layer in layers]
+
+    def call(self, flow: Flow) -> Any:
+        if flow.noise is not None:
+            flow.noise = [self._per_picture(noise) for noise in flow.noise]
+        flow.grids = {level: grid.encoding() for level, grid in zip(self.grid_levels, self.grids, strict=True)}
+        x = self.stem(flow=flow, noise=self._stem_noise(flow))
+        image = None
+        for block in self.blocks:
+            x, image = block(x, flow=flow, image=image)
+        return image
+
+    def _per_picture(self, noise: Any) -> Any:
+        """`[batch, height, width, maps]` as `[batch * maps, height, width, 1]`."""
+        if noise.shape[-1] == 1:
+            return noise
+        noise = ops.transpose(noise, (0, 3, 1, 2))
+        return ops.reshape(noise, (-1, *noise.shape[2:], 1))
+
+    def _stem_noise(self, flow: Flow) -> Any:
+        """The latent stem uses the noise of the first convolution a second time, as the original does."""
+        if not (self.config.latent_stem and self.config.local_noise) or flow.noise_mode == "none":
+            return None
+        if flow.noise_mode == "random":
+            return flow.noise[0]
+        buffer = ops.convert_to_tensor(self.blocks[0].layers_[0].noise.buffer)
+        return ops.tile(buffer, [ops.shape(flow.w)[0], 1, 1, 1])
+
+    def compute_output_shape(self, input_shape: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return (None, self.config.height, self.config.width, self.config.image_channels)
