@@ -89,7 +89,7 @@ def attention_dropout_scale(shape: tuple, rate: float, rng: Any, dtype: str) -> 
     batch, heads, _, keys = shape
 
     def keep_mask(mask_shape: tuple) -> Any:
-        return ops.cast(keras.random.uniform(mask_shape, seed=rng) < keep, dtype) / keep
+        return ops.cast(rng.uniform(mask_shape) < keep, dtype) / keep
 
     return keep_mask(shape) * keep_mask((batch, heads, 1, keys))
 

@@ -39,7 +39,13 @@ class AttentionStage(keras.layers.Layer):
     """
 
     def __init__(
-        self, config: GeneratorConfig, *, components: bool = True, image: bool = False, first: bool = False, **kwargs: Any
+        self,
+        config: GeneratorConfig,
+        *,
+        components: bool = True,
+        image: bool = False,
+        first: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.config = config

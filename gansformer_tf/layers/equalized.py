@@ -142,7 +142,9 @@ class EqualizedConv2D(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         shape = (self.kernel_size, self.kernel_size, int(input_shape[-1]), self.filters)
         self.scale = runtime_scale(shape)
-        self.kernel = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0), name="kernel")
+        self.kernel = self.add_weight(
+            shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0), name="kernel"
+        )
         if self.use_bias:
             self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
         else:

@@ -64,7 +64,9 @@ class ModulatedConv2D(keras.layers.Layer):
         channels = int(input_shape[-1])
         shape = (self.kernel_size, self.kernel_size, channels, self.filters)
         self.scale = runtime_scale(shape)
-        self.kernel = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0), name="kernel")
+        self.kernel = self.add_weight(
+            shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0), name="kernel"
+        )
         if self.modulate:
             self.affine = EqualizedDense(channels, name="affine", dtype=self.dtype_policy)
             self.affine.build(style_shape)

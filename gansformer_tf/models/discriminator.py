@@ -104,9 +104,7 @@ class DiscriminatorBlock(keras.layers.Layer):
             image = downsample2d(image, setup_filter(FIR_TAPS))
         return x, image, aggregators
 
-    def _attend(
-        self, x: Any, aggregators: Any, grid: Any, positions: Any, training: bool, rng: Any
-    ) -> tuple[Any, Any]:
+    def _attend(self, x: Any, aggregators: Any, grid: Any, positions: Any, training: bool, rng: Any) -> tuple[Any, Any]:
         if self.collect is None and self.image_attention is None:
             return x, aggregators
         _, height, width, channels = x.shape
@@ -236,7 +234,9 @@ class Discriminator(keras.Model):
             self.from_rgb.build((None, height, width, config.image_channels))
         features = channels
         if config.mbstd_group_size > 1:
-            self.stddev = MinibatchStddev(config.mbstd_group_size, config.mbstd_num_features, name="stddev", dtype=dtype)
+            self.stddev = MinibatchStddev(
+                config.mbstd_group_size, config.mbstd_num_features, name="stddev", dtype=dtype
+            )
             features += config.mbstd_num_features
         self.conv = EqualizedConv2D(channels, 3, activation="lrelu", name="conv", dtype=dtype)
         self.conv.build((None, height, width, features))

@@ -81,7 +81,7 @@ class Generator(keras.Model):
     def sample_noise(self, batch_size: Any, rng: Any) -> list[Any]:
         """Standard normal noise for every layer, as `call` takes it."""
         rng = _stream(rng)
-        return [keras.random.normal((batch_size, *shape), seed=rng) for shape in self.noise_shapes]
+        return [rng.normal((batch_size, *shape)) for shape in self.noise_shapes]
 
     def map(
         self,
@@ -163,7 +163,7 @@ class Generator(keras.Model):
     def component_mask(self, batch_size: Any, rng: Any) -> Any:
         """Components that component dropout keeps, `[batch, k]`; a picture never loses all of them."""
         shape = (batch_size, self.config.num_components)
-        keep = keras.random.uniform(shape, seed=_stream(rng)) >= self.config.component_dropout
+        keep = _stream(rng).uniform(shape) >= self.config.component_dropout
         return ops.cast(ops.logical_or(keep, ops.logical_not(ops.any(keep, axis=1, keepdims=True))), "float32")
 
     def call(

@@ -49,7 +49,9 @@ class MappingMLP(keras.layers.Layer):
         self.steps: list[keras.layers.Layer] = []
         if config.mapping_residual:
             if self.input_dim != self.width:  # labels widen the input; a residual sum needs equal widths
-                self.input_dense = self._build(EqualizedDense(self.width, name="input", dtype=self.dtype_policy), input_shape)
+                self.input_dense = self._build(
+                    EqualizedDense(self.width, name="input", dtype=self.dtype_policy), input_shape
+                )
             count = config.mapping_layers // 2
             for index in range(count):
                 self.steps.append(self._update(f"layer{index}", shape, positions_shape))
@@ -169,7 +171,9 @@ class MappingNetwork(keras.layers.Layer):
         if config.transformer:
             global_width = config.mapping_dim if config.mapping_dim and not shared else dim
             global_features = global_width if self.map_start is not None else features
-            self.global_ = MappingMLP(config, global_width, global_features, False, name="global", dtype=self.dtype_policy)
+            self.global_ = MappingMLP(
+                config, global_width, global_features, False, name="global", dtype=self.dtype_policy
+            )
             self.global_.build((None, 1, global_features))
 
     def _dense(self, units: int, name: str, shape: Any) -> EqualizedDense:
@@ -213,9 +217,7 @@ class MappingNetwork(keras.layers.Layer):
             x = self.map_start(x)
             if self.map_positions is not None:
                 positions = self.map_positions(positions)
-        x = self.components(
-            x, positions=positions, component_mask=component_mask, training=training, rng=rng
-        )
+        x = self.components(x, positions=positions, component_mask=component_mask, training=training, rng=rng)
         return x if self.map_end is None else self.map_end(x)
 
     def _with_labels(self, z: Any, labels: Any) -> Any:

@@ -1,0 +1,108 @@
+"""Named sets of values: the published default, the baselines, the sets of the reproducibility study.
+
+A preset is plain data, a dictionary of field values per section of `RunConfig`; it is applied before a run's saved
+configuration and the flags that were typed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gansformer_tf.config.base import ConfigError
+
+Sections = dict[str, dict[str, Any]]
+
+# What the published command line sets for every data set (--gansformer-default).
+_GANSFORMER: Sections = {
+    "generator": {
+        "transformer": True,
+        "num_components": 16,
+        "latent_size": 512,
+        "attention_normalization": "layer",
+        "integration": "mul",
+        "kmeans": True,
+        "use_pos": True,
+        "mapping_self_attention": True,
+        "style": True,
+        "architecture": "resnet",
+        "mapping_residual": True,
+    },
+    "discriminator": {"num_components": 16, "latent_size": 512, "use_pos": True},
+    "data": {},
+    "train": {"gamma": 10.0},
+}
+
+# CLEVR has many small objects and little global style: fewer, smaller latents without global modulation.
+_CLEVR: Sections = {
+    "generator": {"num_components": 8, "latent_size": 128, "mapping_self_attention": False, "style": False},
+    "discriminator": {"num_components": 8, "latent_size": 128},
+    "data": {"ratio": 0.75},
+    "train": {"gamma": 40.0},
+}
+
+_DATASETS: dict[str, Sections] = {
+    "ffhq": {"data": {"mirror": True}, "train": {"gamma": 10.0}},
+    "clevr": _CLEVR,
+    "cityscapes": {"data": {"mirror": True, "ratio": 0.5}, "train": {"gamma": 20.0}},
+    "bedrooms": {"data": {"ratio": 188 / 256}, "train": {"gamma": 100.0}},
+}
+
+# Equations of the paper in place of what the code computes: gain and bias, layer normalization, attention first.
+PAPER_FORM: dict[str, Any] = {"attention_form": "paper", "integration": "both", "attention_normalization": "layer"}
+
+_BASELINES: dict[str, Sections] = {
+    "GAN": {"generator": {"style": False, "latent_stem": True}},
+    "StyleGAN2": {"generator": {}},
+    "SAGAN": {"generator": {"style": False, "latent_stem": True, "image_self_attention": 5}},
+    "kGAN": {
+        "generator": {
+            "num_components": 8,
+            "latent_size": 512,
+            "kgan": True,
+            "merge_type": "softmax",
+            "merge_layer": 5,
+        }
+    },
+}
+
+# Hyper-parameters of the reproducibility study's tables ("paper" and "code" columns).
+_STUDY: dict[str, Sections] = {
+    "paper": {"train": {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-3}},
+    "code": {"train": {"adam_beta1": 0.0, "adam_beta2": 0.99, "adam_epsilon": 1e-8}},
+}
+
+PRESET_NAMES = ("gansformer-default", *_BASELINES, *_STUDY)
+
+
+def preset(name: str, dataset: str = "") -> Sections:
+    """Values of a preset.
+
+    Args:
+        name: One of `PRESET_NAMES`. "paper" and "code" are the two columns of hyper-parameters of the
+            reproducibility study on top of the default; "paper" also uses the paper's form of attention.
+        dataset: Name of the data set; the published values differ for ffhq, clevr, cityscapes and bedrooms.
+
+    Returns:
+        `{"generator": {...}, "discriminator": {...}, "data": {...}, "train": {...}}`, a fresh copy.
+
+    Raises:
+        ConfigError: There is no such preset.
+    """
+    if name in _BASELINES:
+        return merge_sections(_BASELINES[name])
+    if name not in PRESET_NAMES:
+        raise ConfigError(f"there is no preset {name!r}; choose one of: {', '.join(PRESET_NAMES)}.")
+    sections = merge_sections(_GANSFORMER, _DATASETS.get(dataset, {}), _STUDY.get(name, {}))
+    if name == "paper":
+        sections["generator"] |= PAPER_FORM
+        sections["discriminator"] |= {"attention_form": "paper", "transformer": True}
+    return sections
+
+
+def merge_sections(*layers: Sections) -> Sections:
+    """Later layers override earlier ones, section by section."""
+    merged: Sections = {"generator": {}, "discriminator": {}, "data": {}, "train": {}}
+    for layer in layers:
+        for section, values in layer.items():
+            merged[section].update(values)
+    return merged
