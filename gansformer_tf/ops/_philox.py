@@ -19,22 +19,25 @@ _MASK32 = 0xFFFFFFFF
 _ALGORITHM = tf.random.Algorithm.PHILOX.value
 
 
-def normal(shape: Any, seed: Any) -> Any:
-    """Standard normal float32 draws; a longer first axis repeats the same numbers first. `seed` is integer [2]."""
+def normal(shape: Any, seed: Any, skip: Any = 0) -> Any:
+    """Standard normal float32 draws; a longer first axis repeats the same numbers first. `seed` is integer [2].
+
+    `skip` leaves out that many blocks of `WORDS` numbers at the start.
+    """
     if in_xla():
-        uniform = tf.reshape(_unit_interval(_words(shape, seed)), [-1, 2])
+        uniform = tf.reshape(_unit_interval(_words(shape, seed, skip)), [-1, 2])
         # Box-Muller on pairs of words, with TensorFlow's floor under the logarithm.
         radius = tf.sqrt(-2.0 * tf.math.log(tf.maximum(uniform[:, 0], 1.0e-7)))
         angle = 2.0 * math.pi * uniform[:, 1]
         return _cut(tf.stack([tf.sin(angle) * radius, tf.cos(angle) * radius], axis=1), shape)
-    return tf.raw_ops.StatelessRandomNormalV2(**_arguments(shape, seed))
+    return tf.raw_ops.StatelessRandomNormalV2(**_arguments(shape, seed, skip))
 
 
-def uniform(shape: Any, seed: Any) -> Any:
-    """Uniform float32 draws in [0, 1); a longer first axis repeats the same numbers first. `seed` is integer [2]."""
+def uniform(shape: Any, seed: Any, skip: Any = 0) -> Any:
+    """Uniform float32 draws in [0, 1), else as `normal`."""
     if in_xla():
-        return _cut(_unit_interval(_words(shape, seed)), shape)
-    return tf.raw_ops.StatelessRandomUniformV2(**_arguments(shape, seed))
+        return _cut(_unit_interval(_words(shape, seed, skip)), shape)
+    return tf.raw_ops.StatelessRandomUniformV2(**_arguments(shape, seed, skip))
 
 
 def _key(seed: Any) -> Any:
@@ -42,16 +45,16 @@ def _key(seed: Any) -> Any:
     return tf.bitwise.left_shift(seed[0], tf.constant(32, tf.uint64)) | (seed[1] & tf.constant(_MASK32, tf.uint64))
 
 
-def _arguments(shape: Any, seed: Any) -> dict[str, Any]:
-    counter = tf.zeros([2], tf.uint64)
+def _arguments(shape: Any, seed: Any, skip: Any) -> dict[str, Any]:
+    counter = tf.stack([tf.cast(skip, tf.uint64), tf.zeros([], tf.uint64)])
     return {"shape": shape, "key": _key(seed)[tf.newaxis], "counter": counter, "alg": _ALGORITHM, "dtype": tf.float32}
 
 
-def _words(shape: Any, seed: Any) -> Any:
+def _words(shape: Any, seed: Any, skip: Any) -> Any:
     """Enough 32-bit words for `shape`, held in uint64, [blocks, 4]."""
     mask, half = tf.constant(_MASK32, tf.uint64), tf.constant(32, tf.uint64)
     size = tf.reduce_prod(tf.cast(tf.stack(shape), tf.int64))
-    low = tf.cast(tf.range((size + WORDS - 1) // WORDS), tf.uint64)
+    low = tf.cast(tf.cast(skip, tf.int64) + tf.range((size + WORDS - 1) // WORDS), tf.uint64)
     zero = tf.zeros_like(low)
     x = [low & mask, tf.bitwise.right_shift(low, half), zero, zero]
     key = _key(seed)
