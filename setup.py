@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 
 REQUIRES = [
     "absl-py>=2.1",
+    "av>=12",
     "h5py>=3.11",
     "keras>=3.12",
     "lmdb>=1.5",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
-from gansformer_tf.visualize.grids import enlarge, to_rgb
+from gansformer_tf.visualize.grids import labelled_sheet, readable, to_rgb
 from gansformer_tf.visualize.palette import component_colors, legend
 
 DEFAULT_BLENDING_ALPHA = 0.6
-PANEL_HEIGHT = 128
 
 
 def enlarge_attention(attention: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -69,7 +70,9 @@ def soft_map(
     return np.rint(attention @ colors.astype(np.float32)).clip(0, 255).astype(np.uint8)
 
 
-def component_map(attention: np.ndarray, component: int, height: int | None = None, width: int | None = None):
+def component_map(
+    attention: np.ndarray, component: int, height: int | None = None, width: int | None = None
+) -> np.ndarray:
     """Weight of one component as a grey picture: black 0, white the component's own maximum.
 
     Returns:
@@ -114,7 +117,7 @@ def attention_panel(
 ) -> np.ndarray:
     """A picture, its blend, its hard map and its soft map side by side, with the legend below.
 
-    Pictures lower than `PANEL_HEIGHT` are enlarged by a whole factor, so that the panel can be read.
+    Small pictures are enlarged, so that the panel can be read.
 
     Args:
         image: `[height, width, channels]`.
@@ -125,8 +128,7 @@ def attention_panel(
     Returns:
         uint8 `[panel_height, panel_width, 3]`.
     """
-    pixels = to_rgb(image)
-    pixels = enlarge(pixels, max(1, PANEL_HEIGHT // pixels.shape[0]))
+    pixels = readable(image)
     height, width = pixels.shape[:2]
     attention = enlarge_attention(attention, height, width)
     hard = hard_map(attention, colors=colors)
@@ -137,11 +139,69 @@ def attention_panel(
     return stack_rows([row, strip])
 
 
+def component_sheet(image: np.ndarray, attention: np.ndarray, title: str = "") -> np.ndarray:
+    """A picture and, for every component, where it attends (white: most), as one labelled sheet.
+
+    Args:
+        image: `[height, width, channels]`.
+        attention: float `[h, w, components]`: one layer, one head.
+        title: A line above the sheet.
+    """
+    pixels = readable(image)
+    height, width = pixels.shape[:2]
+    count = attention.shape[-1]
+    cells = [pixels, *(component_map(attention, index, height, width) for index in range(count))]
+    names = ["picture", *(f"component {index}" for index in range(count))]
+    columns = min(len(cells), 9)
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    if len(rows) == 1:
+        return labelled_sheet(rows, column_labels=names, title=title)
+    # Several lines of cells have different names in one column, so each line is a sheet of its own.
+    lines = [
+        labelled_sheet(
+            [[*row, *[None] * (columns - len(row))]], column_labels=_padded(names[index * columns :], columns)
+        )
+        for index, row in enumerate(rows)
+    ]
+    lines[0] = labelled_sheet([rows[0]], column_labels=names[:columns], title=title)
+    return stack_rows(lines)
+
+
+def layer_sheet(
+    image: np.ndarray, layers: Sequence[np.ndarray], alpha: float = DEFAULT_BLENDING_ALPHA, title: str = ""
+) -> np.ndarray:
+    """Blend, hard map and soft map of every layer and head, one row each, with the legend below.
+
+    Only one row's maps are enlarged at a time.
+
+    Args:
+        image: `[height, width, channels]`.
+        layers: Per attended layer, from coarse to fine, float `[heads, h, w, components]`.
+        alpha: Weight of the map in the blends.
+        title: A line above the sheet.
+    """
+    pixels = readable(image)
+    height, width = pixels.shape[:2]
+    rows, labels = [], []
+    for index, heads in enumerate(layers):
+        for head, attention in enumerate(heads):
+            hard = hard_map(attention, height, width)
+            rows.append([blend(pixels, hard, alpha), hard, soft_map(attention, height, width)])
+            name = f"layer {index}, {heads.shape[1]}x{heads.shape[2]}"
+            labels.append(name if len(heads) == 1 else f"{name}, head {head}")
+    sheet = labelled_sheet(rows, labels, ["blend", "hard map", "soft map"], title)
+    return stack_rows([sheet, legend(layers[0].shape[-1], sheet.shape[1])])
+
+
 def stack_rows(rows: list[np.ndarray]) -> np.ndarray:
     """Pictures below each other; narrower ones are filled up with white on the right."""
     width = max(row.shape[1] for row in rows)
     filled = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
     return np.concatenate(filled, axis=0)
+
+
+def _padded(names: list[str], count: int) -> list[str]:
+    return (names + [""] * count)[:count]
 
 
 def _colors(attention: np.ndarray, colors: np.ndarray | None) -> np.ndarray:

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 WHITE = (255, 255, 255)
 INK = (32, 32, 32)
+READABLE_HEIGHT = 128
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -170,8 +171,14 @@ def break_text(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wi
     return "\n".join(lines)
 
 
+def readable(image: np.ndarray, min_height: int = READABLE_HEIGHT) -> np.ndarray:
+    """A picture as RGB, enlarged by a whole factor if it is too small to look at beside text."""
+    pixels = to_rgb(image)
+    return enlarge(pixels, max(1, min_height // pixels.shape[0]))
+
+
 def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
-    """Repeats every pixel `factor` times both ways, for pictures too small to look at."""
+    """Repeats every pixel `factor` times both ways."""
     return np.repeat(np.repeat(images, factor, axis=-3), factor, axis=-2)
 
 

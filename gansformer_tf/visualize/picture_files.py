@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,26 @@ def file_hash(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """A folder that pictures of one model go to; those of an earlier call are replaced.
+
+    `metadata` is kept in every picture.
+    """
+
+    path: Path
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, name: str, pixels: np.ndarray, **metadata: Any) -> Path:
+        """Writes `name` (may lie in folders below) as PNG and returns its path."""
+        path = self.file(f"{name}.png")
+        save_picture(path, pixels, {**self.metadata, **metadata})
+        return path
+
+    def file(self, name: str) -> Path:
+        """The path of a file in here; the folders on the way are made."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path

@@ -69,7 +69,7 @@ class Sampler:
         self.noise_mode = noise_mode
         self.batch_size = batch_size
         self.device = device
-        self._map = compiled(self._map_eagerly)
+        self._maps: dict[float, Callable[..., Any]] = {}
         self._synthesize = compiled(self._synthesize_eagerly)
         self._synthesize_with_attention = compiled(self._synthesize_with_attention_eagerly)
 
@@ -82,13 +82,37 @@ class Sampler:
         """z of the seeds, float32 `[len(seeds), num_latents, latent_dim]`."""
         return latents_from_seeds(seeds, self.config.num_latents, self.config.latent_dim)
 
+    def labels(self, seeds: Sequence[int]) -> np.ndarray | None:
+        """One-hot labels drawn from the seeds, or None for a model without labels."""
+        return labels_from_seeds(seeds, self.config.label_dim)
+
+    def latents_w(self, seeds: Sequence[int], truncation_psi: float | None = None) -> np.ndarray:
+        """w of the seeds, float32 `[len(seeds), num_latents, num_layers, latent_dim]`.
+
+        `truncation_psi` overrides the sampler's own.
+        """
+        parts = []
+        for batch, labels in self.batches(seeds):
+            parts.append(self.map(self.latents(batch), labels, truncation_psi))
+        return np.concatenate(parts)
+
+    def average_w(self) -> np.ndarray:
+        """The average w that truncation pulls towards, float32 `[1, 1, 1, latent_dim]`."""
+        return keras.ops.convert_to_numpy(self.generator.w_avg).reshape(1, 1, 1, -1)
+
     def noise(self, seeds: Sequence[int]) -> list[np.ndarray] | None:
         """Noise inputs of the seeds, or None where the noise mode draws none."""
         return noise_from_seeds(seeds, self.generator.noise_shapes) if self.noise_mode == "random" else None
 
-    def map(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """w of latents: float32 `[batch, num_latents, num_layers, latent_dim]`."""
-        return keras.ops.convert_to_numpy(self._map(z, labels))
+    def map(self, z: np.ndarray, labels: np.ndarray | None = None, truncation_psi: float | None = None) -> np.ndarray:
+        """w of latents: float32 `[batch, num_latents, num_layers, latent_dim]`.
+
+        `truncation_psi` overrides the sampler's own.
+        """
+        psi = self.truncation_psi if truncation_psi is None else truncation_psi
+        if psi not in self._maps:
+            self._maps[psi] = compiled(lambda z, labels: self.generator.map(z, labels=labels, truncation_psi=psi))
+        return keras.ops.convert_to_numpy(self._maps[psi](z, labels))
 
     def synthesize(
         self, w: np.ndarray, noise: list[np.ndarray] | None, with_attention: bool = False
@@ -148,9 +172,6 @@ class Sampler:
             for row, seed in enumerate(seeds)
         ]
 
-    def _map_eagerly(self, z: Any, labels: Any) -> Any:
-        return self.generator.map(z, labels=labels, truncation_psi=self.truncation_psi)
-
     def _synthesize_eagerly(self, w: Any, noise: Any) -> Any:
         return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise)
 
@@ -181,6 +202,27 @@ def samples_on_devices(
             yield from waiting.popleft().result()
 
 
+def draw(sampler: Sampler, w: np.ndarray, noise_seed: int) -> list[np.ndarray]:
+    """Pictures of w, all with the noise of one seed, in portions of the sampler's batch size."""
+    noise = sampler.noise([noise_seed])
+    pictures: list[np.ndarray] = []
+    for start in range(0, len(w), sampler.batch_size):
+        part = w[start : start + sampler.batch_size]
+        pictures.extend(sampler.synthesize(part, repeat_noise(noise, len(part)))[0])
+    return pictures
+
+
+def repeat_noise(noise: list[np.ndarray] | None, count: int) -> list[np.ndarray] | None:
+    """The noise of one picture for `count` pictures."""
+    return None if noise is None else [np.repeat(values, count, axis=0) for values in noise]
+
+
+def latent_names(config: Any) -> list[str]:
+    """What the latents of a model are called in sheets: component numbers, and `global` for the one behind them."""
+    names = [f"component {index}" for index in range(config.num_components)]
+    return names + ["global"] * (config.num_latents - config.num_components)
+
+
 def require_attention(config: Any) -> None:
     """Raises `ValueError` if a model has no attention maps to draw."""
     if not config.transformer:
@@ -191,9 +233,24 @@ def require_attention(config: Any) -> None:
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as a graph on the TensorFlow backend; other backends run it as it is."""
+    """The function as one graph for every batch size on the TensorFlow backend; other backends run it as it is.
+
+    The arguments are arrays with the batch on the first axis, lists of such arrays, or None.
+    """
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf
 
-    return tf.function(function, reduce_retracing=True)
+    graph = None
+
+    def call(*arguments: Any) -> Any:
+        nonlocal graph
+        if graph is None:
+            signature = tf.nest.map_structure(_any_batch, arguments)
+            graph = tf.function(function).get_concrete_function(*signature)
+        return graph(*arguments)
+
+    def _any_batch(array: np.ndarray | None) -> Any:
+        return None if array is None else tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+
+    return call

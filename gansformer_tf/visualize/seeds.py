@@ -29,18 +29,18 @@ def latents_from_seeds(seeds: Sequence[int], num_latents: int, latent_dim: int) 
     return z
 
 
-def noise_from_seeds(seeds: Sequence[int], shapes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
+def noise_from_seeds(seeds: Sequence[int], shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """Standard normal noise inputs of the synthesis layers, independent between seeds and layers.
 
     Args:
         seeds: One per picture.
-        shapes: (height, width) of each layer's noise, as in `Generator.noise_shapes`.
+        shapes: (height, width, maps) of each layer's noise, as in `Generator.noise_shapes`.
 
     Returns:
-        Per layer float32 `[len(seeds), height, width, 1]`.
+        Per layer float32 `[len(seeds), height, width, maps]`.
     """
     check_seeds(seeds)
-    noise = [np.empty((len(seeds), height, width, 1), np.float32) for height, width in shapes]
+    noise = [np.empty((len(seeds), *shape), np.float32) for shape in shapes]
     for row, seed in enumerate(seeds):
         for layer, values in enumerate(noise):
             values[row] = np.random.default_rng((seed, layer)).standard_normal(values.shape[1:], np.float32)

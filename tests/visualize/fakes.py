@@ -20,7 +20,7 @@ class FakeGenerator(keras.Model):
     def __init__(self, config=None):
         super().__init__()
         self.config = config or tiny_config()
-        self.noise_shapes = [(4, 4), (self.config.height, self.config.width)]
+        self.noise_shapes = [(4, 4, 1), (self.config.height, self.config.width, 1)]
         self.w_avg = np.zeros(self.config.latent_dim, np.float32)
 
     def map(self, z, labels=None, truncation_psi=1.0):
@@ -38,5 +38,5 @@ class FakeGenerator(keras.Model):
         if not return_attention:
             return images
         owner = np.repeat(np.eye(k, dtype=np.float32), width // k, axis=0)  # [width, k]
-        fine = ops.tile(ops.convert_to_tensor(owner)[None, None, None], (w.shape[0] or 1, 1, height, 1, 1))
+        fine = ops.tile(ops.convert_to_tensor(owner)[None, None, None], (ops.shape(w)[0], 1, height, 1, 1))
         return images, [fine[:, :, ::4, ::4], fine]

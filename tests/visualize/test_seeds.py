@@ -13,7 +13,7 @@ def test_latents_follow_the_convention_of_the_field():
 
 
 def test_noise_depends_on_the_seed_alone():
-    shapes = [(4, 4), (8, 8)]
+    shapes = [(4, 4, 1), (8, 8, 1)]
     alone, together = noise_from_seeds([5], shapes), noise_from_seeds([1, 5], shapes)
     for a, b in zip(alone, together, strict=True):
         np.testing.assert_array_equal(a[0], b[1])

@@ -1,0 +1,108 @@
+"""Every kind of picture of a trained model in one folder: what `run_network.py --vis` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from gansformer_tf.config.visualize import VisualizeConfig
+from gansformer_tf.visualize.ablation import write_ablation
+from gansformer_tf.visualize.interpolation import write_interpolations
+from gansformer_tf.visualize.noise_variance import write_noise_variance
+from gansformer_tf.visualize.palette import component_colors
+from gansformer_tf.visualize.picture_files import PictureFolder, prepare_folder
+from gansformer_tf.visualize.samples import write_latents, write_samples
+from gansformer_tf.visualize.sampling import Sampler, require_attention
+from gansformer_tf.visualize.style_mixing import layer_ranges, write_style_mixing
+from gansformer_tf.visualize.truncation import write_truncation_sweep
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of picture: its name, how many steps it takes, and the work, which yields after every step."""
+
+    name: str
+    steps: int
+    work: Iterator[Any]
+
+
+def visualize(
+    generator: Any,
+    output_dir: str | Path,
+    config: VisualizeConfig | None = None,
+    *,
+    model: str = "",
+    progress: bool = True,
+) -> Path:
+    """Draws what `config` asks for, with a progress bar per kind.
+
+    Pictures and maps are made and written one after the other, so that memory does not grow with their number. What
+    an earlier call wrote into the same folder is replaced.
+
+    Args:
+        generator: A `Generator`.
+        output_dir: Folder; made if it is missing.
+        config: What to draw, and how much; None takes the defaults.
+        model: What identifies the weights (a hash), kept in the pictures' metadata.
+        progress: Whether to show progress bars.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: Attention maps of a model that has none, or of more components than there are colours.
+        OSError: The folder cannot be written to.
+    """
+    config = VisualizeConfig() if config is None else config
+    if config.maps or config.layer_maps:
+        require_attention(generator.config)
+        component_colors(generator.config.num_components)
+    sampler = Sampler(generator, truncation_psi=config.truncation_psi, batch_size=config.batch_size)
+    path = prepare_folder(output_dir)
+    metadata = {"model": model, "truncation_psi": config.truncation_psi, "software": "gansformer-tf"}
+    for task in tasks(sampler, PictureFolder(path, metadata), config):
+        with tqdm(total=task.steps, desc=task.name, unit="step", disable=not progress) as bar:
+            for _ in task.work:
+                bar.update()
+    return path
+
+
+def tasks(sampler: Sampler, folder: PictureFolder, config: VisualizeConfig) -> Iterator[Task]:
+    """The work that `config` asks for, kind by kind."""
+    model, rich = sampler.config, config.rich_num
+    seeds, rich_seeds, others = range(config.num), range(rich), range(rich, 2 * rich)
+    if config.latents:
+        yield Task("latents", len(seeds), write_latents(sampler, seeds, folder))
+    if config.images or config.maps or config.layer_maps:
+        samples = write_samples(
+            sampler,
+            seeds,
+            folder,
+            images=config.images,
+            grid=config.grid,
+            maps=config.maps,
+            layer_maps=config.layer_maps,
+            section_size=config.section_size,
+            alpha=config.blending_alpha,
+        )
+        yield Task("pictures", len(seeds), samples)
+    if config.interpolations:
+        pairs = list(zip(rich_seeds, others, strict=True))
+        ways = 2 * (1 + (model.num_latents if config.interpolation_per_component else 0))
+        between = write_interpolations(
+            sampler, pairs, folder, config.interpolation_density, config.interpolation_per_component
+        )
+        yield Task("interpolations", rich * ways, between)
+    if config.noise_variance:
+        yield Task("noise variance", rich, write_noise_variance(sampler, rich_seeds, folder))
+    if config.style_mixing:
+        steps = len(layer_ranges(model.num_layers)) + rich
+        yield Task("style mixing", steps, write_style_mixing(sampler, rich_seeds, others, folder))
+    if config.truncation_sweep:
+        yield Task("truncation", 1, write_truncation_sweep(sampler, rich_seeds, folder))
+    if config.ablation:
+        yield Task("ablation", rich, write_ablation(sampler, rich_seeds, folder))

@@ -1,0 +1,120 @@
+"""Many pictures in one pass: files, sheets, attention maps, latents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gansformer_tf.visualize.attention_maps import (
+    attention_panel,
+    blend,
+    component_sheet,
+    enlarge_attention,
+    hard_map,
+    layer_sheet,
+    soft_map,
+)
+from gansformer_tf.visualize.grids import image_grid, to_rgb
+from gansformer_tf.visualize.palette import legend
+from gansformer_tf.visualize.picture_files import PictureFolder
+from gansformer_tf.visualize.sampling import Sample, Sampler
+
+
+def write_samples(
+    sampler: Sampler,
+    seeds: Sequence[int],
+    folder: PictureFolder,
+    *,
+    images: bool = True,
+    grid: bool = True,
+    maps: bool = False,
+    layer_maps: bool = False,
+    section_size: int = 100,
+    alpha: float = 0.6,
+) -> Iterator[int]:
+    """Draws pictures and writes what was asked for. At most one section of pictures is kept in memory.
+
+    Args:
+        sampler: Draws the pictures.
+        seeds: One per picture.
+        folder: Where to write.
+        images: Whether to write each picture, `images/seed0007.png`.
+        grid: Whether to write sheets of `section_size` pictures, `images/grid-000.png`.
+        maps: Whether to write the maps of the last layer's first head, below `maps/`.
+        layer_maps: Whether to write a sheet of all layers and heads of each picture, below `layer-maps/`.
+        section_size: Pictures on a sheet.
+        alpha: Weight of the maps in blends.
+
+    Yields:
+        Each seed once its files are written.
+    """
+    section: list[np.ndarray] = []
+    sections = 0
+    for sample in sampler.samples(seeds, with_attention=maps or layer_maps):
+        name = f"seed{sample.seed:04d}"
+        if images:
+            folder.save(f"images/{name}", sample.pixels, seed=sample.seed)
+        if images and grid:
+            section.append(sample.pixels)
+            if len(section) == section_size:
+                folder.save(f"images/grid-{sections:03d}", image_grid(section))
+                section, sections = [], sections + 1
+        if maps:
+            write_maps(sample, folder, alpha)
+        if layer_maps:
+            sheet = layer_sheet(sample.pixels, sample.attention, alpha, title=f"seed {sample.seed}")
+            folder.save(f"layer-maps/{name}", sheet, seed=sample.seed)
+        yield sample.seed
+    if section:
+        folder.save(f"images/grid-{sections:03d}", image_grid(section))
+
+
+def write_maps(sample: Sample, folder: PictureFolder, alpha: float) -> None:
+    """Writes the maps of a picture's last layer and first head, each kind in a folder of its own, and a panel."""
+    name = f"seed{sample.seed:04d}"
+    native = sample.attention[-1][0]
+    pixels = to_rgb(sample.pixels)
+    attention = enlarge_attention(native, *pixels.shape[:2])
+    hard = hard_map(attention)
+    folder.save(f"maps/hard/{name}", hard, seed=sample.seed)
+    folder.save(f"maps/soft/{name}", soft_map(attention), seed=sample.seed)
+    folder.save(f"maps/blended/{name}", blend(pixels, hard, alpha), seed=sample.seed)
+    folder.save(f"maps/components/{name}", component_sheet(pixels, native, f"seed {sample.seed}"), seed=sample.seed)
+    folder.save(f"maps/panels/{name}", attention_panel(pixels, native, alpha), seed=sample.seed)
+    folder.save("maps/legend", legend(native.shape[-1], 320))
+
+
+def write_latents(sampler: Sampler, seeds: Sequence[int], folder: PictureFolder) -> Iterator[int]:
+    """Writes `latents/z.npy` and `latents/w.npy`, row by row, and the seeds of the rows in `latents/seeds.npy`.
+
+    Yields:
+        Each seed once its row is written.
+    """
+    config = sampler.config
+    shapes = {
+        "z": (len(seeds), config.num_latents, config.latent_dim),
+        "w": (len(seeds), config.num_latents, config.num_layers, config.latent_dim),
+    }
+    np.save(folder.file("latents/seeds.npy"), np.asarray(seeds, np.int64))
+    finals = {name: folder.file(f"latents/{name}.npy") for name in shapes}
+    parts = {name: path.with_name(f".{path.name}.tmp") for name, path in finals.items()}
+    try:
+        arrays = {
+            name: np.lib.format.open_memmap(parts[name], mode="w+", dtype=np.float32, shape=shape)
+            for name, shape in shapes.items()
+        }
+        row = 0
+        for batch, labels in sampler.batches(seeds):
+            z = sampler.latents(batch)
+            arrays["z"][row : row + len(batch)] = z
+            arrays["w"][row : row + len(batch)] = sampler.map(z, labels)
+            row += len(batch)
+            yield from batch
+        for name, array in arrays.items():
+            array.flush()
+            parts[name].replace(finals[name])
+    finally:
+        for part in parts.values():
+            Path(part).unlink(missing_ok=True)

@@ -1,0 +1,39 @@
+"""One picture at several strengths of truncation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gansformer_tf.visualize.grids import labelled_sheet, readable
+from gansformer_tf.visualize.picture_files import PictureFolder
+from gansformer_tf.visualize.sampling import Sampler, draw
+
+SWEEP = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2)
+
+
+def truncation_sweep(sampler: Sampler, seed: int, psis: Sequence[float] = SWEEP) -> list[np.ndarray]:
+    """Pictures of one seed, from the average picture (psi 0) to beyond the model's own variety (psi over 1).
+
+    Args:
+        sampler: Draws the pictures; its own truncation does not matter.
+        seed: Seed of latents and noise.
+        psis: Values of psi.
+
+    Returns:
+        One picture `[height, width, channels]` per psi, float about [-1, 1].
+    """
+    full = sampler.latents_w([seed], truncation_psi=1.0)
+    average = sampler.average_w()
+    return draw(sampler, np.concatenate([average + psi * (full - average) for psi in psis]).astype(np.float32), seed)
+
+
+def write_truncation_sweep(
+    sampler: Sampler, seeds: Sequence[int], folder: PictureFolder, psis: Sequence[float] = SWEEP
+) -> Iterator[Path]:
+    """Writes one sheet with a row per seed and a column per psi. Yields its path."""
+    rows = [[readable(image) for image in truncation_sweep(sampler, seed, psis)] for seed in seeds]
+    sheet = labelled_sheet(rows, [f"seed {seed}" for seed in seeds], [f"psi {psi:g}" for psi in psis])
+    yield folder.save("truncation", sheet)

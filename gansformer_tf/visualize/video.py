@@ -1,0 +1,87 @@
+"""Frames as GIF and MP4, written frame by frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from gansformer_tf.visualize.grids import to_rgb
+
+_H264_OPTIONS = {"crf": "16"}  # almost without visible loss
+
+
+def write_gif(path: str | Path, frames: Sequence[np.ndarray], frames_per_second: float = 12.0) -> None:
+    """Writes an endlessly repeating GIF under a temporary name and renames it.
+
+    Args:
+        path: Ends in .gif.
+        frames: Pictures `[height, width, channels]` of one size.
+        frames_per_second: Speed; GIF rounds the time of a frame to hundredths of a second.
+
+    Raises:
+        ValueError: No frame.
+    """
+    first, *rest = [Image.fromarray(to_rgb(frame)) for frame in _checked(frames)]
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.gif")
+    try:
+        first.save(temporary, save_all=True, append_images=rest, duration=round(1000 / frames_per_second), loop=0)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_mp4(path: str | Path, frames: Iterable[np.ndarray], frames_per_second: float = 12.0) -> None:
+    """Writes an H.264 video under a temporary name and renames it. Only one frame is held at a time.
+
+    Args:
+        path: Ends in .mp4.
+        frames: Pictures `[height, width, channels]` of one size; an odd side is filled up by repeating its last line,
+            which the format needs.
+        frames_per_second: Speed.
+
+    Raises:
+        ValueError: No frame, or frames of several sizes.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.mp4")
+    try:
+        with av.open(str(temporary), "w") as container:
+            rate = Fraction(frames_per_second).limit_denominator(1000)
+            stream = container.add_stream("libx264", rate=rate, options=_H264_OPTIONS)
+            stream.pix_fmt = "yuv420p"
+            for frame in _checked(frames):
+                pixels = np.ascontiguousarray(_even(to_rgb(frame)))
+                if not stream.codec_context.is_open:
+                    stream.height, stream.width = pixels.shape[:2]
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode(None))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def there_and_back(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The frames and then, backwards, those in between, so that a repeating animation does not jump."""
+    return [*frames, *frames[-2:0:-1]]
+
+
+def _even(frame: np.ndarray) -> np.ndarray:
+    return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
+
+
+def _checked(frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+    shape = None
+    for frame in frames:
+        if shape is not None and frame.shape != shape:
+            raise ValueError(f"frames of several sizes, {shape} and {frame.shape}; give frames of one size.")
+        shape = frame.shape
+        yield frame
+    if shape is None:
+        raise ValueError("an animation without frames was asked for; give at least one.")
