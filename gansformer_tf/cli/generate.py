@@ -81,22 +81,22 @@ def main(arguments: argparse.Namespace) -> int:
     from gansformer_tf.visualize.picture_files import file_hash
     from gansformer_tf.visualize.sampling import Sampler
 
-    path = find_snapshot(given["model"])
-    samplers = []
-    for device in devices:
-        with tf.device(device):
-            generator = load_snapshot(path).generator
-        samplers.append(
-            Sampler(
-                generator,
-                truncation_psi=given.get("truncation_psi", 0.7),
-                noise_mode=given.get("noise_mode", "random"),
-                batch_size=given.get("batch_size", 8),
-                device=device,
-            )
-        )
     folder = given.get("output_dir", "images")
     try:
+        path = find_snapshot(given["model"])
+        samplers = []
+        for device in devices:
+            with tf.device(device):
+                generator = load_snapshot(path).generator
+            samplers.append(
+                Sampler(
+                    generator,
+                    truncation_psi=given.get("truncation_psi", 0.7),
+                    noise_mode=given.get("noise_mode", "random"),
+                    batch_size=given.get("batch_size", 8),
+                    device=device,
+                )
+            )
         written = generate_pictures(
             samplers,
             seeds,
@@ -109,7 +109,7 @@ def main(arguments: argparse.Namespace) -> int:
             attention=given.get("attention", False),
             overwrite=given.get("overwrite", False),
         )
-    except (ValueError, FileExistsError) as error:
+    except (ValueError, FileExistsError) as error:  # a bad snapshot, value or clash: the message says what to change
         raise UsageError(str(error)) from error
     kept = f", {len(written.kept)} were there already" if written.kept else ""
     print(f"{len(written.new)} pictures written to {folder}{kept}.")

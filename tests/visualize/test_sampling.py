@@ -1,0 +1,66 @@
+"""The sampler with a real generator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gansformer_tf.visualize.sampling import Sampler, samples_on_devices
+
+SEEDS = [3, 0, 11, 4, 8]
+
+
+def pictures(generator, seeds=SEEDS, **settings):
+    return np.stack([sample.pixels for sample in Sampler(generator, **settings).samples(seeds)])
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tiny_generator):
+    return pictures(tiny_generator, batch_size=1)
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 8])
+def test_a_seed_gives_the_same_picture_in_any_batch(tiny_generator, one_by_one, batch_size):
+    np.testing.assert_array_equal(pictures(tiny_generator, batch_size=batch_size), one_by_one)
+    assert len({picture.tobytes() for picture in one_by_one}) == len(SEEDS)
+
+
+def test_a_seed_gives_the_same_picture_on_any_number_of_devices(tiny_generator, one_by_one):
+    samplers = [Sampler(tiny_generator, batch_size=2, device="cpu:0") for _ in range(2)]
+    samples = list(samples_on_devices(samplers, SEEDS))
+    assert [sample.seed for sample in samples] == SEEDS
+    np.testing.assert_array_equal(np.stack([sample.pixels for sample in samples]), one_by_one)
+
+
+def test_a_seed_is_the_generator_called_with_its_latents_and_noise(tiny_generator):
+    sampler = Sampler(tiny_generator, truncation_psi=0.5)
+    images = tiny_generator(sampler.latents([7]), truncation_psi=0.5, noise=sampler.noise([7]))
+    expected = np.clip(np.rint((np.asarray(images[0]) + 1.0) * 127.5), 0, 255)
+    picture = next(sampler.samples([7])).pixels
+    assert np.abs(picture - expected).max() <= 1  # eager and graph may round a half differently
+
+
+def test_attention_comes_at_native_resolution(tiny_generator):
+    sample = next(Sampler(tiny_generator).samples([1], with_attention=True))
+    assert sample.attention[0].shape == (1, 4, 4, 4) and sample.attention[-1].shape == (1, 16, 16, 4)
+    for attention in sample.attention:
+        np.testing.assert_allclose(attention.sum(-1), 1.0, atol=1e-5)
+
+
+def test_truncation_pulls_towards_the_average(tiny_generator):
+    sampler = Sampler(tiny_generator)
+    w = sampler.latents_w([0], truncation_psi=0.0)
+    np.testing.assert_allclose(w, np.broadcast_to(sampler.average_w(), w.shape), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"batch_size": 0}, "batch size is 0"),
+        ({"truncation_psi": float("nan")}, "psi is nan"),
+        ({"noise_mode": "loud"}, "noise mode"),
+    ],
+)
+def test_bad_settings(tiny_generator, settings, reason):
+    with pytest.raises(ValueError, match=reason):
+        Sampler(tiny_generator, **settings)
