@@ -8,17 +8,13 @@ run needs no random state beyond the step number.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from gansformer_tf.ops import _philox
 from gansformer_tf.ops.random import SeedStream
-
-# Philox makes four 32-bit numbers per counter value, so every sample owns a whole number of counter values.
-PHILOX_WORDS = 4
-PHILOX_ROUNDS = 10
-_MASK32 = 0xFFFFFFFF
-_PHILOX = tf.random.Algorithm.PHILOX.value
 
 
 def phase_seed(seed: int, step: tf.Tensor, phase: int) -> tf.Tensor:
@@ -30,101 +26,47 @@ def phase_seed(seed: int, step: tf.Tensor, phase: int) -> tf.Tensor:
 class SampleStream(SeedStream):
     """A `SeedStream` whose batched draws are rows of one table over the global batch.
 
-    `normal` and `uniform` return the rows of the samples `first ... first + count` of a table that is the same for every
-    cut of the global batch. They are what layers call for draws that differ between samples; the first axis of the shape
-    is the batch, or the batch times something (components that were folded into it).
+    `normal` and `uniform` return the rows of the samples `first ... first + count` of a table that is the same for
+    every cut of the global batch. The first axis of the shape is the batch, or the batch times something (components
+    that were folded into it).
 
     Args:
         seed: int64 `[2]`.
         first: Index of the first sample at hand in the global batch (may be a traced scalar).
         count: Number of samples at hand.
-        compiled: True inside an XLA-compiled function. XLA has generators of its own, so the numbers are then computed
-            from the definition of Philox.
         order: Permutation of the samples at hand, int `[count]`, when they do not lie in the order of the global batch.
     """
 
-    def __init__(self, seed: Any, first: Any, count: int, compiled: bool = False, order: Any = None) -> None:
+    def __init__(self, seed: Any, first: Any, count: int, order: Any = None) -> None:
         super().__init__(seed)
         self.first = first
         self.count = count
-        self.compiled = compiled
         self.order = order
 
-    def normal(self, shape: Any, dtype: Any = "float32") -> tf.Tensor:
-        """Standard normal numbers; `shape[0]` is a multiple of the number of samples at hand."""
-        return self._rows(shape, dtype, _normal_bits if self.compiled else tf.raw_ops.StatelessRandomNormalV2)
+    def normal(self, shape: Any, dtype: str | None = None, stddev: float = 1.0) -> tf.Tensor:
+        """Normal numbers with mean 0; `shape[0]` is a multiple of the number of samples at hand."""
+        return tf.cast(self._rows(shape, _philox.normal) * stddev, dtype or tf.float32)
 
-    def uniform(self, shape: Any, dtype: Any = "float32") -> tf.Tensor:
-        """Uniform numbers in [0, 1); `shape[0]` is a multiple of the number of samples at hand."""
-        return self._rows(shape, dtype, _uniform_bits if self.compiled else tf.raw_ops.StatelessRandomUniformV2)
+    def uniform(self, shape: Any, dtype: str | None = None, minval: float = 0.0, maxval: float = 1.0) -> tf.Tensor:
+        """Uniform numbers in [minval, maxval); `shape[0]` is a multiple of the number of samples at hand."""
+        return tf.cast(self._rows(shape, _philox.uniform) * (maxval - minval) + minval, dtype or tf.float32)
 
     def fork(self) -> SampleStream:
-        return SampleStream(self.next(), self.first, self.count, self.compiled, self.order)
+        return SampleStream(self.next(), self.first, self.count, self.order)
 
     def with_order(self, order: Any) -> SampleStream:
-        """The same stream for samples that were put into another order."""
-        forked = self.fork()
-        forked.order = order
-        return forked
+        """An independent stream for the same samples in another order."""
+        return SampleStream(self.next(), self.first, self.count, order)
 
-    def _rows(self, shape: Any, dtype: Any, generator: Any) -> tf.Tensor:
+    def _rows(self, shape: Any, draw: Callable[..., tf.Tensor]) -> tf.Tensor:
         shape = [int(size) for size in shape]
         if shape[0] % self.count:
             raise ValueError(f"draws of shape {shape} for {self.count} samples; the first axis must be a multiple.")
         size = math.prod(shape) // self.count
-        words = -(-size // PHILOX_WORDS)
-        # The key is the seed itself; TensorFlow's scrambling of seeds is another one under XLA.
-        seed = tf.cast(self.next(), tf.uint64)
-        key = tf.bitwise.left_shift(seed[0], tf.constant(32, tf.uint64)) | (seed[1] & tf.constant(_MASK32, tf.uint64))
-        start = tf.cast(tf.convert_to_tensor(self.first), tf.int64) * words
-        counter = tf.stack([tf.cast(start, tf.uint64), tf.zeros([], tf.uint64)])
-        numbers = generator(
-            shape=tf.constant([self.count, words * PHILOX_WORDS]), key=key[tf.newaxis], counter=counter, alg=_PHILOX, dtype=tf.float32
-        )
-        numbers = numbers[:, :size]
+        # Every sample owns a whole number of generator blocks, so its numbers can be reached by skipping.
+        blocks = -(-size // _philox.WORDS)
+        skip = tf.cast(tf.convert_to_tensor(self.first), tf.int64) * blocks
+        numbers = draw([self.count, blocks * _philox.WORDS], self.next(), skip)[:, :size]
         if self.order is not None:
             numbers = tf.gather(numbers, self.order)
-        return tf.cast(tf.reshape(numbers, shape), dtype)
-
-
-def _philox_bits(shape: tf.Tensor, key: tf.Tensor, counter: tf.Tensor) -> tf.Tensor:
-    """Raw 32-bit words of Philox-4x32-10 (Salmon et al. 2011), held in uint64, `[blocks, 4]`."""
-    mask = tf.constant(_MASK32, tf.uint64)
-    half = tf.constant(32, tf.uint64)
-    blocks = math.prod(tf.get_static_value(shape)) // PHILOX_WORDS
-    low = counter[0] + tf.cast(tf.range(blocks, dtype=tf.int64), tf.uint64)
-    high = tf.fill([blocks], counter[1])
-    x = [low & mask, tf.bitwise.right_shift(low, half), high & mask, tf.bitwise.right_shift(high, half)]
-    k0, k1 = key[0] & mask, tf.bitwise.right_shift(key[0], half)
-    for _ in range(PHILOX_ROUNDS):
-        product0 = x[0] * tf.constant(0xD2511F53, tf.uint64)
-        product1 = x[2] * tf.constant(0xCD9E8D57, tf.uint64)
-        x = [
-            tf.bitwise.right_shift(product1, half) ^ x[1] ^ k0,
-            product1 & mask,
-            tf.bitwise.right_shift(product0, half) ^ x[3] ^ k1,
-            product0 & mask,
-        ]
-        k0 = (k0 + tf.constant(0x9E3779B9, tf.uint64)) & mask
-        k1 = (k1 + tf.constant(0xBB67AE85, tf.uint64)) & mask
-    return tf.stack(x, axis=1)
-
-
-def _unit_interval(words: tf.Tensor) -> tf.Tensor:
-    """The 23 low bits of each word as a float32 in [0, 1), as TensorFlow's generator does it."""
-    mantissa = tf.cast(words & tf.constant(0x7FFFFF, tf.uint64), tf.int32)
-    return tf.bitcast(mantissa | 0x3F800000, tf.float32) - 1.0
-
-
-def _uniform_bits(shape: tf.Tensor, key: tf.Tensor, counter: tf.Tensor, alg: int, dtype: Any) -> tf.Tensor:
-    del alg, dtype
-    return tf.reshape(_unit_interval(_philox_bits(shape, key, counter)), shape)
-
-
-def _normal_bits(shape: tf.Tensor, key: tf.Tensor, counter: tf.Tensor, alg: int, dtype: Any) -> tf.Tensor:
-    """Box-Muller on pairs of words."""
-    del alg, dtype
-    uniform = tf.reshape(_unit_interval(_philox_bits(shape, key, counter)), [-1, 2])
-    radius = tf.sqrt(-2.0 * tf.math.log(tf.maximum(uniform[:, 0], 1.0e-7)))
-    angle = 2.0 * math.pi * uniform[:, 1]
-    return tf.reshape(tf.stack([tf.sin(angle) * radius, tf.cos(angle) * radius], axis=1), shape)
+        return tf.reshape(numbers, shape)

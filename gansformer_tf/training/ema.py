@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 
-def ema_beta(batch_size: int, half_life_kimg: float, images_seen: float | None = None, rampup: float | None = None) -> float:
+def ema_beta(
+    batch_size: int, half_life_kimg: float, images_seen: float | None = None, rampup: float | None = None
+) -> float:
     """Share of the old average that one step keeps.
 
     Args:

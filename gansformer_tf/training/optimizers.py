@@ -44,6 +44,7 @@ class Adam(tf.Module):
         self.beta1 = beta1**correction
         self.beta2 = beta2**correction
         self.epsilon = epsilon
+        self._strategy = tf.distribute.get_strategy()
         self.variables_to_train = list(variables)
         self.first_moments = [_slot(variable, "m") for variable in variables]
         self.second_moments = [_slot(variable, "v") for variable in variables]
@@ -51,7 +52,6 @@ class Adam(tf.Module):
 
     def apply(self, gradients: Sequence[tf.Tensor]) -> None:
         """Makes one step; call it in cross-replica context with gradients already summed over replicas."""
-        strategy = tf.distribute.get_strategy()
         self.step.assign_add(1)
         time = tf.cast(self.step.read_value(), tf.float32)
         beta1_power = tf.pow(tf.constant(self.beta1, tf.float32), time)
@@ -74,7 +74,7 @@ class Adam(tf.Module):
         for variable, m, v, gradient in zip(
             self.variables_to_train, self.first_moments, self.second_moments, gradients, strict=True
         ):
-            strategy.extended.update(variable, update, args=(m, v, gradient), group=False)
+            self._strategy.extended.update(variable, update, args=(m, v, gradient), group=False)
 
 
 def global_norm(gradients: Sequence[tf.Tensor]) -> tf.Tensor:

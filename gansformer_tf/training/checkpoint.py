@@ -1,0 +1,168 @@
+"""Training state on disk: written completely or not at all, and found again after any crash."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from gansformer_tf.training.errors import TrainingError
+
+PREFIX = "step-"
+MARKER = "complete.json"
+_DATA = "state"
+# Room for the index and the file system's own bookkeeping.
+_SPARE_BYTES = 1 << 20
+
+
+class CheckpointStore:
+    """Checkpoints `step-<number>/` below one folder.
+
+    A checkpoint is written into a hidden folder next to its place. When all data is on disk a marker with the file
+    sizes is written, and only then the folder gets its name. So a folder with the name is complete, unless the disk
+    damaged it later; damage is noticed by the sizes and by the checksums of the tensors, and the checkpoint before it
+    is used.
+
+    Args:
+        folder: Where the checkpoints are.
+        keep: How many are kept; at least 2 leaves one to fall back to.
+        report: Called with one line when something is worth saying.
+    """
+
+    def __init__(self, folder: str | Path, keep: int = 2, report: Callable[[str], None] = print) -> None:
+        self.folder = Path(folder)
+        self.keep = keep
+        self.report = report
+
+    def steps(self) -> list[int]:
+        """Steps of the checkpoints on disk, ascending."""
+        names = (path.name for path in self.folder.glob(f"{PREFIX}*") if path.is_dir())
+        return sorted(int(name.removeprefix(PREFIX)) for name in names if name.removeprefix(PREFIX).isdigit())
+
+    def save(self, step: int, variables: Mapping[str, tf.Variable], metadata: Mapping[str, Any]) -> Path:
+        """Writes one checkpoint and removes the oldest ones.
+
+        Args:
+            step: Its number.
+            variables: Everything to keep, by name.
+            metadata: JSON-ready values to keep beside them.
+
+        Returns:
+            Its folder.
+
+        Raises:
+            TrainingError: It could not be written. The checkpoints that were there are untouched.
+        """
+        final = self._path(step)
+        temporary = self.folder / f".{final.name}.tmp"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._require_space(variables)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            tf.train.Checkpoint(**_trackable(variables)).write(str(temporary / _DATA))
+            sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir())}
+            for name in sizes:
+                _sync(temporary / name)
+            (temporary / MARKER).write_text(json.dumps({"sizes": sizes, "metadata": dict(metadata)}), encoding="utf-8")
+            _sync(temporary / MARKER)
+            if final.exists():
+                shutil.rmtree(final)
+            os.rename(temporary, final)
+            _sync(self.folder)
+        except (OSError, tf.errors.OpError) as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise TrainingError(self._failure(step, error)) from error
+        self._remove_old()
+        return final
+
+    def restore(self, variables: Mapping[str, tf.Variable]) -> dict[str, Any] | None:
+        """Reads the newest checkpoint that is whole into `variables`.
+
+        Returns:
+            Its metadata, or None when there is no checkpoint at all.
+
+        Raises:
+            TrainingError: There are checkpoints, but none can be used.
+        """
+        self._remove_unfinished()
+        steps = self.steps()
+        problems = []
+        for step in reversed(steps):
+            try:
+                metadata = self._read(step, variables)
+            except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+                problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+                problems.append(f"step {step}: {problem}")
+                if len(problems) < len(steps):
+                    self.report(f"The checkpoint of step {step} cannot be used ({problem}); trying the one before.")
+                continue
+            return metadata
+        if problems:
+            raise TrainingError(
+                f"no checkpoint in {self.folder} can be used ({'; '.join(problems)}); "
+                "use --restart for a new run, or remove that folder to train this one from the beginning."
+            )
+        return None
+
+    def _read(self, step: int, variables: Mapping[str, tf.Variable]) -> dict[str, Any]:
+        folder = self._path(step)
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        for name, size in marker["sizes"].items():
+            found = (folder / name).stat().st_size
+            if found != size:
+                raise ValueError(f"{name} has {found} bytes in place of {size}")
+        trackable = _trackable(variables)
+        status = tf.train.Checkpoint(**trackable).read(str(folder / _DATA))
+        try:
+            status.assert_consumed()
+        except AssertionError:
+            raise ValueError("it holds other variables than this model has") from None
+        return marker["metadata"]
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"{PREFIX}{step:08d}"
+
+    def _require_space(self, variables: Mapping[str, tf.Variable]) -> None:
+        needed = _SPARE_BYTES + sum(
+            variable.dtype.size * variable.shape.num_elements() for variable in variables.values()
+        )
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise OSError(errno.ENOSPC, f"{needed >> 20} MB needed, {free >> 20} MB free")
+
+    def _failure(self, step: int, error: Exception) -> str:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        kept = self.steps()
+        rest = f"the checkpoint of step {kept[-1]} is untouched" if kept else "there is no earlier one"
+        return (
+            f"the checkpoint of step {step} could not be written to {self.folder} ({reason}); {rest}. "
+            "Make room or give write permission, then run the same command again."
+        )
+
+    def _remove_old(self) -> None:
+        for step in self.steps()[: -self.keep]:
+            shutil.rmtree(self._path(step), ignore_errors=True)
+
+    def _remove_unfinished(self) -> None:
+        for path in self.folder.glob(f".{PREFIX}*.tmp"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _trackable(variables: Mapping[str, tf.Variable]) -> dict[str, tf.Variable]:
+    # Attribute names of tf.train.Checkpoint; a name that is one of its own methods would not do.
+    return {f"variable:{name}": variable for name, variable in variables.items()}
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

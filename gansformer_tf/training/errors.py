@@ -1,0 +1,7 @@
+"""The failure of a run, as opposed to a wrong setting (`ConfigError`)."""
+
+from __future__ import annotations
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on. The message is one line: what happened, and what to do."""

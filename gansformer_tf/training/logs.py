@@ -1,0 +1,192 @@
+"""What a run writes down: progress bar, one line and one JSON record per tick, TensorBoard events."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from gansformer_tf.training.run_dir import RunDir, read_json_lines, write_text
+
+# A terminal is refreshed often; a log file would only grow.
+_REFRESH_SECONDS = 0.5
+_REFRESH_SECONDS_IN_FILES = 15.0
+
+
+class Averages:
+    """Running means of scalars, kept as tensors until they are read, so that a device is not waited for."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[Any]] = {}
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            self._values.setdefault(name, []).append(value)
+
+    def take(self) -> dict[str, float]:
+        """The means since the last call, in the order the names first appeared."""
+        means = {name: float(np.mean([float(value) for value in values])) for name, values in self._values.items()}
+        self._values = {}
+        return means
+
+
+class Progress:
+    """The progress bar: kimg, images per second, time left, losses.
+
+    Args:
+        total_images, done_images: Of the whole run.
+        enabled: False writes nothing.
+    """
+
+    def __init__(self, total_images: int, done_images: int, enabled: bool = True) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._interval = _REFRESH_SECONDS if self._terminal else _REFRESH_SECONDS_IN_FILES
+        self._bar = tqdm(
+            total=total_images / 1000.0,
+            initial=done_images / 1000.0,
+            disable=not enabled,
+            dynamic_ncols=True,
+            bar_format="{l_bar}{bar:12}| {n:.2f}/{total:.4g} kimg [{elapsed}{postfix}]",
+            desc="training",
+            mininterval=self._interval,
+        )
+        self._total = total_images
+        self._start: tuple[float, int] | None = None
+        self._shown = 0.0
+        if enabled:
+            self._bar.set_postfix_str("building the training step ...")
+
+    def update(self, images: int, values: Mapping[str, Any]) -> None:
+        """Shows that `images` are done; reads `values` only when the bar is redrawn."""
+        now = time.monotonic()
+        if self._start is None:  # the first step compiles and says nothing about speed
+            self._start = (now, images)
+        self._bar.n = images / 1000.0
+        if self._bar.disable or now - self._shown < self._interval:
+            return
+        self._shown = now
+        losses = " ".join(
+            f"{label} {float(values[name]):.3f}" for label, name in (("G", "loss/g"), ("D", "loss/d")) if name in values
+        )
+        started, first = self._start
+        if images > first:
+            speed = (images - first) / (now - started)
+            left = _clock((self._total - images) / speed)
+            self._bar.set_postfix_str(f"{speed:.1f} img/s, ETA {left}, {losses}", refresh=False)
+        self._bar.refresh()
+
+    def say(self, line: str) -> None:
+        """Prints a line above the bar."""
+        if self._bar.disable:
+            print(line, flush=True)
+        else:
+            self._bar.write(line, file=sys.stdout)
+            sys.stdout.flush()
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class MetricsLog:
+    """`metrics.jsonl` and TensorBoard events of a run.
+
+    Args:
+        run_dir: The run.
+        step: Step training starts from. Records of later steps, written before a crash, are dropped.
+        tensorboard: Whether to write events.
+    """
+
+    def __init__(self, run_dir: RunDir, step: int, tensorboard: bool = True) -> None:
+        records = read_json_lines(run_dir.metrics)
+        kept = [record for record in records if record.get("step", 0) <= step]
+        if records or run_dir.metrics.exists():
+            write_text(run_dir.metrics, "".join(json.dumps(record) + "\n" for record in kept))
+        self._file = open(run_dir.metrics, "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
+        self._writer = tf.summary.create_file_writer(str(run_dir.tensorboard)) if tensorboard else None
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Writes one record; `record["step"]` is the x axis in TensorBoard."""
+        clean = {name: _json_value(value) for name, value in record.items()}
+        self._file.write(json.dumps(clean) + "\n")
+        self._file.flush()
+        if self._writer is None:
+            return
+        with self._writer.as_default(step=int(record["step"])):
+            for name, value in clean.items():
+                if name != "step" and isinstance(value, int | float):
+                    tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    def images(self, name: str, pictures: np.ndarray, step: int) -> None:
+        """Writes pictures uint8 `[count, height, width, channels]` to TensorBoard."""
+        if self._writer is not None:
+            with self._writer.as_default(step=step):
+                tf.summary.image(name, pictures, max_outputs=len(pictures))
+            self._writer.flush()
+
+    def histograms(self, values: Mapping[str, Any], step: int) -> None:
+        """Writes distributions to TensorBoard."""
+        if self._writer is not None:
+            with self._writer.as_default(step=step):
+                for name, value in values.items():
+                    tf.summary.histogram(name, value)
+            self._writer.flush()
+
+    def close(self) -> None:
+        self._file.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+def tick_line(record: Mapping[str, Any]) -> str:
+    """One line for the screen from a tick's record."""
+    parts = [
+        f"tick {record['tick']:<4d}",
+        f"kimg {record['kimg']:<9.2f}",
+        f"time {_clock(record['seconds'])}",
+        f"{record['img_per_second']:.1f} img/s",
+        f"{record['seconds_per_kimg']:.1f} s/kimg",
+    ]
+    for label, name in (
+        ("G", "loss/g"),
+        ("D", "loss/d"),
+        ("real", "score/real"),
+        ("fake", "score/fake"),
+        ("|dG|", "gradient_norm/g"),
+        ("|dD|", "gradient_norm/d"),
+    ):
+        if name in record:
+            parts.append(f"{label} {record[name]:.3f}")
+    parts += [f"{name.removeprefix('penalty/')} {record[name]:.4f}" for name in record if name.startswith("penalty/")]
+    parts.append(f"memory {record['peak_memory_mb']:.0f} MB")
+    skipped = record.get("skipped_steps", 0)
+    if skipped:
+        parts.append(f"SKIPPED {skipped} steps (gradients not finite)")
+    return "  ".join(parts)
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process, or of the first GPU where there is one, in MB."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def _clock(seconds: float) -> str:
+    seconds = int(seconds)
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"

@@ -1,0 +1,214 @@
+"""The losses of the four phases of a training step, for one micro-batch on one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from gansformer_tf.config import TrainConfig
+from gansformer_tf.training import losses, mixing, regularizers
+from gansformer_tf.training.draws import SampleStream
+
+# Sums over the samples at hand, divided by the global batch size: adding them over micro-batches and replicas gives the
+# mean over the global batch.
+Statistics = dict[str, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """What one device works on at a time.
+
+    `first` is the index of the first sample in the global batch of `global_size` samples; `images` are real images in
+    [-1, 1], `labels` one-hot or None.
+    """
+
+    seed: tf.Tensor
+    first: Any
+    images: tf.Tensor
+    labels: tf.Tensor | None
+    global_size: int
+
+    @property
+    def size(self) -> int:
+        return int(self.images.shape[0])
+
+    def stream(self) -> SampleStream:
+        return SampleStream(self.seed, self.first, self.size)
+
+
+class PhaseLosses:
+    """Losses as functions of a micro-batch; holds the two networks and the settings, no state.
+
+    Real and generated images of a phase share the labels of the real batch: they are independent of z, and follow the
+    distribution of the data.
+    """
+
+    def __init__(self, generator: Any, discriminator: Any, config: TrainConfig) -> None:
+        self.generator = generator
+        self.discriminator = discriminator
+        self.config = config
+
+    # main phases
+
+    def generator_main(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
+        """Adversarial loss of the generator."""
+        stream = batch.stream()
+        images, average = self._generate(stream, batch.labels, batch.size)
+        scores = self._scores(images, batch.labels, stream)
+        loss = tf.reduce_sum(losses.generator_loss(self.config.g_loss, scores)) / batch.global_size
+        share = batch.size / batch.global_size
+        return loss, {"loss/g": loss, "w_average": average * share}
+
+    def discriminator_main(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
+        """Adversarial loss of the discriminator on real and on freshly generated images."""
+        stream = batch.stream()
+        fake, average = self._generate(stream, batch.labels, batch.size)
+        fake = tf.stop_gradient(fake)
+        fake_scores = self._scores(fake, batch.labels, stream)
+        real_scores = self._scores(batch.images, batch.labels, stream)
+        per_pair = losses.discriminator_loss(self.config.d_loss, real_scores, fake_scores)
+        loss = tf.reduce_sum(per_pair) / batch.global_size
+        return loss, {
+            "loss/d": loss,
+            "score/real": tf.reduce_sum(real_scores) / batch.global_size,
+            "score/fake": tf.reduce_sum(fake_scores) / batch.global_size,
+            "score/real_sign": tf.reduce_sum(tf.sign(real_scores)) / batch.global_size,
+            "w_average": average * (batch.size / batch.global_size),
+        }
+
+    # regularisation phases; their losses are multiplied by the interval at which they run
+
+    def discriminator_regularizer(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
+        """Gradient penalty of the discriminator."""
+        stream = batch.stream()
+        kind = self.config.d_reg
+        fake = None
+        if kind in ("r2", "gp"):
+            fake = tf.stop_gradient(self._generate(stream, batch.labels, batch.size)[0])
+        mix = stream.uniform([batch.size]) if kind == "gp" else None
+        score_stream = stream.fork()
+        penalty = regularizers.gradient_penalty(
+            kind,
+            lambda images: self._scores(images, batch.labels, score_stream),
+            real=batch.images,
+            fake=fake,
+            mix=mix,
+            gamma=self.config.gamma,
+        )
+        value = tf.reduce_sum(penalty) / batch.global_size
+        return value * self.config.d_reg_interval, {f"penalty/{kind}": value}
+
+    def path_lengths(self, batch: MicroBatch) -> tf.Tensor:
+        """Path lengths of the first samples of the micro-batch, `[size // path_length_batch_shrink]`."""
+        size = self.path_batch_size(batch.size)
+        labels = None if batch.labels is None else batch.labels[:size]
+        # Rows of the smaller table: sample i of the shrunken batch is the same for every cut of the batch.
+        stream = SampleStream(batch.seed, batch.first * size // batch.size, size)
+        mask = self._component_mask(stream, size)
+        w, _ = self._latents(stream, labels, size, mask)
+        config = self.generator.config
+        noise = stream.normal([size, config.height, config.width, config.image_channels])
+        return regularizers.path_lengths(lambda w: self._synthesize(w, stream, mask), w, noise)
+
+    def generator_regularizer(
+        self, batch: MicroBatch, running_mean: tf.Tensor, batch_mean: tf.Tensor | None
+    ) -> tuple[tf.Tensor, Statistics]:
+        """Path-length penalty.
+
+        Args:
+            batch: The micro-batch.
+            running_mean: Running mean of the length.
+            batch_mean: Mean length over the global batch; None when this micro-batch is the global batch.
+        """
+        lengths = self.path_lengths(batch)
+        global_size = self.path_batch_size(batch.size) * (batch.global_size // batch.size)
+        if batch_mean is None:
+            batch_mean = tf.stop_gradient(tf.reduce_mean(lengths))
+        weight = self.config.path_length_weight * self.config.g_reg_weight
+        penalty = regularizers.path_length_loss(
+            lengths, batch_mean, running_mean, self.config.path_length_decay, weight
+        )
+        value = tf.reduce_sum(penalty) / global_size
+        return value * self.config.g_reg_interval, {
+            "penalty/path_length": value,
+            "path_length": tf.stop_gradient(tf.reduce_sum(lengths)) / global_size,
+        }
+
+    def statistics_of(self, phase: str) -> dict[str, list[int]]:
+        """Names and shapes of the statistics of a phase."""
+        average = {"w_average": [self.generator.config.latent_dim]}
+        return {
+            "G": {"loss/g": []} | average,
+            "G_reg": {"penalty/path_length": [], "path_length": []},
+            "D": {"loss/d": [], "score/real": [], "score/fake": [], "score/real_sign": []} | average,
+            "D_reg": {f"penalty/{self.config.d_reg}": []},
+        }[phase]
+
+    def path_batch_size(self, size: int) -> int:
+        return max(1, size // self.config.path_length_batch_shrink)
+
+    # parts
+
+    def _generate(self, stream: SampleStream, labels: tf.Tensor | None, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """New images, and the mean of their w over samples and components before mixing."""
+        mask = self._component_mask(stream, size)
+        w, average = self._latents(stream, labels, size, mask)
+        return self._synthesize(w, stream, mask), average
+
+    def _component_mask(self, stream: SampleStream, size: int) -> dict[str, tf.Tensor]:
+        config = self.generator.config
+        if config.component_dropout > 0.0 and config.transformer:
+            return {"component_mask": self.generator.component_mask(size, stream)}
+        return {}
+
+    def _latents(
+        self, stream: SampleStream, labels: tf.Tensor | None, size: int, mask: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mixed w of fresh z, and the mean of w before mixing."""
+
+        def fresh() -> tf.Tensor:
+            config = self.generator.config
+            z = stream.normal([size, config.num_latents, config.latent_dim])
+            return self.generator.map(z, labels, training=True, rng=stream, **mask)
+
+        w = fresh()
+        average = tf.stop_gradient(tf.reduce_mean(tf.cast(w[:, :, 0], tf.float32), axis=[0, 1]))
+        for probability, axis in (
+            (self.config.component_mixing, mixing.COMPONENT_AXIS),
+            (self.config.style_mixing, mixing.LAYER_AXIS),
+        ):
+            if probability > 0.0 and w.shape[axis] > 1:
+                cutoff = mixing.draw_cutoffs(stream.uniform([size, 2]), probability, w.shape[axis])
+                w = mixing.mix_after(w, fresh(), cutoff, axis)
+        return w, average
+
+    def _synthesize(self, w: tf.Tensor, stream: SampleStream, mask: dict[str, tf.Tensor]) -> tf.Tensor:
+        return self.generator.synthesize(w, noise_mode="random", training=True, rng=stream, **mask)
+
+    def _scores(self, images: tf.Tensor, labels: tf.Tensor | None, stream: SampleStream) -> tf.Tensor:
+        """Scores `[batch, 1]` in float32, in the order of the statistics groups."""
+        order = group_order(int(images.shape[0]), self.discriminator.config.mbstd_group_size)
+        if order is not None:
+            images = tf.gather(images, order)
+            labels = None if labels is None else tf.gather(labels, order)
+        scores = self.discriminator(images, labels=labels, training=True, rng=stream.with_order(order))
+        return tf.cast(scores, tf.float32)
+
+
+def group_order(size: int, group_size: int) -> list[int] | None:
+    """Order that puts neighbours in the global batch into the same minibatch-stddev group.
+
+    The discriminator groups sample i of a batch of n with i + n/g, i + 2n/g, ... Which samples meet would then depend
+    on how the global batch is cut; after this permutation each group is a run of `group_size` neighbours, for every
+    cut into multiples of `group_size`.
+
+    Returns:
+        The permutation, or None when it is the identity.
+    """
+    group = min(group_size, size)
+    if group <= 1 or group == size:
+        return None
+    columns = size // group
+    return [column * group + member for member in range(group) for column in range(columns)]

@@ -1,0 +1,148 @@
+"""The folder of a run: its name, its lock, the files in it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any, TextIO
+
+from gansformer_tf.config import ConfigError, RunConfig
+from gansformer_tf.training.errors import TrainingError
+
+_NAME = re.compile(r"[\w][\w.+-]*")
+
+
+class RunDir:
+    """`<result_dir>/<expname>-<number>`.
+
+    Args:
+        path: The folder; `create` makes it.
+
+    Attributes:
+        config_path, checkpoints, samples, tensorboard, metrics: Paths inside.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_path = self.path / "config.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+        self.tensorboard = self.path / "tensorboard"
+        self.metrics = self.path / "metrics.jsonl"
+        self._lock: TextIO | None = None
+
+    @classmethod
+    def select(cls, result_dir: str | Path, expname: str, restart: bool = False) -> RunDir:
+        """The newest run of that name, or a new one (with `restart`, or when there is none yet). Makes nothing."""
+        if not _NAME.fullmatch(expname):
+            raise ConfigError(
+                f"expname is {expname!r}; it becomes a folder name, so use letters, digits, and . _ + - only."
+            )
+        runs = existing_runs(result_dir, expname)
+        number = runs[-1] if runs else 0
+        if runs and restart:
+            number += 1
+        return cls(Path(result_dir) / f"{expname}-{number:03d}")
+
+    @property
+    def started(self) -> bool:
+        """Whether a run was started here before."""
+        return self.config_path.exists()
+
+    def create(self) -> None:
+        """Makes the folder.
+
+        Raises:
+            TrainingError: It cannot be made or written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            for folder in (self.checkpoints, self.samples):
+                folder.mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise TrainingError(
+                f"the run folder {self.path} cannot be written to ({error.strerror}); "
+                "give it write permission or choose another --result-dir."
+            ) from error
+
+    def lock(self) -> None:
+        """Takes the run for this process until `unlock` or its end, however it ends.
+
+        The lock is the kernel's, on an open file: no file that stays behind can block a later start.
+
+        Raises:
+            TrainingError: Another process trains here.
+        """
+        file = open(self.path / "run.lock", "a+", encoding="utf-8")  # noqa: SIM115 - stays open while locked
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            file.close()
+            raise TrainingError(
+                f"the run {self.path} is being trained by another process ({owner}); "
+                "stop it first, or use another --expname or --restart for a new run."
+            ) from None
+        file.truncate(0)
+        file.write(f"pid {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        self._lock = file
+
+    def unlock(self) -> None:
+        """Gives the run back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def write_config(self, config: RunConfig) -> None:
+        """Saves `config.json`."""
+        write_text(self.config_path, config.to_json() + "\n")
+
+    def saved_config(self) -> RunConfig:
+        """The configuration the run was last trained with."""
+        return RunConfig.load(self.config_path)
+
+
+def existing_runs(result_dir: str | Path, expname: str) -> list[int]:
+    """Numbers of the runs of that name, ascending."""
+    pattern = re.compile(re.escape(expname) + r"-(\d{3,})")
+    folder = Path(result_dir)
+    if not folder.is_dir():
+        return []
+    matches = (pattern.fullmatch(entry.name) for entry in folder.iterdir() if entry.is_dir())
+    return sorted(int(match.group(1)) for match in matches if match)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file under a temporary name and renames it, so that the final name never holds half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The complete lines of a JSON-lines file; a last line that was cut short is left out."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return records

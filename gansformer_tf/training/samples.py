@@ -1,0 +1,61 @@
+"""Pictures a run draws of itself, always from the same seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gansformer_tf.training.run_dir import RunDir
+from gansformer_tf.visualize.grids import image_grid
+from gansformer_tf.visualize.sampling import Sampler
+
+
+class SampleWriter:
+    """Draws the fixed sample grid of a run.
+
+    Args:
+        run_dir: The run; pictures go to `samples/`.
+        generator: The averaged generator.
+        rows, columns: Of the grid.
+        truncation_psi: For the samples.
+        batch_size: Pictures computed at once.
+        keep: False keeps only the newest grid.
+    """
+
+    def __init__(
+        self,
+        run_dir: RunDir,
+        generator: Any,
+        *,
+        rows: int,
+        columns: int,
+        truncation_psi: float,
+        batch_size: int,
+        keep: bool = True,
+    ) -> None:
+        self.folder = run_dir.samples
+        self.count, self.columns, self.keep = rows * columns, columns, keep
+        self._sampler = Sampler(generator, truncation_psi=truncation_psi, noise_mode="const", batch_size=batch_size)
+
+    def draw(self) -> np.ndarray:
+        """uint8 `[count, height, width, channels]`."""
+        return np.stack([sample.pixels for sample in self._sampler.samples(range(self.count))])
+
+    def write(self, pictures: np.ndarray, kimg: float) -> Path:
+        """Writes `fakes-<kimg>.png`."""
+        if not self.keep:
+            for old in self.folder.glob("fakes-*.png"):
+                old.unlink()
+        return self.save(pictures, f"fakes-{int(kimg):06d}.png")
+
+    def save(self, pictures: np.ndarray, name: str) -> Path:
+        """Writes a grid of pictures."""
+        path = self.folder / name
+        grid = image_grid(pictures, self.columns)
+        temporary = path.with_name(f".{name}.tmp.png")
+        Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(temporary)
+        temporary.replace(path)
+        return path

@@ -1,0 +1,365 @@
+"""One training step: the phases as compiled functions, over micro-batches and replicas."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from gansformer_tf.config import ConfigError, TrainConfig
+from gansformer_tf.training.draws import phase_seed
+from gansformer_tf.training.ema import ema_beta
+from gansformer_tf.training.optimizers import Adam, clip_to_norm, global_norm
+from gansformer_tf.training.phases import MicroBatch, PhaseLosses, Statistics
+
+# Order within a step, as in StyleGAN2; the position is part of the seed of the phase's draws.
+PHASES = ("G", "G_reg", "D", "D_reg")
+
+
+class BatchLayout:
+    """How the global batch is cut: replicas first, then micro-batches, both into runs of neighbours.
+
+    Raises:
+        ConfigError: The global batch is no multiple of what the replicas hold at once.
+    """
+
+    def __init__(self, config: TrainConfig, num_replicas: int) -> None:
+        self.global_size = config.batch_size
+        self.micro_size = config.batch_size_per_replica
+        self.num_replicas = num_replicas
+        at_once = self.micro_size * num_replicas
+        if self.global_size % at_once:
+            devices = f" on each of {num_replicas} devices" if num_replicas > 1 else ""
+            raise ConfigError(
+                f"batch size {self.global_size} is not a multiple of {at_once} ({self.micro_size} images at once"
+                f"{devices}); change --batch-size or --batch-gpu."
+            )
+        self.num_micro_batches = self.global_size // at_once
+
+    @property
+    def replica_size(self) -> int:
+        return self.micro_size * self.num_micro_batches
+
+
+class TrainStep:
+    """Makes training steps; owns the optimizers and the few numbers that training keeps beside the weights.
+
+    Build it inside `strategy.scope()`, after the networks. Every phase is traced once (`trace_counts` counts).
+
+    Args:
+        generator, discriminator: The networks being trained.
+        ema_generator: Generator of the same configuration that holds the moving average.
+        config: Settings.
+        strategy: The distribution strategy; the default one trains on one device.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        ema_generator: Any,
+        config: TrainConfig,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> None:
+        for network in (generator, discriminator, ema_generator):
+            if not network.built:
+                # Keras would build it in its first call, and that extra call would draw random numbers.
+                raise ValueError(f"{network.name} is not built; create all its variables before training.")
+        self.generator, self.discriminator, self.ema_generator = generator, discriminator, ema_generator
+        self.config = config
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.layout = BatchLayout(config, self.strategy.num_replicas_in_sync)
+        discriminator.config.check_batch(self.layout.micro_size)
+        self.losses = PhaseLosses(generator, discriminator, config)
+        self.trace_counts: collections.Counter[str] = collections.Counter()
+
+        common = {"beta1": config.adam_beta1, "beta2": config.adam_beta2, "epsilon": config.adam_epsilon}
+        # As in the published code, the generator's rates are corrected also when path length is off.
+        self.g_optimizer = Adam(
+            raw_variables(generator.trainable_variables),
+            learning_rate=config.g_learning_rate,
+            lazy_interval=config.g_reg_interval,
+            **common,
+        )
+        self.d_optimizer = Adam(
+            raw_variables(discriminator.trainable_variables),
+            learning_rate=config.d_learning_rate,
+            lazy_interval=None if config.d_reg == "none" else config.d_reg_interval,
+            **common,
+        )
+        self.path_mean = _counter(0.0, "path_mean", tf.float32)
+        self.skipped = {network: _counter(0, f"skipped_{network}") for network in ("G", "D")}
+        self.skipped_in_row = {network: _counter(0, f"skipped_in_row_{network}") for network in ("G", "D")}
+        self._phases = {name: self._compile(name) for name in PHASES}
+        self._update_average = tf.function(self._ema_phase, autograph=False)
+
+    def phases_of(self, step: int) -> list[str]:
+        """Names of the phases that step number `step` runs."""
+        config = self.config
+        return [
+            name
+            for name, runs in (
+                ("G", True),
+                ("G_reg", config.path_length and step % config.g_reg_interval == 0),
+                ("D", True),
+                ("D_reg", config.d_reg != "none" and step % config.d_reg_interval == 0),
+            )
+            if runs
+        ]
+
+    def run(self, step: int, images: Any, labels: Any) -> Statistics:
+        """Runs one step.
+
+        Args:
+            step: Number of the step, from 0.
+            images: uint8 `[batch, height, width, channels]` of this process (the global batch, or this worker's part).
+            labels: One-hot `[batch, label_dim]`; `label_dim` may be 0.
+
+        Returns:
+            Scalars by name, as tensors that may still be in computation.
+        """
+        statistics: Statistics = {}
+        counter = tf.constant(step, tf.int64)
+        images, labels = self._distribute(images), self._distribute(labels)
+        for name in self.phases_of(step):
+            statistics |= self._phases[name](counter, images, labels)
+        self.update_average((step + 1) * self.layout.global_size)
+        return statistics
+
+    def update_average(self, images_seen: int) -> None:
+        """Moves the averaged generator towards the current one."""
+        beta = ema_beta(self.layout.global_size, self.config.ema_half_life_kimg, images_seen, self.config.ema_rampup)
+        self._update_average(tf.constant(beta, tf.float32))
+
+    def state(self) -> dict[str, tf.Variable]:
+        """Everything a checkpoint holds, by name."""
+        state = {"path_mean": self.path_mean}
+        state |= network_state(self.generator, "generator")
+        state |= network_state(self.discriminator, "discriminator")
+        state |= network_state(self.ema_generator, "ema_generator")
+        for network, optimizer in (("G", self.g_optimizer), ("D", self.d_optimizer)):
+            state[f"skipped/{network}"] = self.skipped[network]
+            state[f"skipped_in_row/{network}"] = self.skipped_in_row[network]
+            state[f"adam/{network}/step"] = optimizer.step
+            for index, (m, v) in enumerate(zip(optimizer.first_moments, optimizer.second_moments, strict=True)):
+                state[f"adam/{network}/m/{index}"] = m
+                state[f"adam/{network}/v/{index}"] = v
+        return state
+
+    # one phase
+
+    def _compile(self, name: str) -> Callable[..., Statistics]:
+        network = name[0]
+        optimizer = self.g_optimizer if network == "G" else self.d_optimizer
+        variables = optimizer.variables_to_train
+
+        def phase(step: tf.Tensor, images: Any, labels: Any) -> Statistics:
+            self.trace_counts[name] += 1
+            seed = phase_seed(self.config.seed, step, PHASES.index(name))
+
+            def replica(images: tf.Tensor, labels: tf.Tensor) -> tuple[list[tf.Tensor], Statistics]:
+                context = tf.distribute.get_replica_context()
+                gradients, statistics = self._gradients(
+                    name, variables, seed, context.replica_id_in_sync_group, images, labels
+                )
+                if self.strategy.num_replicas_in_sync > 1:
+                    # A sum with one non-finite part is not finite, so all replicas take the same decision below.
+                    gradients, statistics = context.all_reduce(tf.distribute.ReduceOp.SUM, (gradients, statistics))
+                return gradients, statistics
+
+            per_replica, statistics = self.strategy.run(replica, args=(images, labels))
+            gradients = [self._local(gradient) for gradient in per_replica]
+            statistics = {key: self._local(value) for key, value in statistics.items()}
+            return self._apply(network, optimizer, gradients, per_replica, statistics)
+
+        return tf.function(phase, autograph=False)
+
+    def _gradients(
+        self,
+        name: str,
+        variables: Sequence[tf.Variable],
+        seed: tf.Tensor,
+        replica_id: Any,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+    ) -> tuple[list[tf.Tensor], Statistics]:
+        """This replica's share of the gradient of the mean loss, and of the statistics."""
+        layout = self.layout
+        running_mean = self.path_mean.read_value()
+
+        def micro_batch(index: Any) -> MicroBatch:
+            start = index * layout.micro_size
+            pixels = images[start : start + layout.micro_size]
+            pixels = tf.ensure_shape(pixels, [layout.micro_size, *images.shape[1:]])
+            return MicroBatch(
+                seed=seed,
+                first=tf.cast(replica_id, tf.int64) * layout.replica_size + tf.cast(start, tf.int64),
+                images=to_float(pixels),
+                labels=_labels(labels, start, layout.micro_size),
+                global_size=layout.global_size,
+            )
+
+        batch_mean = None
+        if name == "G_reg" and layout.num_micro_batches * layout.num_replicas > 1:
+            batch_mean = self._global_path_mean(micro_batch)
+
+        def share(index: Any) -> tuple[list[tf.Tensor], Statistics]:
+            batch = micro_batch(index)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                for variable in variables:
+                    tape.watch(variable)
+                if name == "G_reg":
+                    loss, statistics = self.losses.generator_regularizer(batch, running_mean, batch_mean)
+                else:
+                    loss, statistics = {
+                        "G": self.losses.generator_main,
+                        "D": self.losses.discriminator_main,
+                        "D_reg": self.losses.discriminator_regularizer,
+                    }[name](batch)
+            gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return gradients, statistics
+
+        zeros = (
+            [tf.zeros(variable.shape, variable.dtype) for variable in variables],
+            {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(name).items()},
+        )
+        return accumulate(share, layout.num_micro_batches, zeros)
+
+    def _global_path_mean(self, micro_batch: Callable[[Any], MicroBatch]) -> tf.Tensor:
+        """Mean path length over the global batch, when one device does not see all of it at once."""
+        size = self.losses.path_batch_size(self.layout.micro_size)
+        count = size * self.layout.num_micro_batches * self.layout.num_replicas
+        total = accumulate(
+            lambda index: tf.reduce_sum(self.losses.path_lengths(micro_batch(index))),
+            self.layout.num_micro_batches,
+            tf.zeros([]),
+        )
+        if self.strategy.num_replicas_in_sync > 1:
+            total = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, total)
+        return total / count
+
+    def _apply(
+        self,
+        network: str,
+        optimizer: Adam,
+        gradients: list[tf.Tensor],
+        per_replica: Sequence[Any],
+        statistics: Statistics,
+    ) -> Statistics:
+        """Makes the optimizer step unless a gradient is not finite; returns the scalars to log."""
+        norm = global_norm(gradients)
+        statistics[f"gradient_norm/{network.lower()}"] = norm
+        w_average = statistics.pop("w_average", None)
+        path_length = statistics.get("path_length")
+        limit = self.config.clip_norm
+
+        def update() -> tf.Tensor:
+            clipped = per_replica
+            if limit is not None:
+                clipped = clip_to_norm(gradients, norm, limit)
+            optimizer.apply(clipped)
+            if w_average is not None:
+                average = raw_variable(self.generator.w_avg)
+                average.assign(w_average + self.config.w_avg_decay * (average - w_average))
+            if path_length is not None:
+                self.path_mean.assign_add(self.config.path_length_decay * (path_length - self.path_mean))
+            self.skipped_in_row[network].assign(0)
+            return tf.constant(0, tf.int64)
+
+        def skip() -> tf.Tensor:
+            self.skipped[network].assign_add(1)
+            self.skipped_in_row[network].assign_add(1)
+            return tf.constant(1, tf.int64)
+
+        tf.cond(tf.math.is_finite(norm), update, skip)
+        return statistics
+
+    def _ema_phase(self, beta: tf.Tensor) -> None:
+        self.trace_counts["EMA"] += 1
+
+        def blend(average: tf.Variable, value: tf.Variable) -> None:
+            average.assign(value + beta * (average - value))
+
+        def copy(average: tf.Variable, value: tf.Variable) -> None:
+            average.assign(value)
+
+        for function, averages, values in (
+            (blend, self.ema_generator.trainable_variables, self.generator.trainable_variables),
+            (copy, self.ema_generator.non_trainable_variables, self.generator.non_trainable_variables),
+        ):
+            for average, value in zip(raw_variables(averages), raw_variables(values), strict=True):
+                self.strategy.extended.update(average, function, args=(value,), group=False)
+
+    # values on replicas
+
+    def _distribute(self, values: Any) -> Any:
+        """Cuts this process's part of the batch into one run of samples per local replica."""
+        values = tf.convert_to_tensor(values)
+        size = self.layout.replica_size
+        local = values.shape[0] // size
+        if self.strategy.num_replicas_in_sync == 1:
+            return values
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda context: values[
+                (context.replica_id_in_sync_group % local) * size : (context.replica_id_in_sync_group % local + 1)
+                * size
+            ]
+        )
+
+    def _local(self, value: Any) -> tf.Tensor:
+        return self.strategy.experimental_local_results(value)[0]
+
+
+def accumulate(share: Callable[[Any], Any], count: int, zeros: Any) -> Any:
+    """Sum of `share(0) ... share(count - 1)` as a loop that is traced once.
+
+    Args:
+        share: Returns a structure of tensors for an index.
+        count: Number of shares.
+        zeros: The structure of zeros the sum starts from.
+    """
+    if count == 1:
+        return share(0)
+
+    def body(index: tf.Tensor, totals: Any) -> tuple[tf.Tensor, Any]:
+        return index + 1, tf.nest.map_structure(tf.add, totals, share(index))
+
+    return tf.while_loop(
+        lambda index, totals: index < count,
+        body,
+        (tf.constant(0), zeros),
+        parallel_iterations=1,
+        maximum_iterations=count,
+    )[1]
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """uint8 pixels as float32 in [-1, 1]."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def raw_variable(variable: Any) -> tf.Variable:
+    """The TensorFlow variable behind a Keras variable."""
+    return variable.value if hasattr(variable, "path") else variable
+
+
+def network_state(network: Any, prefix: str) -> dict[str, tf.Variable]:
+    """Every variable of a network by `prefix/name`, without the network's own name."""
+    own = f"{network.name}/"
+    return {f"{prefix}/{weight.path.removeprefix(own)}": raw_variable(weight) for weight in network.weights}
+
+
+def raw_variables(variables: Sequence[Any]) -> list[tf.Variable]:
+    return [raw_variable(variable) for variable in variables]
+
+
+def _labels(labels: tf.Tensor, start: Any, size: int) -> tf.Tensor | None:
+    if labels.shape[-1] == 0:
+        return None
+    return tf.ensure_shape(labels[start : start + size], [size, labels.shape[-1]])
+
+
+def _counter(value: Any, name: str, dtype: Any = tf.int64) -> tf.Variable:
+    return tf.Variable(value, dtype=dtype, trainable=False, name=name)

@@ -1,0 +1,270 @@
+"""The training loop around `TrainStep`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gansformer_tf.config import RunConfig
+from gansformer_tf.data.pipeline import corrupt_record, training_dataset
+from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.models.snapshot import save_snapshot
+from gansformer_tf.training.checkpoint import CheckpointStore
+from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.logs import Averages, MetricsLog, Progress, peak_memory_mb, tick_line
+from gansformer_tf.training.run_dir import RunDir
+from gansformer_tf.training.samples import SampleWriter
+from gansformer_tf.training.signals import StopRequest
+from gansformer_tf.training.step import TrainStep, raw_variables
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a call of `Trainer.train` ended: the step it reached, and whether a signal stopped it."""
+
+    step: int
+    images: int
+    stopped: bool
+
+
+class Trainer:
+    """Trains one run, from its newest checkpoint if it has one.
+
+    The run folder must be locked (`RunDir.lock`) by this process.
+
+    Args:
+        config: The whole configuration; its image geometry is that of the data set.
+        run_dir: Where everything is written.
+        strategy: Distribution strategy; None trains on one device.
+        progress: Whether to show the progress bar.
+
+    Raises:
+        ConfigError: The batch cannot be cut as configured.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        run_dir: RunDir,
+        strategy: tf.distribute.Strategy | None = None,
+        progress: bool = True,
+    ) -> None:
+        self.config, self.run_dir = config, run_dir
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.show_progress = progress
+        keras.utils.set_random_seed(config.train.seed)
+        with self.strategy.scope():
+            self.generator = Generator(config.model.generator)
+            self.discriminator = Discriminator(config.model.discriminator)
+            self.ema_generator = Generator(config.model.generator, name="ema_generator")
+            self.ema_generator.set_weights(self.generator.get_weights())
+            self.train_step = TrainStep(
+                self.generator, self.discriminator, self.ema_generator, config.train, self.strategy
+            )
+        self.checkpoints = CheckpointStore(run_dir.checkpoints, config.train.keep_checkpoints, self._say)
+        self.step = 0
+        self.images = 0
+        self.seconds = 0.0
+        self._progress: Progress | None = None
+
+    @property
+    def kimg(self) -> float:
+        """Thousands of real images shown so far."""
+        return self.images / 1000.0
+
+    def restore(self) -> bool:
+        """Continues from the newest usable checkpoint; tells whether there was one."""
+        metadata = self.checkpoints.restore(self.train_step.state())
+        if metadata is None:
+            return False
+        self.step, self.images = int(metadata["step"]), int(metadata["images"])
+        self.seconds = float(metadata["seconds"])
+        return True
+
+    def save_checkpoint(self) -> Path:
+        """Writes the whole state of training."""
+        metadata = {"step": self.step, "images": self.images, "seconds": self.seconds}
+        return self.checkpoints.save(self.step, self.train_step.state(), metadata)
+
+    def save_snapshot(self) -> Path:
+        """Writes the averaged generator and the discriminator as one shareable file."""
+        path = self.run_dir.path / f"network-snapshot-{int(self.kimg):06d}.safetensors"
+        save_snapshot(
+            path,
+            generator=self.ema_generator,
+            discriminator=self.discriminator,
+            config=self.config,
+            metadata={"kimg": f"{self.kimg:.3f}", "step": str(self.step)},
+        )
+        keep = self.config.train.keep_snapshots
+        if keep is not None:
+            for old in sorted(self.run_dir.path.glob("network-snapshot-*.safetensors"))[:-keep]:
+                old.unlink()
+        return path
+
+    def train(self) -> TrainResult:
+        """Trains until `total_kimg`, or until Ctrl-C or SIGTERM, and saves.
+
+        Raises:
+            TrainingError: A checkpoint cannot be written, the data are damaged, or gradients stay non-finite.
+        """
+        total = int(self.config.train.total_kimg * 1000)
+        self._progress = Progress(total, self.images, self.show_progress)
+        self._log = MetricsLog(self.run_dir, self.step, self.config.train.summarize)
+        self._samples = self._sample_writer()
+        self._averages = Averages()
+        self._tick_start = (time.monotonic(), self.images)
+        try:
+            with StopRequest() as stop:
+                self._loop(total, stop)
+            self._finish()
+            return TrainResult(self.step, self.images, stop.requested)
+        finally:
+            self._progress.close()
+            self._log.close()
+
+    def _loop(self, total: int, stop: StopRequest) -> None:
+        tick_images = max(1, int(self.config.train.tick_kimg * 1000))
+        if self.images >= total:
+            return
+        batches = iter(self._dataset())
+        if self.step == 0:
+            self._write_first_samples()
+        started = time.monotonic()
+        while self.images < total and not stop.requested:
+            batch = self._next(batches)
+            statistics = self.train_step.run(self.step, batch["image"], batch["label"])
+            self.step += 1
+            self.images += self.config.train.batch_size
+            now = time.monotonic()
+            self.seconds, started = self.seconds + now - started, now
+            self._averages.add(statistics)
+            self._progress.update(self.images, statistics)
+            tick = self.images // tick_images
+            if tick > (self.images - self.config.train.batch_size) // tick_images:
+                self._tick(tick)
+
+    def _tick(self, tick: int) -> None:
+        """Logs, and saves what is due."""
+        self._check_skipped()
+        record = self._record(tick)
+        self._log.write(record)
+        self._say(tick_line(record))
+        train = self.config.train
+        if tick % train.snapshot_ticks == 0:
+            self._snapshot()
+        if tick % train.checkpoint_ticks == 0:
+            self.save_checkpoint()
+        self._tick_start = (time.monotonic(), self.images)
+
+    def _finish(self) -> None:
+        """Saves at the end of training or after a stop, unless that was just done."""
+        if self.step == 0:
+            return
+        if self.step not in self.checkpoints.steps():
+            self.save_checkpoint()
+        self._snapshot()
+        state = "finished" if self.images >= self.config.train.total_kimg * 1000 else "stopped"
+        self._say(f"Training {state} at {self.kimg:.2f} kimg (step {self.step}); everything is in {self.run_dir.path}.")
+        if state == "stopped":
+            self._say("Run the same command again to go on from here.")
+
+    def _snapshot(self) -> None:
+        pictures = self._samples.draw()
+        self._samples.write(pictures, self.kimg)
+        self._log.images("samples", pictures[: self.config.train.sample_columns], self.step)
+        weights = {}
+        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
+            values = raw_variables(network.trainable_variables)
+            weights[f"weights/{name}"] = np.concatenate([value.numpy().ravel() for value in values])
+        self._log.histograms(weights, self.step)
+        self.save_snapshot()
+
+    def _record(self, tick: int) -> dict[str, Any]:
+        started, images = self._tick_start
+        elapsed = max(time.monotonic() - started, 1e-9)
+        done = self.images - images
+        skipped = sum(int(counter.numpy()) for counter in self.train_step.skipped.values())
+        return {
+            "step": self.step,
+            "tick": tick,
+            "kimg": self.kimg,
+            "seconds": self.seconds,
+            "img_per_second": done / elapsed,
+            "seconds_per_kimg": elapsed * 1000.0 / done,
+            "peak_memory_mb": peak_memory_mb(),
+            "skipped_steps": skipped,
+            **self._averages.take(),
+        }
+
+    def _check_skipped(self) -> None:
+        limit = self.config.train.max_skipped_steps
+        for network, counter in self.train_step.skipped_in_row.items():
+            if int(counter.numpy()) >= limit:
+                kept = self.checkpoints.steps()
+                rest = f"The checkpoint of step {kept[-1]} is kept." if kept else ""
+                raise TrainingError(
+                    f"the gradients of {network} were not finite {int(counter.numpy())} times in a row "
+                    f"(limit {limit}, step {self.step}). {rest} Try a smaller --g-lr or --d-lr, a larger --gamma, or --clip."
+                )
+
+    def _dataset(self) -> tf.data.Dataset:
+        data, train = self.config.data, self.config.train
+        return training_dataset(
+            Path(data.data_dir) / data.dataset,
+            batch_size=train.batch_size,
+            seed=train.seed,
+            start_step=self.step,
+            mirror=data.mirror,
+            max_images=data.max_images,
+            ratio=data.ratio,
+            use_labels=data.use_labels,
+        )
+
+    def _next(self, batches: Any) -> dict[str, tf.Tensor]:
+        try:
+            return next(batches)
+        except tf.errors.OpError as error:
+            message = corrupt_record(error)
+            if message is None:
+                raise
+            raise TrainingError(f"{message}; prepare the data set again.") from error
+
+    def _sample_writer(self) -> SampleWriter:
+        train = self.config.train
+        return SampleWriter(
+            self.run_dir,
+            self.ema_generator,
+            rows=train.sample_rows,
+            columns=train.sample_columns,
+            truncation_psi=self.config.model.generator.truncation_psi,
+            batch_size=train.batch_size_per_replica,
+            keep=train.keep_samples,
+        )
+
+    def _write_first_samples(self) -> None:
+        """Real pictures to compare with, and the untrained generator's."""
+        train = self.config.train
+        count = train.sample_rows * train.sample_columns
+        data = self.config.data
+        reals = training_dataset(
+            Path(data.data_dir) / data.dataset,
+            batch_size=count,
+            seed=train.seed,
+            max_images=data.max_images,
+            ratio=data.ratio,
+        )
+        self._samples.save(next(iter(reals))["image"].numpy(), "reals.png")
+        self._samples.write(self._samples.draw(), 0.0)
+
+    def _say(self, line: str) -> None:
+        if self._progress is None:
+            print(line, flush=True)
+        else:
+            self._progress.say(line)
