@@ -169,6 +169,11 @@ class AttentionConfig(ImageConfig):
             f"the attention range {self.attention_start}..{self.attention_end} leaves no attended layer at "
             f"resolution {self.resolution}; stages go from 2 (4x4) to {self.resolution_log2}.",
         )
+        self._validate_heads(levels)
+        if self.use_pos and self.pos_type in ("sinus", "linear"):
+            self._validate_position_dim()
+
+    def _validate_heads(self, levels: list[int]) -> None:
         for level in levels:
             channels = self.channels_at(level)
             require(
@@ -176,8 +181,6 @@ class AttentionConfig(ImageConfig):
                 f"num_heads {self.num_heads} does not divide the {channels} channels at "
                 f"{2**level}x{2**level}; choose a divisor.",
             )
-        if self.use_pos and self.pos_type in ("sinus", "linear"):
-            self._validate_position_dim()
 
     def _validate_position_dim(self) -> None:
         if self.pos_type == "sinus":
@@ -252,11 +255,12 @@ class GeneratorConfig(AttentionConfig):
             "add --transformer or --kgan, or use one component.",
         )
         require(not (self.transformer and self.kgan), "transformer and kgan cannot be combined; choose one of them.")
-        if self.mapping_self_attention:
+        latents_attend = self.mapping_self_attention or self.latent_self_attention or self.image_to_latent
+        if latents_attend or (self.transformer and self.kmeans and self.attention_form == "paper"):
             require(
                 self.latent_dim % self.num_heads == 0,
                 f"num_heads {self.num_heads} does not divide the latent dimension {self.latent_dim}; "
-                "the mapping self-attention needs a divisor.",
+                "latents that attend need a divisor.",
             )
         if self.kgan and self.merge_layer != -1:
             require(
@@ -269,6 +273,11 @@ class GeneratorConfig(AttentionConfig):
     def num_latents(self) -> int:
         """Number of z vectors: the components and, with attention, the global latent behind them."""
         return self.num_components + 1 if self.transformer else self.num_components
+
+    @property
+    def merge_level(self) -> int:
+        """Base-2 logarithm of the resolution at which k-GAN merges its pictures."""
+        return self.resolution_log2 if self.merge_layer == -1 else self.merge_layer
 
     @property
     def num_layers(self) -> int:

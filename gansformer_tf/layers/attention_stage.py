@@ -17,8 +17,8 @@ from gansformer_tf.layers.latent_update import LatentUpdate
 class AttentionStage(keras.layers.Layer):
     """Image features attend to the latent components, and the latents may be updated for the layers that follow.
 
-    In this order: image to components (simplex, or duplex with `kmeans`), image to image (SAGAN), components to
-    each other, components to the image.
+    In this order: image to components (simplex, or duplex with `kmeans`), image to image (plain residual attention,
+    SAGAN), components to each other, components to the image.
 
     Args:
         config: Generator configuration.
@@ -67,8 +67,6 @@ class AttentionStage(keras.layers.Layer):
         if self.image:
             self.image_to_image = BipartiteAttention(
                 channels,
-                integration=config.integration if config.integration != "both" else "add",
-                normalization=config.attention_normalization,
                 query_gate=config.image_gate,
                 key_gate=config.image_gate,
                 **self._shared("image_to_image"),

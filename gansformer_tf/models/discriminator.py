@@ -95,8 +95,8 @@ class DiscriminatorBlock(keras.layers.Layer):
         if self.from_rgb is not None:
             features = self.from_rgb(image)
             x = features if x is None else x + features
-        x, aggregators = self._attend(x, aggregators, grid, positions, training, rng)
         shortcut = None if self.skip is None else self.skip(x)
+        x, aggregators = self._attend(x, aggregators, grid, positions, training, rng)
         x = self.conv1(self.conv0(x))
         if shortcut is not None:
             x = (x + shortcut) * (1.0 / math.sqrt(2.0))

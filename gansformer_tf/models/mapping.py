@@ -113,7 +113,7 @@ class MappingMLP(keras.layers.Layer):
 class MappingNetwork(keras.layers.Layer):
     """z to w: `k` component latents through one stack, the global latent through its own.
 
-    Component latents are normalised by their root mean square; the global latent is not, as in the original.
+    What enters the stack of the components is normalised by its root mean square; the global latent is not, as in the original.
     Labels are embedded linearly and appended to the features of every latent. `mapping_shared_dim` maps all
     components together through one vector; `mapping_dim` sets another width inside.
 
@@ -192,10 +192,7 @@ class MappingNetwork(keras.layers.Layer):
     ) -> Any:
         config = self.config
         k = config.num_components
-        local = z[:, :k]
-        if config.normalize_latents:
-            local = local * ops.rsqrt(ops.mean(ops.square(local), axis=-1, keepdims=True) + NORMALIZATION_EPSILON)
-        local = self._with_labels(local, labels)
+        local = self._with_labels(z[:, :k], labels)
         local = self._map_components(local, positions, component_mask, training, rng)
         if self.global_ is None:
             return local
@@ -209,14 +206,16 @@ class MappingNetwork(keras.layers.Layer):
 
     def _map_components(self, x: Any, positions: Any, component_mask: Any, training: bool, rng: Any) -> Any:
         k, dim = self.config.num_components, self.config.latent_dim
-        if self.shared_in is not None:
-            x = self.shared_in(ops.reshape(x, (-1, 1, k * x.shape[-1])))
-            x = self.shared_out(self.components(x, training=training, rng=rng))
-            return ops.reshape(x, (-1, k, dim))
         if self.map_start is not None:
             x = self.map_start(x)
             if self.map_positions is not None:
                 positions = self.map_positions(positions)
+        if self.config.normalize_latents:
+            x = x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + NORMALIZATION_EPSILON)
+        if self.shared_in is not None:
+            x = self.shared_in(ops.reshape(x, (-1, 1, k * x.shape[-1])))
+            x = self.shared_out(self.components(x, training=training, rng=rng))
+            return ops.reshape(x, (-1, k, dim))
         x = self.components(x, positions=positions, component_mask=component_mask, training=training, rng=rng)
         return x if self.map_end is None else self.map_end(x)
 
@@ -225,7 +224,8 @@ class MappingNetwork(keras.layers.Layer):
             return z
         if labels is None:
             raise ValueError(
-                f"this model was trained with {self.config.label_dim} classes; pass labels [batch, {self.config.label_dim}]."
+                f"this model was trained with {self.config.label_dim} classes; "
+                f"pass labels [batch, {self.config.label_dim}]."
             )
         embedded = ops.broadcast_to(self.label_embedding(labels)[:, None], ops.shape(z))
         return ops.concatenate([z, embedded], axis=-1)

@@ -66,7 +66,8 @@ class SynthesisLayer(keras.layers.Layer):
         index: Entry on the layer axis of w.
         level: Base-2 logarithm of the output's longer side.
         resample: None or "up".
-        maps: Noise maps per picture: k before k-GAN merges its images, else 1.
+        pictures: Pictures generated side by side per sample: k before k-GAN merges them, else 1.
+        maps: Noise maps: k in the stages below that of the merge, else 1 (shared by the pictures).
         position_dim: Size of the encoding of image positions, or None.
         first: First attended layer of the network.
     """
@@ -78,6 +79,7 @@ class SynthesisLayer(keras.layers.Layer):
         index: int,
         level: int,
         resample: str | None = None,
+        pictures: int = 1,
         maps: int = 1,
         position_dim: int | None = None,
         first: bool = False,
@@ -88,6 +90,7 @@ class SynthesisLayer(keras.layers.Layer):
         self.index = index
         self.level = level
         self.resample = resample
+        self.pictures = pictures
         self.maps = maps
         self.position_dim = position_dim
         self.first = first
@@ -131,10 +134,12 @@ class SynthesisLayer(keras.layers.Layer):
             flow.latents = flow.layer_w = None  # updates of the latents reach attended neighbours only
         if self.attention is not None and self.config.attention_form == "paper":
             x = self._attend(x, flow)
-        x = self.conv(x, flow.style(self.index, self.maps > 1))
+        x = self.conv(x, flow.style(self.index, self.pictures > 1))
         if self.attention is not None and self.config.attention_form == "code":
             x = self._attend(x, flow)
         if self.noise is not None:
+            if noise is not None and self.pictures > self.maps:
+                noise = ops.repeat(noise, self.pictures, axis=0)
             x = self.noise(x, noise_mode=flow.noise_mode, noise=noise)
         return bias_act(x, self.bias, activation="lrelu")
 
@@ -187,11 +192,11 @@ class SynthesisLayer(keras.layers.Layer):
 class ToRGB(keras.layers.Layer):
     """1x1 modulated convolution to the image channels, without demodulation (StyleGAN2, section 4.1)."""
 
-    def __init__(self, config: GeneratorConfig, *, index: int, maps: int = 1, **kwargs: Any) -> None:
+    def __init__(self, config: GeneratorConfig, *, index: int, pictures: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
         self.index = index
-        self.maps = maps
+        self.pictures = pictures
 
     def build(self, input_shape: Any) -> None:
         channels = self.config.image_channels
@@ -201,7 +206,7 @@ class ToRGB(keras.layers.Layer):
         self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
 
     def call(self, x: Any, flow: Flow) -> Any:
-        x = bias_act(self.conv(x, flow.style(self.index, self.maps > 1)), self.bias)
+        x = bias_act(self.conv(x, flow.style(self.index, self.pictures > 1)), self.bias)
         return ops.tanh(x) if self.config.tanh else x
 
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
@@ -211,10 +216,10 @@ class ToRGB(keras.layers.Layer):
 class Stem(keras.layers.Layer):
     """First features: a learned constant, or a dense layer on w with `latent_stem`."""
 
-    def __init__(self, config: GeneratorConfig, *, maps: int = 1, **kwargs: Any) -> None:
+    def __init__(self, config: GeneratorConfig, *, pictures: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.maps = maps
+        self.pictures = pictures
 
     def build(self, input_shape: Any = None) -> None:
         config = self.config
@@ -222,7 +227,7 @@ class Stem(keras.layers.Layer):
         normal = keras.initializers.RandomNormal(stddev=1.0)
         self.noise = None
         if not config.latent_stem:
-            self.constant = self.add_weight(shape=(self.maps, *self.grid), initializer=normal, name="constant")
+            self.constant = self.add_weight(shape=(self.pictures, *self.grid), initializer=normal, name="constant")
             return
         units = math.prod(self.grid)
         # gain sqrt(2) / 4 as in the original, over the fan-in of w
@@ -238,7 +243,7 @@ class Stem(keras.layers.Layer):
             constant = ops.convert_to_tensor(self.constant)
             batch = ops.shape(flow.w)[0]
             return ops.cast(ops.tile(constant, [batch, 1, 1, 1]), self.compute_dtype)
-        x = ops.matmul(flow.style(0, self.maps > 1), self.kernel * self.scale)
+        x = ops.matmul(flow.style(0, self.pictures > 1), self.kernel * self.scale)
         x = ops.reshape(x, (-1, *self.grid))
         if self.noise is not None and noise is not None:
             x = x + ops.cast(noise, self.compute_dtype) * self.noise
@@ -251,7 +256,7 @@ class SynthesisBlock(keras.layers.Layer):
     Args:
         config: Generator configuration.
         level: Base-2 logarithm of the longer side.
-        maps: Pictures generated side by side per sample (k before k-GAN's merge).
+        pictures: Pictures generated side by side per sample (k until k-GAN merges them).
         position_dim: Size of the encoding of image positions, or None.
         first_attended: Index of the first attended layer of the network.
     """
@@ -261,7 +266,7 @@ class SynthesisBlock(keras.layers.Layer):
         config: GeneratorConfig,
         *,
         level: int,
-        maps: int,
+        pictures: int,
         position_dim: int | None,
         first_attended: int,
         **kwargs: Any,
@@ -269,7 +274,7 @@ class SynthesisBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         self.config = config
         self.level = level
-        self.maps = maps
+        self.pictures = pictures
         self.position_dim = position_dim
         self.first_attended = first_attended
 
@@ -289,8 +294,7 @@ class SynthesisBlock(keras.layers.Layer):
             )
             self.skip.build(input_shape)
         self.merge = None
-        merge_level = config.resolution_log2 if config.merge_layer == -1 else config.merge_layer
-        if config.kgan and level == merge_level:
+        if config.kgan and level == config.merge_level:
             self.merge = ComponentMerge(
                 config.num_components,
                 config.merge_type,
@@ -301,7 +305,7 @@ class SynthesisBlock(keras.layers.Layer):
             )
             self.merge.build((None, *config.size_at(level), config.channels_at(level)))
         last = level == config.resolution_log2
-        merged = 1 if self.merge is not None else self.maps
+        pictures = 1 if self.merge is not None else self.pictures
         features = (None, *config.size_at(level), config.channels_at(level))
         self.extra = self.to_rgb = None
         if last and config.transformer and level <= config.attention_end:
@@ -310,7 +314,7 @@ class SynthesisBlock(keras.layers.Layer):
             )
             self.extra.build(features, (None, config.latent_dim))
         if last or config.architecture == "skip":
-            self.to_rgb = ToRGB(config, index=2 * level - 2, maps=merged, name="to_rgb", dtype=self.dtype_policy)
+            self.to_rgb = ToRGB(config, index=2 * level - 2, pictures=pictures, name="to_rgb", dtype=self.dtype_policy)
             self.to_rgb.build(features)
 
     def _add(self, name: str, index: int, input_shape: Any, resample: str | None) -> None:
@@ -319,7 +323,8 @@ class SynthesisBlock(keras.layers.Layer):
             index=index,
             level=self.level,
             resample=resample,
-            maps=self.maps,
+            pictures=self.pictures,
+            maps=self.pictures if self.level < self.config.merge_level else 1,
             position_dim=self.position_dim,
             first=index == self.first_attended,
             name=name,
@@ -370,9 +375,8 @@ class SynthesisNetwork(keras.layers.Layer):
         if config.use_pos:
             self.grid_levels = [level for level in levels if config.attends_at(level) or config.self_attends_at(level)]
             self.grids = [self._grid(level) for level in self.grid_levels]
-        merge_level = config.resolution_log2 if config.merge_layer == -1 else config.merge_layer
-        maps = config.num_components if config.kgan else 1
-        self.stem = Stem(config, maps=maps, name="stem", dtype=self.dtype_policy)
+        pictures = config.num_components if config.kgan else 1
+        self.stem = Stem(config, pictures=pictures, name="stem", dtype=self.dtype_policy)
         self.stem.build(None)
         shape = (None, *config.size_at(BASE_LEVEL), config.channels_at(BASE_LEVEL))
         first_attended = self._first_attended(levels)
@@ -381,7 +385,7 @@ class SynthesisNetwork(keras.layers.Layer):
             block = SynthesisBlock(
                 config,
                 level=level,
-                maps=maps if level <= merge_level else 1,
+                pictures=pictures if level <= config.merge_level else 1,
                 position_dim=self.grids[0].output_dim if self.grids else None,
                 first_attended=first_attended,
                 name=f"block{level}",
@@ -444,9 +448,13 @@ class SynthesisNetwork(keras.layers.Layer):
         """The latent stem uses the noise of the first convolution a second time, as the original does."""
         if not (self.config.latent_stem and self.config.local_noise) or flow.noise_mode == "none":
             return None
+        first = self.blocks[0].layers_[0]
         if flow.noise_mode == "random":
-            return flow.noise[0]
-        buffer = ops.convert_to_tensor(self.blocks[0].layers_[0].noise.buffer)
+            noise = flow.noise[0]
+            return ops.repeat(noise, first.pictures, axis=0) if first.pictures > first.maps else noise
+        buffer = ops.convert_to_tensor(first.noise.buffer)  # [maps, height, width, 1]
+        if first.pictures > first.maps:
+            buffer = ops.repeat(buffer, first.pictures, axis=0)
         return ops.tile(buffer, [ops.shape(flow.w)[0], 1, 1, 1])
 
     def compute_output_shape(self, input_shape: Any = None, *args: Any, **kwargs: Any) -> Any:

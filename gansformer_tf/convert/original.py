@@ -1,0 +1,82 @@
+"""Networks of the original TensorFlow 1 code from their variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gansformer_tf.config import ConfigError
+from gansformer_tf.convert.original_config import config_from_original
+from gansformer_tf.convert.original_names import NameMap, discriminator_names, generator_names
+
+# Variables that exist in the original and have no influence on any output there.
+_DEAD = (
+    r"lod$",
+    r"ltnt_emb/emb$",  # without attention, or without positional encoding
+    r"(G_synthesis/)?pos_emb\d+/(x_|y_)?emb$",  # resolutions without attention
+    r"G_synthesis/noise\d+$",  # one map beyond the last layer, or all of them without local noise
+    r"G_synthesis/.*/noise_strength$",
+    r"G_synthesis/.*/mod_(weight|bias)$",  # --style False
+    # --kmeans compares the image with centroids: keys made from the latents are never used
+    r"G_synthesis/.*/AttLayer_l2n/(weight|bias)_(key|to_pos)$",
+    r"G_synthesis/.*/merge\d+/weight$",  # merge type "sum"
+    r"G_mapping/global/.*",  # --style False: nothing reads the global latent
+)
+
+
+def from_original(variables: Mapping[str, np.ndarray], kwargs: Mapping[str, Any], network: str = "generator") -> Any:
+    """Builds one of our networks with the weights of an original one.
+
+    Args:
+        variables: Arrays by their original local name ("G_synthesis/4x4/Conv/weight", ...); images NCHW.
+        kwargs: Static arguments of the original network, in either spelling.
+        network: "generator" or "discriminator".
+
+    Returns:
+        `Generator` or `Discriminator` with `attention_form="code"` and `original_behaviour=True`: its numbers are
+        those of the original.
+
+    Raises:
+        ConfigError: A static argument is unknown; a variable is missing, left over or of another shape (it is
+            named). Left over means that we do not use it and that the original does.
+    """
+    from gansformer_tf.models import Discriminator, Generator
+
+    config = config_from_original(kwargs, network, variables)
+    if network == "generator":
+        model: Any = Generator(config)
+        names = generator_names(model)
+    else:
+        model = Discriminator(config)
+        names = discriminator_names(model)
+    _check_complete(names, variables, model)
+    for name, (variable, layout) in names.entries.items():
+        array = layout(np.asarray(variables[name], dtype=np.float32))
+        if tuple(array.shape) != tuple(variable.shape):
+            raise ConfigError(
+                f"original variable {name!r} has shape {np.shape(variables[name])}; "
+                f"its arguments ask for {tuple(variable.shape)} (ours)."
+            )
+        variable.assign(array)
+    return model
+
+
+def unused_in_original(name: str) -> bool:
+    """Whether a variable of this name may exist in the original without any influence."""
+    return any(re.match(pattern, name) for pattern in _DEAD)
+
+
+def _check_complete(names: NameMap, variables: Mapping[str, np.ndarray], model: Any) -> None:
+    missing = sorted(set(names.entries) - set(variables))
+    if missing:
+        raise ConfigError(f"the original variable {missing[0]!r} is missing ({len(missing)} in all).")
+    claimed = {id(variable) for variable, _ in names.entries.values()}
+    unclaimed = [variable.path for variable in model.weights if id(variable) not in claimed]
+    if unclaimed:
+        raise ConfigError(f"our variable {unclaimed[0]!r} has no counterpart in the original ({len(unclaimed)} in all).")
+    left = sorted(name for name in set(variables) - set(names.entries) if not unused_in_original(name))
+    if left:
+        raise ConfigError(f"the original variable {left[0]!r} is left over ({len(left)} in all); it was not expected.")
