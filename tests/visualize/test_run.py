@@ -1,0 +1,105 @@
+"""`visualize`: every kind of picture in one folder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gansformer_tf.config import ConfigError
+from gansformer_tf.config.visualize import VisualizeConfig
+from gansformer_tf.visualize.picture_files import read_metadata
+from gansformer_tf.visualize.run import visualize
+from tests.visualize.fakes import FakeGenerator, tiny_config
+
+NOTHING = dict.fromkeys(
+    [
+        "images",
+        "latents",
+        "maps",
+        "layer_maps",
+        "interpolations",
+        "noise_variance",
+        "style_mixing",
+        "truncation_sweep",
+        "ablation",
+    ],
+    False,
+)
+
+
+def names(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_everything_on_a_real_model(tiny_generator, tmp_path):
+    config = VisualizeConfig(num=3, rich_num=1, layer_maps=True, interpolation_density=1, section_size=2)
+    visualize(tiny_generator, tmp_path, config, model="abc", progress=False)
+    written = names(tmp_path)
+    for seed in ("seed0000", "seed0001", "seed0002"):
+        kinds = ("hard", "soft", "blended", "components", "panels")
+        assert {f"images/{seed}.png", f"layer-maps/{seed}.png"} | {f"maps/{k}/{seed}.png" for k in kinds} <= written
+    assert {
+        "images/grid-000.png",
+        "images/grid-001.png",
+        "maps/legend.png",
+        "latents/z.npy",
+        "latents/w.npy",
+        "latents/seeds.npy",
+        "interpolations/seed0000-seed0001-z/all-latents/interpolation.mp4",
+        "interpolations/seed0000-seed0001-w/all-latents/sheet.png",
+        "noise-variance/seed0000.png",
+        "style-mixing/layers-coarse.png",
+        "style-mixing/layers-middle.png",
+        "style-mixing/components-seed0000-seed0001.png",
+        "truncation.png",
+        "ablation/seed0000.png",
+    } <= written
+    assert not [name for name in written if "tmp" in name]
+    assert read_metadata(tmp_path / "images/seed0002.png") == {
+        "model": "abc",
+        "seed": 2,
+        "software": "gansformer-tf",
+        "truncation_psi": 0.7,
+    }
+    z, w = np.load(tmp_path / "latents/z.npy"), np.load(tmp_path / "latents/w.npy")
+    assert z.shape == (3, 5, 8) and w.shape == (3, 5, 7, 8)
+    np.testing.assert_array_equal(z[2], np.random.RandomState(2).standard_normal((5, 8)).astype(np.float32))
+
+
+def test_only_what_was_asked_for(tmp_path):
+    visualize(FakeGenerator(), tmp_path, VisualizeConfig(num=2, **{**NOTHING, "images": True}), progress=False)
+    assert names(tmp_path) == {"images/seed0000.png", "images/seed0001.png", "images/grid-000.png"}
+
+
+def test_sections_bound_the_sheets(tmp_path):
+    config = VisualizeConfig(num=5, section_size=2, **{**NOTHING, "images": True})
+    visualize(FakeGenerator(), tmp_path, config, progress=False)
+    sizes = [Image.open(tmp_path / f"images/grid-00{index}.png").size for index in range(3)]
+    assert sizes == [(32, 16), (32, 16), (16, 16)]
+
+
+def test_a_model_without_attention(tmp_path):
+    generator = FakeGenerator(tiny_config(transformer=False, num_components=1))
+    with pytest.raises(ValueError, match="no attention"):
+        visualize(generator, tmp_path / "a", VisualizeConfig(), progress=False)
+    assert not (tmp_path / "a").exists()
+
+
+def test_more_components_than_colors(tmp_path):
+    generator = FakeGenerator(tiny_config(num_components=33, latent_size=66))
+    with pytest.raises(ValueError, match="33 components, but 32 colours"):
+        visualize(generator, tmp_path / "a", VisualizeConfig(), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("num", 0, "greater than 0"),
+        ("blending_alpha", 1.5, "between 0 and 1"),
+        ("interpolation_density", -1, "0 or more"),
+    ],
+)
+def test_bad_values(field, value, reason):
+    with pytest.raises(ConfigError, match=reason):
+        VisualizeConfig(**{field: value})
