@@ -12,20 +12,7 @@ from gansformer_tf.visualize.picture_files import read_metadata
 from gansformer_tf.visualize.run import visualize
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
-NOTHING = dict.fromkeys(
-    [
-        "images",
-        "latents",
-        "maps",
-        "layer_maps",
-        "interpolations",
-        "noise_variance",
-        "style_mixing",
-        "truncation_sweep",
-        "ablation",
-    ],
-    False,
-)
+NOTHING = dict.fromkeys((field for field, kind in VisualizeConfig.__annotations__.items() if kind == "bool"), False)
 
 
 def names(folder):
@@ -68,12 +55,14 @@ def test_everything_on_a_real_model(tiny_generator, tmp_path):
 
 
 def test_only_what_was_asked_for(tmp_path):
-    visualize(FakeGenerator(), tmp_path, VisualizeConfig(num=2, **{**NOTHING, "images": True}), progress=False)
+    visualize(
+        FakeGenerator(), tmp_path, VisualizeConfig(num=2, **{**NOTHING, "images": True, "grid": True}), progress=False
+    )
     assert names(tmp_path) == {"images/seed0000.png", "images/seed0001.png", "images/grid-000.png"}
 
 
 def test_sections_bound_the_sheets(tmp_path):
-    config = VisualizeConfig(num=5, section_size=2, **{**NOTHING, "images": True})
+    config = VisualizeConfig(num=5, section_size=2, **{**NOTHING, "images": True, "grid": True})
     visualize(FakeGenerator(), tmp_path, config, progress=False)
     sizes = [Image.open(tmp_path / f"images/grid-00{index}.png").size for index in range(3)]
     assert sizes == [(32, 16), (32, 16), (16, 16)]
