@@ -33,10 +33,13 @@ class DataConfig:
     mirror: bool = False
     max_images: int | None = None
     use_labels: bool = False
+    num_threads: int | None = None  # that read and decode; None: as many as pay
 
     def __post_init__(self) -> None:
         if self.ratio is not None:
             require_positive("ratio", self.ratio)
+        if self.num_threads is not None:
+            require_positive("num_threads", self.num_threads)
         if self.max_images is not None:
             require_positive("max_images", self.max_images)
 
@@ -85,7 +88,7 @@ class PrepareConfig:
             require(1 <= self.quality <= 100, f"--quality is {self.quality}; it must lie between 1 and 100.")
             require(
                 self.encoding in ("jpeg", "webp"),
-                f"--quality {self.quality} has no meaning for --encoding {self.encoding}, which is lossless; leave it out.",
+                f"--quality {self.quality} has no meaning for the lossless --encoding {self.encoding}; leave it out.",
             )
         if self.num_shards is not None:
             require(

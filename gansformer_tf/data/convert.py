@@ -1,0 +1,45 @@
+"""One picture of a source to one record. Worker processes and Beam workers all call `convert`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gansformer_tf.config.data import PrepareConfig
+from gansformer_tf.data import keys
+from gansformer_tf.data.example import encode_example
+from gansformer_tf.data.images import BadImageError, decode, encode, fit, from_array
+from gansformer_tf.data.sources.base import Item
+from gansformer_tf.data.tfrecord import frame
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A framed record, or the reason why the picture gave none."""
+
+    name: str
+    record: bytes | None
+    problem: str | None = None
+
+
+def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] | None = None) -> Converted:
+    """Decodes, fits, encodes and frames one picture. The result depends on the arguments only."""
+    if item.problem is not None:
+        return Converted(item.name, None, item.problem)
+    try:
+        image = decode(item.encoded) if item.encoded is not None else from_array(item.array, value_range)
+        image = fit(image, config.size, channels=config.channels, mode=config.fit, resize_filter=config.resize_filter)
+    except BadImageError as error:
+        return Converted(item.name, None, str(error))
+    features = {
+        keys.ENCODED: encode(image, config.encoding, config.quality),
+        keys.FORMAT: config.encoding,
+        keys.HEIGHT: image.height,
+        keys.WIDTH: image.width,
+        keys.FILENAME: item.name.encode("utf-8", "surrogateescape"),
+    }
+    if item.label is not None:
+        if isinstance(item.label, tuple):
+            features[keys.LABEL_VECTOR] = [float(value) for value in item.label]
+        else:
+            features[keys.LABEL] = item.label
+    return Converted(item.name, frame(encode_example(features)))

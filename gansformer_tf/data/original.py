@@ -1,0 +1,140 @@
+"""TFRecords of the original code: `<dir>-r<XX>.tfrecords<i>of<n>` with raw `[C, H, W]` pixels, `.labels` beside them.
+
+There is one set of files per resolution; only the largest is used. The original reads shard after shard while its
+labels stay in the order in which pictures were added, which assigns labels to the wrong pictures as soon as there is
+more than one shard. Picture j was added to shard j mod n, so the right label is known, and used here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gansformer_tf.data.example import decode_example
+from gansformer_tf.data.manifest import DatasetError
+from gansformer_tf.data.tfrecord import RecordFile, scan
+
+if TYPE_CHECKING:
+    from gansformer_tf.data.records import DatasetInfo
+
+_FILE = re.compile(r"(?P<name>.+)-r(?P<level>\d\d)\.tfrecords(?P<index>\d+)of(?P<count>\d+)")
+SHAPE, DATA = "shape", "data"
+
+
+@dataclass(frozen=True)
+class OriginalFiles:
+    """The shards of the largest resolution in a folder, in order."""
+
+    name: str
+    level: int
+    shards: tuple[str, ...]
+    labels: str | None
+
+
+def find_original(folder: str | os.PathLike[str]) -> OriginalFiles | None:
+    """The original's files in a folder, or None if there are none.
+
+    Raises:
+        DatasetError: Files of several data sets, or not all shards.
+    """
+    found: dict[int, dict[int, str]] = {}
+    counts: dict[int, int] = {}
+    names = set()
+    for entry in sorted(os.listdir(folder)):
+        match = _FILE.fullmatch(entry)
+        if match:
+            level = int(match["level"])
+            found.setdefault(level, {})[int(match["index"])] = entry
+            counts[level] = int(match["count"])
+            names.add(match["name"])
+    if not found:
+        return None
+    if len(names) > 1:
+        raise DatasetError(f"{folder} holds TFRecords of several data sets ({', '.join(sorted(names))}); keep one.")
+    level = max(found)
+    missing = [index for index in range(1, counts[level] + 1) if index not in found[level]]
+    if missing:
+        raise DatasetError(f"{folder} lacks shard {missing[0]} of {counts[level]} at resolution {2**level}.")
+    labels = sorted(entry for entry in os.listdir(folder) if entry.endswith(".labels"))
+    shards = tuple(found[level][index] for index in range(1, counts[level] + 1))
+    return OriginalFiles(names.pop(), level, shards, labels[0] if labels else None)
+
+
+def parse_original(payload: bytes) -> np.ndarray:
+    """The picture of one record, uint8 `[C, H, W]`.
+
+    Raises:
+        ValueError: The record has another content.
+    """
+    features = decode_example(payload)
+    try:
+        shape, data = tuple(features[SHAPE]), features[DATA][0]
+        return np.frombuffer(data, np.uint8).reshape(shape)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"not a record of the original format ({error})") from error
+
+
+def read_original(folder: Path) -> DatasetInfo:
+    """What a folder of the original's TFRecords holds."""
+    from gansformer_tf.data.records import DatasetInfo
+
+    files = find_original(folder)
+    if files is None:
+        raise DatasetError(f"{folder} holds no TFRecords of the original format.")
+    lengths = [scan(folder / shard) for shard in files.shards]
+    for shard, (_, problem) in zip(files.shards, lengths, strict=True):
+        if problem is not None:
+            raise DatasetError(f"corrupt shard {shard}: {problem}. Restore it from a copy.")
+    counts = tuple(len(found) for found, _ in lengths)
+    if not sum(counts):
+        raise DatasetError(f"the TFRecords in {folder} hold no pictures.")
+    first = next(index for index, count in enumerate(counts) if count)
+    file = RecordFile(folder / files.shards[first], lengths[first][0])
+    try:
+        channels, height, width = parse_original(file.read(0)).shape
+    except ValueError as error:
+        raise DatasetError(f"{folder / files.shards[first]}: {error}.") from error
+    finally:
+        file.close()
+    labels = read_labels(folder, files, sum(counts))
+    return DatasetInfo(
+        name=files.name,
+        folder=folder,
+        height=height,
+        width=width,
+        channels=channels,
+        num_images=sum(counts),
+        label_dim=labels.shape[1] if labels is not None else 0,
+        class_names=None,
+        encoding="original",
+        resize_filter="unknown",
+        shards=files.shards,
+        shard_lengths=counts,
+    )
+
+
+def read_labels(folder: Path, files: OriginalFiles, num_images: int) -> np.ndarray | None:
+    """Label vectors float32 `[N, label_dim]` in the order in which pictures were added, or None."""
+    if files.labels is None:
+        return None
+    try:
+        labels = np.load(folder / files.labels, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"the labels {folder / files.labels} cannot be read ({error}); remove them.") from error
+    if labels.ndim == 1:
+        labels = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels.astype(np.int64)]
+    if len(labels) < num_images:
+        raise DatasetError(
+            f"{folder / files.labels} has {len(labels)} labels for {num_images} pictures; remove it or complete it."
+        )
+    return labels.astype(np.float32)
+
+
+def added_number(shard: int, record: int, num_shards: int) -> int:
+    """When a picture was added: picture j went to shard j mod n."""
+    return record * num_shards + shard

@@ -1,0 +1,190 @@
+"""The training input: an endless tf.data dataset that any step can be entered at."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from gansformer_tf.data import keys
+from gansformer_tf.data.manifest import DatasetError
+from gansformer_tf.data.order import EpochOrder
+from gansformer_tf.data.original import DATA, added_number, find_original, read_labels
+from gansformer_tf.data.prepare import spread
+from gansformer_tf.data.records import DatasetInfo, Records, read_info
+from gansformer_tf.data.tfrecord import CorruptRecordError
+
+PREFETCH_BATCHES = 4
+Features = Mapping[str, Any]  # of a tf.train.Example
+_CORRUPT = re.compile(r"corrupt (?:record|shard)[^\n]*")
+
+
+def training_dataset(
+    path: str | os.PathLike[str],
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    mirror: bool = False,
+    max_images: int | None = None,
+    ratio: float | None = None,
+    use_labels: bool = False,
+    shard: tuple[int, int] = (0, 1),
+) -> tf.data.Dataset:
+    """Endless batches of a prepared data set, shuffled anew in every epoch.
+
+    The batch of a step is a function of the arguments alone: with `start_step=n` the dataset begins with the batch
+    that stands at step n of the whole sequence, and nothing before it is read.
+
+    Args:
+        path: A prepared folder, or one with TFRecords of the original code.
+        batch_size: Pictures per batch of this shard.
+        seed: Of the order and the mirroring.
+        start_step: First step.
+        mirror: Mirror half of the pictures, chosen anew in every epoch.
+        max_images: Use only this many pictures, spread evenly over all of them.
+        ratio: Crop the middle to this height / width; None keeps all.
+        use_labels: Read labels; otherwise `label` has no columns.
+        shard: `(index, count)`: this reader serves part `index` of a global batch of `count * batch_size` pictures.
+
+    Returns:
+        Dataset of dictionaries: `image` uint8 `[batch, height, width, channels]` and `label` float32
+        `[batch, label_dim]` (one-hot, or the stored vectors).
+
+    Raises:
+        DatasetError: The folder cannot be used, or labels are asked for and there are none.
+        CorruptRecordError: A shard was cut. A damaged record met later raises `tf.errors.OpError` while iterating;
+            `corrupt_record` gives its message.
+    """
+    info = read_info(path)
+    index, count = shard
+    if not 0 <= index < count:
+        raise ValueError(f"shard {shard}: the index must lie in 0..{count - 1}.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; at least 1 picture is needed.")
+    reader = _Reader(info, seed, max_images, ratio, use_labels, mirror)
+
+    def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return reader.batch((int(step) * count + index) * batch_size, batch_size)
+
+    def read(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        stored = tf.uint8 if reader.plain else tf.string
+        pictures, labels, flips = tf.numpy_function(load, [step], (stored, tf.float32, tf.bool), stateful=False)
+        shape = (*reader.size, info.channels) if reader.plain else ()
+        pictures.set_shape((batch_size, *shape))
+        labels.set_shape((batch_size, reader.label_columns))
+        flips.set_shape((batch_size,))
+        return pictures, labels, flips
+
+    steps = tf.data.Dataset.counter(start_step, dtype=tf.int64)
+    batches = steps.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    if not reader.plain:
+        pictures = batches.unbatch().map(_decoder(reader), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        batches = pictures.batch(batch_size, drop_remainder=True)
+    named = batches.map(lambda pictures, labels, *rest: {"image": pictures, "label": labels[:, : reader.label_dim]})
+    return named.prefetch(PREFETCH_BATCHES)
+
+
+def corrupt_record(error: BaseException) -> str | None:
+    """The one-line message of a corrupt record inside an error that iterating raised; None for other errors."""
+    match = _CORRUPT.search(str(error))
+    return match.group(0) if match else None
+
+
+def _decoder(reader: _Reader) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    info, (height, width) = reader.info, reader.size
+    top, left = reader.corner
+
+    def decode(picture: tf.Tensor, label: tf.Tensor, flip: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if info.encoding == "jpeg":
+            picture = tf.io.decode_jpeg(picture, channels=info.channels, dct_method="INTEGER_ACCURATE")
+        elif info.encoding == "png":
+            picture = tf.io.decode_png(picture, channels=info.channels)
+        else:
+            picture = tf.io.decode_image(picture, channels=4, expand_animations=False)[:, :, : info.channels]
+        picture = tf.ensure_shape(picture, (info.height, info.width, info.channels))
+        picture = picture[top : top + height, left : left + width]
+        if reader.mirror:
+            picture = tf.cond(flip, lambda: picture[:, ::-1], lambda: picture)
+        return picture, label
+
+    return decode
+
+
+class _Reader:
+    """Reads the records of a batch: plain pixels `[B, H, W, C]`, ready; or encoded pictures `[B]`, to be decoded."""
+
+    def __init__(
+        self,
+        info: DatasetInfo,
+        seed: int,
+        max_images: int | None,
+        ratio: float | None,
+        use_labels: bool,
+        mirror: bool,
+    ) -> None:
+        if use_labels and not info.label_dim:
+            raise DatasetError(
+                f"the data set {info.name} has no labels; train without them, or prepare it again with --labels."
+            )
+        self.info, self.mirror = info, mirror
+        self.size = info.cropped_size(ratio)  # (height, width)
+        self.corner = (info.height - self.size[0]) // 2, (info.width - self.size[1]) // 2  # (top, left)
+        self.records = Records(info)
+        self.numbers = np.asarray(spread(len(self.records), max_images))
+        self.order = EpochOrder(seed, len(self.numbers))
+        self.plain = info.encoding in ("raw", "original")
+        self.label_dim = info.label_dim if use_labels else 0
+        self.label_columns = max(1, self.label_dim)  # tf.data crashes when it unbatches a tensor of no columns
+        self.added_labels = self._original_labels() if use_labels else None
+
+    def _original_labels(self) -> np.ndarray | None:
+        files = find_original(self.info.folder) if self.info.encoding == "original" else None
+        return read_labels(self.info.folder, files, self.info.num_images) if files is not None else None
+
+    def batch(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pictures, labels and mirror flags of the places `start` to `start + count - 1` of the sequence."""
+        places, flips = self.order.at(start, count)
+        labels = np.zeros((count, self.label_columns), np.float32)
+        pictures = (
+            np.empty((count, *self.size, self.info.channels), np.uint8) if self.plain else np.empty(count, object)
+        )
+        for row, place in enumerate(places):
+            number = int(self.numbers[place])
+            payload = self.records.read(number)
+            try:
+                example = tf.train.Example.FromString(payload).features.feature
+                pictures[row] = self._pixels(example, flips[row]) if self.plain else _encoded(example)
+                if self.label_dim:
+                    labels[row] = self._label(example, number)
+            except (ValueError, IndexError, DecodeError) as error:
+                raise CorruptRecordError(f"corrupt {self.records.describe(number)}: {error}.") from error
+        return pictures, labels, flips
+
+    def _pixels(self, example: Features, flip: bool) -> np.ndarray:
+        height, width, channels = self.info.height, self.info.width, self.info.channels
+        if self.info.encoding == "original":
+            stored = np.frombuffer(example[DATA].bytes_list.value[0], np.uint8)
+            pixels = stored.reshape(channels, height, width).transpose(1, 2, 0)
+        else:
+            pixels = np.frombuffer(_encoded(example), np.uint8).reshape(height, width, channels)
+        (top, left), (height, width) = self.corner, self.size
+        pixels = pixels[top : top + height, left : left + width]
+        return pixels[:, ::-1] if flip and self.mirror else pixels
+
+    def _label(self, example: Features, number: int) -> np.ndarray | list[float]:
+        if self.added_labels is not None:
+            shard, record = self.records.locate(number)
+            return self.added_labels[added_number(shard, record, len(self.info.shards))]
+        if self.info.class_names is not None:
+            return np.eye(self.label_dim, dtype=np.float32)[example[keys.LABEL].int64_list.value[0]]
+        return list(example[keys.LABEL_VECTOR].float_list.value)
+
+
+def _encoded(example: Features) -> bytes:
+    return example[keys.ENCODED].bytes_list.value[0]

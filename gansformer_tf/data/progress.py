@@ -1,0 +1,139 @@
+"""State of a preparation under way, so that it can be killed at any moment and continued.
+
+Inside the data set's folder, `.preparation/` holds the plan (settings and source), the shard being written, and one
+small file per finished shard. A shard counts as finished when its file stands under its final name and its state
+was written; the state is written first, so a final name is never a half-written shard and never lacks its state.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from gansformer_tf.data.manifest import MANIFEST, DatasetError, Shard, read_manifest, write_atomically
+
+FOLDER = ".preparation"
+
+
+@dataclass(frozen=True)
+class ShardState:
+    """A finished shard: the file, the length of every record, and the pictures that gave none."""
+
+    shard: Shard
+    lengths: list[int]
+    bad: list[tuple[str, str]]
+
+
+class Progress:
+    """The `.preparation` folder of one data set.
+
+    Args:
+        folder: The data set's folder; made if it is missing.
+        plan: Settings and source, as JSON-ready values.
+
+    Raises:
+        DatasetError: The folder holds something else, was begun with another plan, or is being prepared right now.
+    """
+
+    def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
+        self.folder, self.state = folder, folder / FOLDER
+        if folder.is_dir() and not self.state.is_dir() and any(folder.iterdir()):
+            raise DatasetError(
+                f"the folder {folder} exists and holds other files; choose another --task name or --data-dir."
+            )
+        self.state.mkdir(parents=True, exist_ok=True)
+        self._lock = _take_lock(self.state / "lock", folder)
+        path = self.state / "plan.json"
+        plan = json.loads(json.dumps(plan))
+        if path.exists():
+            begun = json.loads(path.read_text(encoding="utf-8"))
+            if begun != plan:
+                raise DatasetError(
+                    f"{folder} was begun with other settings ({differences(begun, plan)}); run that command again, "
+                    f"choose another name, or delete the folder to start over."
+                )
+        else:
+            write_atomically(path, json.dumps(plan, indent=2).encode())
+
+    def finished(self, index: int, file: str) -> ShardState | None:
+        """The state of a shard, or None if it has to be written."""
+        path = self.state / f"shard-{index:05d}.json"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            state = ShardState(Shard(**values["shard"]), values["lengths"], [tuple(row) for row in values["bad"]])
+            if (self.folder / file).stat().st_size != state.shard.num_bytes:
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return state
+
+    def temporary(self, index: int) -> Path:
+        """Where a shard is written until it is complete."""
+        return self.state / f"shard-{index:05d}.tmp"
+
+    def finish(self, index: int, state: ShardState) -> None:
+        """Gives a completely written shard its final name."""
+        write_atomically(self.state / f"shard-{index:05d}.json", json.dumps(asdict(state)).encode())
+        os.replace(self.temporary(index), self.folder / state.shard.file)
+
+    def remove(self) -> None:
+        """Deletes the folder once the manifest is there."""
+        shutil.rmtree(self.state)
+        self.release()
+
+    def release(self) -> None:
+        self._lock.close()
+
+
+def _take_lock(path: Path, folder: Path) -> BinaryIO:
+    lock = path.open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise DatasetError(
+            f"another process is preparing {folder} right now; wait for it, or choose another name."
+        ) from None
+    return lock
+
+
+def already_complete(folder: Path, plan: dict[str, Any]) -> bool:
+    """Whether the data set is there with these settings.
+
+    Raises:
+        DatasetError: It is there with other settings.
+    """
+    if not (folder / MANIFEST).exists():
+        return False
+    manifest = read_manifest(folder)
+    plan, made = json.loads(json.dumps(plan)), {"settings": manifest.settings, "source": manifest.source}
+    if made != plan:
+        raise DatasetError(
+            f"{folder} exists with other settings ({differences(made, plan)}); choose another name or --data-dir, or "
+            "delete the folder first. Nothing was changed."
+        )
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)  # left behind when it was killed in its very last step
+    return True
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What differs between two plans, in words."""
+    changes = []
+    for part in ("settings", "source"):
+        before, after = old.get(part, {}), new.get(part, {})
+        for key in sorted({*before, *after}):
+            if before.get(key) != after.get(key):
+                if key == "identity":
+                    changes.append("the content of the source changed")
+                else:
+                    changes.append(f"{key} {_show(before.get(key))} there, {_show(after.get(key))} now")
+    return "; ".join(changes) or "another version of this package"
+
+
+def _show(value: Any) -> str:
+    return "unset" if value is None else str(value)
