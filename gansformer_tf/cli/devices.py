@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gansformer_tf.cli.common import UsageError
+from gansformer_tf.cli.common import UsageError, import_tensorflow
 
 
 def select_devices(gpus: tuple[int, ...]) -> list[str]:
@@ -22,7 +22,7 @@ def select_devices(gpus: tuple[int, ...]) -> list[str]:
         UsageError: A device number that this machine does not have, although it has GPUs.
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(index) for index in gpus) or "-1"
-    import tensorflow as tf
+    tf = import_tensorflow()
 
     if not gpus:
         return ["/CPU:0"]

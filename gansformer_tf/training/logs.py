@@ -69,7 +69,7 @@ class Progress:
         now = time.monotonic()
         if self._start is None:  # the first step compiles and says nothing about speed
             self._start = (now, images)
-        self._bar.n = images / 1000.0
+        self._bar.n = min(images, self._total) / 1000.0
         if self._bar.disable or now - self._shown < self._interval:
             return
         self._shown = now

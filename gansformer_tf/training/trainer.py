@@ -211,21 +211,26 @@ class Trainer:
                 rest = f"The checkpoint of step {kept[-1]} is kept." if kept else ""
                 raise TrainingError(
                     f"the gradients of {network} were not finite {int(counter.numpy())} times in a row "
-                    f"(limit {limit}, step {self.step}). {rest} Try a smaller --g-lr or --d-lr, a larger --gamma, or --clip."
+                    f"(limit {limit}, step {self.step}). {rest} Try a smaller --g-lr or --d-lr, or a larger --gamma."
                 )
 
     def _dataset(self) -> tf.data.Dataset:
         data, train = self.config.data, self.config.train
-        return training_dataset(
+        dataset = training_dataset(
             Path(data.data_dir) / data.dataset,
             batch_size=train.batch_size,
             seed=train.seed,
-            start_step=self.step,
+            start_step=self.images // train.batch_size,
             mirror=data.mirror,
             max_images=data.max_images,
             ratio=data.ratio,
             use_labels=data.use_labels,
         )
+        if data.num_threads is not None:
+            options = tf.data.Options()
+            options.threading.private_threadpool_size = data.num_threads
+            dataset = dataset.with_options(options)
+        return dataset
 
     def _next(self, batches: Any) -> dict[str, tf.Tensor]:
         try:

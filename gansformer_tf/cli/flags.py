@@ -1,0 +1,280 @@
+"""The flags of `run_network.py`: one table from published spelling to configuration field."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gansformer_tf.cli.common import Parser, add_bool, comma_list, gpu_list
+from gansformer_tf.config.model import (
+    ARCHITECTURES,
+    ATTENTION_FORMS,
+    INTEGRATIONS,
+    MERGE_TYPES,
+    NORMALIZATIONS,
+    POSITION_INITS,
+    POSITION_TYPES,
+)
+from gansformer_tf.config.presets import PRESET_NAMES, Sections
+from gansformer_tf.config.train import D_LOSSES, D_REGULARIZERS, G_LOSSES
+
+G, D, BOTH = ("generator",), ("discriminator",), ("generator", "discriminator")
+DATA, TRAIN, VIS = ("data",), ("train",), ("visualize",)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag.
+
+    Attributes:
+        names: Its spellings, separated by spaces.
+        help: For `-h`.
+        type: Of its value; `bool` makes a switch that also takes True or False.
+        sections, field: Where the value belongs in the configuration; no sections: the script itself acts on it.
+        choices: Allowed values.
+        metavar: Placeholder in `-h`.
+    """
+
+    names: str
+    help: str
+    type: Callable[[str], Any] = str
+    sections: tuple[str, ...] = ()
+    field: str = ""
+    choices: tuple[Any, ...] | None = None
+    metavar: str | None = None
+
+    @property
+    def dest(self) -> str:
+        """Attribute of the parsed arguments."""
+        return self.names.split()[0].lstrip("-").replace("-", "_")
+
+
+def _none_or_str(text: str) -> str | None:
+    return None if text.lower() == "none" else text
+
+
+def _regularizer(text: str) -> str:
+    return "none" if text == "non" else text  # the published spelling of "none" is "non"
+
+
+FIRST = (
+    Flag("--train", "train the model, or go on training it", bool),
+    Flag("--eval", "compute metrics (not in this version)", bool),
+    Flag("--vis", "draw pictures of the trained model", bool),
+    Flag("--expname", "name of the experiment; the run is results/NAME-000 (default: exp)", metavar="NAME"),
+    Flag("--dataset", "name of a prepared data set", str, DATA, "dataset", metavar="NAME"),
+    Flag("--gansformer-default --ganformer-default", "the published GANsformer settings", bool),
+    Flag("--gpus", "GPU numbers, such as 0 or 0,1 (default: 0; without a GPU: the CPU)", gpu_list, metavar="LIST"),
+    Flag("--batch-size --minibatch-size", "real images per step, over all devices", int, TRAIN, "batch_size"),
+    Flag("--batch-gpu", "images on one device at once; the rest is accumulated", int, TRAIN, "batch_size_per_replica"),
+    Flag("--total-kimg", "length of training in thousands of real images", float, TRAIN, "total_kimg"),
+    Flag("--gamma", "weight of the discriminator's penalty; try several", float, TRAIN, "gamma"),
+    Flag("--restart", "start a new run, results/NAME-001, instead of resuming", bool),
+)
+
+EXPERIMENT = (
+    Flag("--baseline", "a baseline model", choices=("GAN", "StyleGAN2", "kGAN", "SAGAN")),
+    Flag("--preset", "a named set of values", choices=PRESET_NAMES),
+    Flag("--result-dir", "folder of all runs (default: results)", metavar="DIR"),
+    Flag("--pretrained-pkl", "start from this snapshot; with --vis: draw this one", metavar="PATH"),
+    Flag("--reload", "resume with the run's saved settings only, whatever else is typed", bool),
+    Flag("--recompile", "accepted; a resumed run always uses the installed code", bool),
+    Flag("--seed", "of initial weights, order of images and noise", int, TRAIN, "seed"),
+)
+
+DATASET = (
+    Flag("--data-dir", "folder of all data sets (default: datasets)", str, DATA, "data_dir", metavar="DIR"),
+    Flag("--resolution", "check that the data set has this size (default: its own)", int),
+    Flag("--ratio", "crop images to this height / width", float, DATA, "ratio"),
+    Flag("--mirror-augment", "mirror half of the images", bool, DATA, "mirror"),
+    Flag("--train-images-num", "use only N images", int, DATA, "max_images", metavar="N"),
+    Flag("--use-labels", "train a class-conditional model", bool, DATA, "use_labels"),
+    Flag("--num-threads", "threads that read images (default: as many as pay)", int, DATA, "num_threads", metavar="N"),
+)
+
+OPTIMIZATION = (
+    Flag("--g-lr", "learning rate of the generator", float, TRAIN, "g_learning_rate"),
+    Flag("--d-lr", "learning rate of the discriminator", float, TRAIN, "d_learning_rate"),
+    Flag("--clip", "limit of the gradients' global norm", float, TRAIN, "clip_norm"),
+    Flag("--g-loss", "generator loss", str, TRAIN, "g_loss", G_LOSSES),
+    Flag("--d-loss", "discriminator loss", str, TRAIN, "d_loss", D_LOSSES),
+    Flag("--d-reg", "discriminator penalty", _regularizer, TRAIN, "d_reg", D_REGULARIZERS),
+    Flag("--d-reg-interval", "steps between penalties", int, TRAIN, "d_reg_interval"),
+    Flag("--pathreg", "path-length regularisation of the generator", bool, TRAIN, "path_length"),
+    Flag("--g-reg-weight", "its weight, times 2", float, TRAIN, "g_reg_weight"),
+    Flag("--g-reg-interval", "steps between path-length steps", int, TRAIN, "g_reg_interval"),
+    Flag("--style-mixing", "probability of mixing styles over layers", float, TRAIN, "style_mixing"),
+    Flag("--component-mixing", "probability of mixing components", float, TRAIN, "component_mixing"),
+    Flag("--ema-kimg", "half-life of the averaged generator", float, TRAIN, "ema_half_life_kimg"),
+    Flag("--ema-rampup", "limit of the half-life, as a share of the images seen", float, TRAIN, "ema_rampup"),
+)
+
+PROGRESS = (
+    Flag("--tick-kimg", "thousands of images between log lines", float, TRAIN, "tick_kimg"),
+    Flag("--snapshot-ticks", "ticks between snapshots and sample grids", int, TRAIN, "snapshot_ticks"),
+    Flag("--checkpoint-ticks", "ticks between checkpoints", int, TRAIN, "checkpoint_ticks"),
+    Flag("--last-snapshots", "snapshots to keep", int, TRAIN, "keep_snapshots", metavar="N"),
+    Flag("--keep-samples", "keep all sample grids, not only the newest", bool, TRAIN, "keep_samples"),
+    Flag("--summarize", "write TensorBoard events", bool, TRAIN, "summarize"),
+    Flag("--truncation-psi", "truncation of samples and pictures", float, G, "truncation_psi"),
+    Flag("--metrics", "metrics to compute, such as fid,is (only none in this version)", comma_list, metavar="LIST"),
+    Flag("--eval-images-num", "images per metric (not in this version)", int, metavar="N"),
+)
+
+NETWORKS = (
+    Flag("--channel-base", "channels are this / resolution ...", int, BOTH, "channel_base"),
+    Flag("--channel-max", "... but at most this many", int, BOTH, "channel_max"),
+    Flag("--g-arch", "architecture of the generator", str, G, "architecture", ARCHITECTURES),
+    Flag("--d-arch", "architecture of the discriminator", str, D, "architecture", ARCHITECTURES),
+    Flag("--mbstd-group-size", "samples per minibatch-stddev group", int, D, "mbstd_group_size"),
+    Flag("--tanh", "tanh on the image", bool, G, "tanh"),
+    Flag("--style", "modulate all features by the global latent", bool, G, "style"),
+    Flag("--latent-stem", "start the image from the latent instead of a constant", bool, G, "latent_stem"),
+    Flag("--local-noise", "noise after every convolution", bool, G, "local_noise"),
+    Flag("--fused-modconv", "accepted; one form of modulated convolution serves both values", bool),
+)
+
+MAPPING = (
+    Flag("--mapping-layersnum", "layers", int, G, "mapping_layers"),
+    Flag("--mapping-lrmul", "learning-rate multiplier", float, G, "mapping_lr_multiplier"),
+    Flag("--mapping-dim", "width", int, G, "mapping_dim"),
+    Flag("--mapping-resnet", "residual layers", bool, G, "mapping_residual"),
+    Flag("--mapping-shared-dim", "width of a part shared by all components", int, G, "mapping_shared_dim"),
+    Flag("--mapping-ltnt2ltnt", "self-attention between components", bool, G, "mapping_self_attention"),
+)
+
+TRANSFORMER = (
+    Flag("--transformer", "attention between latent components and image", bool, G, "transformer"),
+    Flag("--latent-size", "size of all components together", int, BOTH, "latent_size"),
+    Flag("--components-num", "latent components", int, BOTH, "num_components"),
+    Flag("--num-heads", "attention heads", int, BOTH, "num_heads"),
+    Flag("--attention-form", "equations of the published code or of the paper", str, BOTH, "attention_form",
+         ATTENTION_FORMS),
+    Flag("--attention-dropout", "dropout of attention", float, BOTH, "attention_dropout"),
+    Flag("--component-dropout", "probability of dropping a component", float, G, "component_dropout"),
+    Flag("--normalize", "normalization before integration", _none_or_str, G, "attention_normalization",
+         NORMALIZATIONS),
+    Flag("--integration", "how attention changes the image", str, G, "integration", INTEGRATIONS),
+    Flag("--g-start-res", "first attended resolution, as log2", int, G, "attention_start"),
+    Flag("--g-end-res", "resolution before which attention ends, as log2", int, G, "attention_end"),
+    Flag("--kmeans", "duplex attention: centroids of the image", bool, G, "kmeans"),
+    Flag("--kmeans-iters", "refinements of the centroids", int, G, "kmeans_iterations"),
+    Flag("--iterative", "carry the assignments from layer to layer", bool, G, "iterative"),
+    Flag("--ltnt-gate", "gate on the latents", bool, BOTH, "latent_gate"),
+    Flag("--img-gate", "gate on the image positions", bool, BOTH, "image_gate"),
+    Flag("--g-ltnt2ltnt", "self-attention between components in each layer", bool, G, "latent_self_attention"),
+    Flag("--g-img2img", "log2 of the resolution with image self-attention (0: none)", int, G, "image_self_attention"),
+    Flag("--g-img2ltnt", "attention from the image to the components", bool, G, "image_to_latent"),
+)
+
+D_TRANSFORMER = (
+    Flag("--d-transformer", "aggregators that attend to the image", bool, D, "transformer"),
+    Flag("--d-start-res", "first attended resolution, as log2", int, D, "attention_start"),
+    Flag("--d-end-res", "resolution before which attention ends, as log2", int, D, "attention_end"),
+    Flag("--d-ltnt2ltnt", "self-attention between aggregators", bool, D, "latent_self_attention"),
+    Flag("--d-ltnt2img", "attention from the aggregators to the image", bool, D, "latent_to_image"),
+    Flag("--d-img2img", "log2 of the resolution with image self-attention (0: none)", int, D, "image_self_attention"),
+)
+
+POSITIONS = (
+    Flag("--use-pos", "positional encoding", bool, BOTH, "use_pos"),
+    Flag("--pos-dim", "its size", int, BOTH, "pos_dim"),
+    Flag("--pos-type", "its kind", str, BOTH, "pos_type", POSITION_TYPES),
+    Flag("--pos-init", "initial values of learned encodings", str, BOTH, "pos_init", POSITION_INITS),
+    Flag("--pos-directions-num", "directions of sinus and linear encodings", int, BOTH, "pos_directions"),
+)
+
+KGAN = (
+    Flag("--kgan", "one image per component, merged", bool, G, "kgan"),
+    Flag("--merge-layer", "log2 of the resolution at which they are merged (-1: the output)", int, G, "merge_layer"),
+    Flag("--merge-type", "how", str, G, "merge_type", MERGE_TYPES),
+    Flag("--merge-same", "one latent for all images", bool, G, "merge_same"),
+)
+
+PICTURES = (
+    Flag("--vis-images", "sample images", bool, VIS, "images"),
+    Flag("--vis-latents", "z and w", bool, VIS, "latents"),
+    Flag("--vis-maps", "attention maps of the last layer", bool, VIS, "maps"),
+    Flag("--vis-layer-maps", "attention maps of all layers and heads", bool, VIS, "layer_maps"),
+    Flag("--vis-interpolations", "interpolations between latents", bool, VIS, "interpolations"),
+    Flag("--interpolation-per-component", "also one component at a time", bool, VIS, "interpolation_per_component"),
+    Flag("--vis-noise-var", "variance over the noise", bool, VIS, "noise_variance"),
+    Flag("--vis-style-mix", "style mixing", bool, VIS, "style_mixing"),
+    Flag("--vis-truncation", "truncation sweep", bool, VIS, "truncation_sweep"),
+    Flag("--vis-ablation", "what changes without each component", bool, VIS, "ablation"),
+    Flag("--vis-grid", "sheets of images", bool, VIS, "grid"),
+    Flag("--vis-num", "pictures of the simple kinds", int, VIS, "num"),
+    Flag("--vis-rich-num", "pictures of the kinds that take many", int, VIS, "rich_num"),
+    Flag("--vis-section-size", "pictures on a sheet", int, VIS, "section_size"),
+    Flag("--blending-alpha", "weight of the maps in blends", float, VIS, "blending_alpha"),
+    Flag("--interpolation-density", "pictures between two ends", int, VIS, "interpolation_density"),
+)
+
+GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
+    ("what you need first", FIRST),
+    ("experiment", EXPERIMENT),
+    ("data", DATASET),
+    ("losses and optimization", OPTIMIZATION),
+    ("progress and saving", PROGRESS),
+    ("networks", NETWORKS),
+    ("mapping network", MAPPING),
+    ("attention of the generator", TRANSFORMER),
+    ("attention of the discriminator", D_TRANSFORMER),
+    ("positional encoding", POSITIONS),
+    ("k-GAN", KGAN),
+    ("pictures (--vis)", PICTURES),
+)
+
+FLAGS = tuple(flag for _, flags in GROUPS for flag in flags)
+
+EXAMPLES = """examples:
+  python prepare_data.py --scenes
+  python run_network.py --train --gpus 0 --gansformer-default --expname scenes --dataset scenes
+  python run_network.py --gansformer-default --dataset scenes          show the networks and the memory they need
+  python run_network.py --vis --expname scenes --dataset scenes
+Run the --train command again to resume. Without --train, --eval and --vis nothing is started.
+"""
+
+
+def build_parser() -> Parser:
+    """All flags of `run_network.py`, in groups."""
+    parser = Parser(
+        prog="run_network.py",
+        description="Trains a GANsformer or a baseline, and draws pictures with it.",
+        usage="%(prog)s [--train] [--vis] --expname NAME --dataset NAME [options]",
+        epilog=EXAMPLES,
+    )
+    for title, flags in GROUPS:
+        group = parser.add_argument_group(title)
+        for flag in flags:
+            add_flag(group, flag)
+    return parser
+
+
+def add_flag(group: Any, flag: Flag) -> None:
+    """Adds one flag to an argument group."""
+    names = flag.names.split()
+    if flag.type is bool:
+        add_bool(group, *names, help=flag.help)
+    elif flag.choices is not None:
+        group.add_argument(*names, type=flag.type, choices=flag.choices, help=flag.help, metavar=_listed(flag.choices))
+    else:
+        metavar = flag.metavar or {int: "N", float: "X"}.get(flag.type, "VALUE")  # type: ignore[call-overload]
+        group.add_argument(*names, type=flag.type, help=flag.help, metavar=metavar)
+
+
+def typed_values(arguments: argparse.Namespace) -> Sections:
+    """The values that were typed, by configuration section; `visualize` is one of the sections."""
+    given = vars(arguments)
+    sections: Sections = {"generator": {}, "discriminator": {}, "data": {}, "train": {}, "visualize": {}}
+    for flag in FLAGS:
+        if flag.dest in given:
+            for section in flag.sections:
+                sections[section][flag.field] = given[flag.dest]
+    return sections
+
+
+def _listed(choices: tuple[Any, ...]) -> str:
+    return "{" + ",".join("none" if choice is None else str(choice) for choice in choices) + "}"

@@ -1,0 +1,139 @@
+"""From typed flags to the configuration of a run: defaults < preset < the run's saved values < typed flags."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from gansformer_tf.cli.common import UsageError
+from gansformer_tf.cli.flags import typed_values
+from gansformer_tf.config import (
+    DataConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    ModelConfig,
+    RunConfig,
+    TrainConfig,
+    from_dict,
+    to_dict,
+)
+from gansformer_tf.config.model import BASE_GRID
+from gansformer_tf.config.presets import Sections, merge_sections, preset
+
+# Where the published command line differs from the defaults of the classes.
+COMMAND_LINE_DEFAULTS: Sections = {"generator": {"truncation_psi": 0.75}}
+
+_SECTIONS: dict[str, type] = {
+    "generator": GeneratorConfig,
+    "discriminator": DiscriminatorConfig,
+    "data": DataConfig,
+    "train": TrainConfig,
+}
+
+
+def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig:
+    """The configuration of a run.
+
+    Args:
+        arguments: Parsed flags.
+        saved: What the run was started with, if it is resumed.
+
+    Raises:
+        UsageError: Flags that contradict each other, the data set or the run.
+        ConfigError: A value that breaks a rule.
+    """
+    given = vars(arguments)
+    if saved is not None and given.get("reload"):
+        return _with_data_set(saved, given)
+    typed = {name: values for name, values in typed_values(arguments).items() if name in _SECTIONS}
+    if saved is None:
+        dataset = typed["data"].get("dataset")
+        if not dataset:
+            raise UsageError("--dataset is missing; name a data set made by prepare_data.py: --dataset NAME.")
+        sections = merge_sections(COMMAND_LINE_DEFAULTS, _chosen_preset(given, dataset), typed)
+    else:
+        sections = merge_sections(_sections_of(saved), typed)
+    config = _build(sections)
+    config = _with_data_set(config, given)
+    if saved is not None:
+        _require_same_model(saved, config)
+    return config
+
+
+def _chosen_preset(given: dict[str, Any], dataset: str) -> Sections:
+    chosen = [
+        (flag, name)
+        for flag, name in (
+            ("--gansformer-default", "gansformer-default" if given.get("gansformer_default") else None),
+            ("--baseline", given.get("baseline")),
+            ("--preset", given.get("preset")),
+        )
+        if name
+    ]
+    if len(chosen) > 1:
+        raise UsageError(f"{chosen[0][0]} and {chosen[1][0]} both choose a set of values; use one of them.")
+    return preset(chosen[0][1], dataset) if chosen else {}
+
+
+def _build(sections: Sections) -> RunConfig:
+    """The configuration of sections whose two networks may not agree on the geometry yet."""
+    parts = {name: from_dict(cls, sections[name], f"{name}.") for name, cls in _SECTIONS.items()}
+    model = ModelConfig(parts["generator"], parts["discriminator"])
+    return RunConfig(model=model, data=parts["data"], train=parts["train"])
+
+
+def _sections_of(config: RunConfig) -> Sections:
+    values = to_dict(config)
+    return {**values["model"], "data": values["data"], "train": values["train"]}
+
+
+def _with_data_set(config: RunConfig, given: dict[str, Any]) -> RunConfig:
+    """Gives the networks the geometry of the data set."""
+    from gansformer_tf.data.manifest import DatasetError
+    from gansformer_tf.data.records import read_info
+
+    folder = Path(config.data.data_dir) / config.data.dataset
+    try:
+        info = read_info(folder)
+        height, width = info.cropped_size(config.data.ratio)
+    except DatasetError as error:
+        raise UsageError(str(error)) from error
+    typed = given.get("resolution")
+    if typed is not None and typed != info.resolution:
+        raise UsageError(
+            f"--resolution {typed}, but the images of {folder} have {info.height}x{info.width} pixels; leave the flag "
+            f"out, or prepare the data set again with --resolution {typed}."
+        )
+    if config.data.use_labels and not info.label_dim:
+        raise UsageError(f"--use-labels, but the data set {folder} has no labels; leave the flag out.")
+    resolution = max(height, width)
+    geometry = {
+        "resolution": resolution,
+        "base_height": height * BASE_GRID // resolution,
+        "base_width": width * BASE_GRID // resolution,
+        "image_channels": info.channels,
+        "label_dim": info.label_dim if config.data.use_labels else 0,
+    }
+    return dataclasses.replace(config, model=config.model.with_images(**geometry))
+
+
+# Fields that leave the weights as they are, so that a run may change them when it is resumed.
+_FREE_FIELDS = {"truncation_psi", "attention_dropout", "component_dropout"}
+
+
+def _require_same_model(saved: RunConfig, config: RunConfig) -> None:
+    """A resumed run keeps its networks.
+
+    Raises:
+        UsageError: They would differ.
+    """
+    for network in ("generator", "discriminator"):
+        old, new = to_dict(getattr(saved.model, network)), to_dict(getattr(config.model, network))
+        for field, value in old.items():
+            if field not in _FREE_FIELDS and new[field] != value:
+                raise UsageError(
+                    f"this run was started with {network}.{field} = {value}, now it is {new[field]}; leave the flag "
+                    "that changes it out, use the data set of the run, or start a new run with --restart."
+                )

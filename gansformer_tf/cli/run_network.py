@@ -1,0 +1,152 @@
+"""`run_network.py`: flags to configuration, then train, draw, or show the networks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gansformer_tf.cli.common import RunError, UsageError, run_script
+from gansformer_tf.cli.flags import build_parser, typed_values
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Does what the flags ask for.
+
+    Raises:
+        UsageError: Flags that cannot be used together, or name something that is not there.
+        RunError: Training failed.
+    """
+    given = vars(arguments)
+    _refuse_what_is_not_built(given)
+    for flag, note in NOTES.items():
+        if flag in given:
+            print(note, flush=True)
+    if given.get("train"):
+        train(arguments)
+    if given.get("vis"):
+        draw(arguments)
+    if not given.get("train") and not given.get("vis"):
+        show(arguments)
+    return 0
+
+
+NOTES = {
+    "recompile": "--recompile: a resumed run always uses the installed code, so there is nothing to recompile.",
+    "fused_modconv": "--fused-modconv: modulated convolution has one form here, equal to both published ones.",
+}
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Trains, or goes on training."""
+    from gansformer_tf.cli.devices import select_devices
+    from gansformer_tf.cli.resolve import resolve
+
+    given = vars(arguments)
+    devices = select_devices(given.get("gpus", (0,)))
+    from gansformer_tf.training.errors import TrainingError
+    from gansformer_tf.training.run_dir import RunDir
+
+    run_dir = _run_dir(given, restart=bool(given.get("restart")))
+    config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
+    try:
+        run_dir.create()
+        run_dir.lock()
+        from gansformer_tf.training.strategy import make_strategy
+        from gansformer_tf.training.trainer import Trainer
+
+        trainer = Trainer(config, run_dir, make_strategy(devices))
+        resumed = trainer.restore()
+        if resumed:
+            print(f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step}).", flush=True)
+        else:
+            print(f"Starting {run_dir.path}.", flush=True)
+        run_dir.write_config(config)
+        trainer.train()
+    except TrainingError as error:
+        raise RunError(str(error)) from error
+    finally:
+        run_dir.unlock()
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    """Draws pictures of the trained model into `<run>/visuals`, or of `--pretrained-pkl`."""
+    from gansformer_tf.cli.devices import select_devices
+    from gansformer_tf.config import from_dict
+    from gansformer_tf.config.visualize import VisualizeConfig
+
+    given = vars(arguments)
+    sections = typed_values(arguments)
+    run_dir = _run_dir(given)
+    source = given.get("pretrained_pkl", run_dir.path)
+    values = _chosen_pictures(sections["visualize"])
+    psi = sections["generator"].get("truncation_psi")
+    if psi is not None:
+        values["truncation_psi"] = psi
+    if "batch_size_per_replica" in sections["train"]:
+        values["batch_size"] = sections["train"]["batch_size_per_replica"]
+    config = from_dict(VisualizeConfig, values)
+    if "pretrained_pkl" not in given and not run_dir.path.exists():
+        raise UsageError(f"there is no run {run_dir.path}; train it first, or name a snapshot with --pretrained-pkl.")
+    select_devices(given.get("gpus", (0,)))
+    from gansformer_tf.models.snapshot import SnapshotError, find_snapshot, load_snapshot
+    from gansformer_tf.visualize.picture_files import file_hash
+    from gansformer_tf.visualize.run import visualize
+
+    try:
+        path = find_snapshot(source)
+        generator = load_snapshot(path).generator
+        folder = visualize(generator, run_dir.path / "visuals", config, model=file_hash(path))
+    except (SnapshotError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    print(f"Pictures of {path} written to {folder}.")
+
+
+def show(arguments: argparse.Namespace) -> None:
+    """Prints the networks and the memory that training them takes."""
+    from gansformer_tf.cli.resolve import resolve
+
+    given = vars(arguments)
+    run_dir = _run_dir(given, restart=bool(given.get("restart")))
+    config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
+    from gansformer_tf.training.overview import overview
+
+    print(overview(config))
+    print("Nothing was started; add --train to train this model.")
+
+
+def _run_dir(given: dict[str, Any], restart: bool = False) -> Any:
+    from gansformer_tf.training.run_dir import RunDir
+
+    return RunDir.select(Path(given.get("result_dir", "results")), given.get("expname", "exp"), restart)
+
+
+def _chosen_pictures(typed: dict[str, Any]) -> dict[str, Any]:
+    """Naming some kinds of pictures draws only those; naming none draws the usual ones."""
+    kinds = (
+        "images",
+        "latents",
+        "maps",
+        "layer_maps",
+        "interpolations",
+        "noise_variance",
+        "style_mixing",
+        "truncation_sweep",
+        "ablation",
+    )
+    if any(typed.get(kind) for kind in kinds):
+        return {kind: False for kind in kinds} | typed
+    return dict(typed)
+
+
+def _refuse_what_is_not_built(given: dict[str, Any]) -> None:
+    if given.get("eval") or given.get("metrics") or "eval_images_num" in given:
+        flag = "--eval" if given.get("eval") else "--metrics" if given.get("metrics") else "--eval-images-num"
+        raise UsageError(f"{flag}: metrics are not part of this version; leave the flag out.")
+    if given.get("train") and "pretrained_pkl" in given:
+        raise UsageError("--pretrained-pkl: starting from a snapshot is not part of this version; leave the flag out.")
+
+
+def run() -> NoReturn:
+    """The script."""
+    run_script(build_parser(), main)
