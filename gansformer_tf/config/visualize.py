@@ -13,12 +13,13 @@ class VisualizeConfig:
 
     `num` pictures are drawn of the simple kinds (images, latents, maps), `rich_num` of those that take many pictures
     each (interpolations, mixing, noise, truncation, ablation). A sheet holds `section_size` pictures, which is also
-    all that is kept in memory at once. `interpolation_density` counts the pictures between two ends.
+    all that is kept in memory at once. `maps` None draws them where the model has attention.
+    `interpolation_density` counts the pictures between two ends.
     """
 
     images: bool = True
     latents: bool = True
-    maps: bool = True
+    maps: bool | None = None
     layer_maps: bool = False
     interpolations: bool = True
     noise_variance: bool = True

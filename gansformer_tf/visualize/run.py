@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,8 @@ def visualize(
         OSError: The folder cannot be written to.
     """
     config = VisualizeConfig() if config is None else config
+    if config.maps is None:
+        config = dataclasses.replace(config, maps=generator.config.transformer)
     if config.maps or config.layer_maps:
         require_attention(generator.config)
         component_colors(generator.config.num_components)
@@ -84,7 +87,7 @@ def tasks(sampler: Sampler, folder: PictureFolder, config: VisualizeConfig) -> I
             folder,
             images=config.images,
             grid=config.grid,
-            maps=config.maps,
+            maps=bool(config.maps),
             layer_maps=config.layer_maps,
             section_size=config.section_size,
             alpha=config.blending_alpha,

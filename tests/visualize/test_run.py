@@ -12,7 +12,7 @@ from gansformer_tf.visualize.picture_files import read_metadata
 from gansformer_tf.visualize.run import visualize
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
-NOTHING = dict.fromkeys((field for field, kind in VisualizeConfig.__annotations__.items() if kind == "bool"), False)
+NOTHING = dict.fromkeys((field for field, kind in VisualizeConfig.__annotations__.items() if "bool" in kind), False)
 
 
 def names(folder):
@@ -71,8 +71,10 @@ def test_sections_bound_the_sheets(tmp_path):
 def test_a_model_without_attention(tmp_path):
     generator = FakeGenerator(tiny_config(transformer=False, num_components=1))
     with pytest.raises(ValueError, match="no attention"):
-        visualize(generator, tmp_path / "a", VisualizeConfig(), progress=False)
+        visualize(generator, tmp_path / "a", VisualizeConfig(maps=True), progress=False)
     assert not (tmp_path / "a").exists()
+    config = VisualizeConfig(num=1, **{**NOTHING, "maps": None, "images": True})
+    assert names(visualize(generator, tmp_path / "b", config, progress=False)) == {"images/seed0000.png"}
 
 
 def test_more_components_than_colors(tmp_path):
