@@ -206,7 +206,14 @@ def encode(image: Image.Image, encoding: str, quality: int | None = None) -> byt
         image.save(buffer, "JPEG", quality=quality or DEFAULT_QUALITY["jpeg"], subsampling=0)
     elif encoding == "webp":
         lossless = quality is None
-        image.save(buffer, "WEBP", lossless=lossless, quality=0 if lossless else quality, method=0 if lossless else 4)
+        image.save(
+            buffer,
+            "WEBP",
+            lossless=lossless,
+            exact=True,
+            quality=0 if lossless else quality,
+            method=0 if lossless else 4,
+        )
     elif encoding == "png":
         image.save(buffer, "PNG", compress_level=PNG_LEVEL)
     else:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from gansformer_tf.data import keys
+from gansformer_tf.data.exit_gate import GATE
 from gansformer_tf.data.manifest import DatasetError
 from gansformer_tf.data.order import EpochOrder
 from gansformer_tf.data.original import DATA, added_number, find_original, read_labels
@@ -70,7 +71,8 @@ def training_dataset(
     reader = _Reader(info, seed, max_images, ratio, use_labels, mirror)
 
     def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return reader.batch((int(step) * count + index) * batch_size, batch_size)
+        with GATE:
+            return reader.batch((int(step) * count + index) * batch_size, batch_size)
 
     def read(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         stored = tf.uint8 if reader.plain else tf.string
@@ -106,7 +108,7 @@ def _decoder(reader: _Reader) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
         elif info.encoding == "png":
             picture = tf.io.decode_png(picture, channels=info.channels)
         else:
-            picture = tf.io.decode_image(picture, channels=4, expand_animations=False)[:, :, : info.channels]
+            picture = _decode_webp(picture, info.channels)
         picture = tf.ensure_shape(picture, (info.height, info.width, info.channels))
         picture = picture[top : top + height, left : left + width]
         if reader.mirror:
@@ -114,6 +116,16 @@ def _decoder(reader: _Reader) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
         return picture, label
 
     return decode
+
+
+def _decode_webp(data: tf.Tensor, channels: int) -> tf.Tensor:
+    # WebP has no grey, and drops an alpha channel that is opaque everywhere.
+    picture = tf.io.decode_image(data, channels=0, expand_animations=False)
+    picture.set_shape((None, None, None))
+    if channels != 4:
+        return picture[:, :, :channels]
+    opaque = tf.fill(tf.concat([tf.shape(picture)[:2], [1]], axis=0), tf.constant(255, tf.uint8))
+    return tf.concat([picture, opaque], axis=2)[:, :, :4]
 
 
 class _Reader:
