@@ -25,8 +25,17 @@ REQUIRES = [
     "tqdm>=4.66",
 ]
 
+VIEWER = [
+    "gradio>=5",
+]
+
 TEST = [
+    *VIEWER,
     "hypothesis>=6.100",
+    "ipykernel>=6.29",
+    "nbclient>=0.10",
+    "nbformat>=5.10",
+    "playwright>=1.48",
     "psutil>=5.9",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
@@ -36,6 +45,7 @@ TEST = [
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.18"],
     "test": TEST,
+    "viewer": VIEWER,
     "dev": [*TEST, "mypy>=1.13", "ruff>=0.9"],
 }
 

@@ -1,0 +1,76 @@
+"""`python -m gansformer_tf.viewer --model PATH`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+from gansformer_tf.cli.common import Parser, RunError, UsageError, gpu_list, run_script
+
+LOOPBACK = "127.0.0.1"
+
+
+def build_parser() -> Parser:
+    """All flags of the viewer."""
+    parser = Parser(
+        prog="gansformer_tf.viewer",
+        description="Starts a page in the browser to look into a trained model.",
+        usage="python -m %(prog)s --model PATH [options]",
+    )
+    parser.add_argument("--model", metavar="PATH", help="a run folder (its newest snapshot) or a snapshot file")
+    parser.add_argument("--port", type=int, metavar="N", help="port (default: the first free one from 7860 on)")
+    parser.add_argument("--host", help=f"address to listen on (default: {LOOPBACK}, this machine only)")
+    parser.add_argument("--gpus", type=gpu_list, metavar="LIST", help="GPU number (default: 0)")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Serves the page until it is interrupted.
+
+    Raises:
+        UsageError: No model was named or it cannot be read.
+        RunError: Gradio is missing, or the port is taken.
+    """
+    given = vars(arguments)
+    if "model" not in given:
+        raise UsageError("--model is missing; name a run folder or a snapshot: --model results/NAME-000")
+    if importlib.util.find_spec("gradio") is None:
+        raise RunError("the viewer needs Gradio; install it with: pip install 'gansformer-tf[viewer]'")
+    from gansformer_tf.cli.devices import select_devices
+
+    select_devices(given.get("gpus", (0,)))
+    from gansformer_tf.models.snapshot import SnapshotError, find_snapshot, load_snapshot
+    from gansformer_tf.visualize.picture_files import file_hash
+
+    try:
+        file = find_snapshot(given["model"])
+        generator = load_snapshot(file).generator
+    except SnapshotError as error:
+        raise UsageError(str(error)) from error
+    from gansformer_tf.viewer.page import THEME, build_page
+    from gansformer_tf.viewer.session import ViewerSession
+
+    print("Preparing the model ...", flush=True)
+    page = build_page(ViewerSession(generator), f"{Path(file).parent.name}, {file.stem}", file_hash(file))
+    host = given.get("host", LOOPBACK)
+    try:
+        _, address, _ = page.launch(
+            server_name=host,
+            server_port=given.get("port"),
+            share=False,
+            show_error=True,
+            quiet=True,
+            prevent_thread_lock=True,
+            footer_links=[],
+            theme=THEME,
+        )
+    except OSError as error:
+        raise RunError(f"cannot listen on {host} ({error}); choose another --port.") from error
+    print(f"Open {address} in a browser. Ctrl-C ends the viewer.", flush=True)
+    page.block_thread()
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(build_parser(), main)
