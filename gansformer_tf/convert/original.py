@@ -76,7 +76,9 @@ def _check_complete(names: NameMap, variables: Mapping[str, np.ndarray], model: 
     claimed = {id(variable) for variable, _ in names.entries.values()}
     unclaimed = [variable.path for variable in model.weights if id(variable) not in claimed]
     if unclaimed:
-        raise ConfigError(f"our variable {unclaimed[0]!r} has no counterpart in the original ({len(unclaimed)} in all).")
+        raise ConfigError(
+            f"our variable {unclaimed[0]!r} has no counterpart in the original ({len(unclaimed)} in all)."
+        )
     left = sorted(name for name in set(variables) - set(names.entries) if not unused_in_original(name))
     if left:
         raise ConfigError(f"the original variable {left[0]!r} is left over ({len(left)} in all); it was not expected.")

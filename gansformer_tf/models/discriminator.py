@@ -18,7 +18,7 @@ from gansformer_tf.layers import (
     MinibatchStddev,
 )
 from gansformer_tf.layers.positional import embedding_initializer
-from gansformer_tf.models.summary import summary_rows
+from gansformer_tf.models.summary import discriminator_layers, summary_rows
 from gansformer_tf.ops import SeedStream, downsample2d, setup_filter
 
 FIR_TAPS = (1, 3, 3, 1)
@@ -296,13 +296,14 @@ class Discriminator(keras.Model):
             return scores
         if labels is None:
             raise ValueError(
-                f"this model was trained with {self.config.label_dim} classes; pass labels [batch, {self.config.label_dim}]."
+                f"this model was trained with {self.config.label_dim} classes; "
+                f"pass labels [batch, {self.config.label_dim}]."
             )
         return ops.sum(scores * ops.cast(labels, "float32"), axis=-1, keepdims=True)
 
     def summary_rows(self) -> list[tuple[str, int, str, str]]:
         """Rows (layer, parameters, output shape, weight shape) for a table."""
-        return summary_rows(self)
+        return summary_rows(discriminator_layers(self))
 
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
         return (input_shape[0], 1)

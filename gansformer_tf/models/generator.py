@@ -11,7 +11,7 @@ from gansformer_tf.config import GeneratorConfig, from_dict, to_dict
 from gansformer_tf.layers.noise import NOISE_MODES
 from gansformer_tf.layers.positional import embedding_initializer
 from gansformer_tf.models.mapping import MappingNetwork
-from gansformer_tf.models.summary import summary_rows
+from gansformer_tf.models.summary import generator_layers, summary_rows
 from gansformer_tf.models.synthesis import Flow, SynthesisNetwork
 from gansformer_tf.ops import SeedStream
 
@@ -76,7 +76,7 @@ class Generator(keras.Model):
 
     def summary_rows(self) -> list[tuple[str, int, str, str]]:
         """Rows (layer, parameters, output shape, weight shape) for a table."""
-        return summary_rows(self)
+        return summary_rows(generator_layers(self))
 
     def sample_noise(self, batch_size: Any, rng: Any) -> list[Any]:
         """Standard normal noise for every layer, as `call` takes it."""
@@ -104,7 +104,8 @@ class Generator(keras.Model):
         config = self.config
         if len(z.shape) != 3 or tuple(z.shape[1:]) != (config.num_latents, config.latent_dim):
             raise ValueError(
-                f"z has shape {tuple(z.shape)}; this generator takes [batch, {config.num_latents}, {config.latent_dim}]."
+                f"z has shape {tuple(z.shape)}; "
+                f"this generator takes [batch, {config.num_latents}, {config.latent_dim}]."
             )
         rng = _stream(rng)
         w = self.mapping(

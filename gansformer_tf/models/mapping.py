@@ -113,8 +113,8 @@ class MappingMLP(keras.layers.Layer):
 class MappingNetwork(keras.layers.Layer):
     """z to w: `k` component latents through one stack, the global latent through its own.
 
-    What enters the stack of the components is normalised by its root mean square; the global latent is not, as in the original.
-    Labels are embedded linearly and appended to the features of every latent. `mapping_shared_dim` maps all
+    What enters the stack of the components is normalised by its root mean square; the global latent is not, as in the
+    original. Labels are embedded linearly and appended to the features of every latent. `mapping_shared_dim` maps all
     components together through one vector; `mapping_dim` sets another width inside.
 
     Call arguments:

@@ -174,7 +174,8 @@ def read_snapshot(path: str | Path) -> tuple[RunConfig, dict[str, np.ndarray], d
         ) from error
     if metadata.get("format_version") != FORMAT_VERSION:
         raise SnapshotError(
-            f"{path} has format version {metadata.get('format_version')}; this package reads {FORMAT_VERSION}. Update it."
+            f"{path} has format version {metadata.get('format_version')}; "
+            f"this package reads {FORMAT_VERSION}. Update it."
         )
     try:
         config = RunConfig.from_json(metadata.get("config", ""), source=str(path))

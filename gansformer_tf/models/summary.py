@@ -3,25 +3,124 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
+Row = tuple[str, int, str, str]
+Layer = tuple[str, list[Any], tuple]
 
-def summary_rows(model: Any) -> list[tuple[str, int, str, str]]:
-    """One row per layer that owns trainable weights: (layer, parameters, output shape, weight shape)."""
+
+def summary_rows(layers: Iterator[Layer]) -> list[Row]:
+    """One row per layer that owns trainable weights: (layer, parameters, output shape, weight shape).
+
+    The weight shown is the layer's main kernel; a layer of several equal ones, such as attention, shows "-".
+    """
     rows = []
-    for name, variables, shape in model.summary_layers():
+    for name, variables, shape in layers:
         trainable = [variable for variable in variables if variable.trainable]
         count = sum(math.prod(variable.shape) for variable in trainable)
         if not count:
             continue
-        weights = sorted((v for v in trainable if v.path.endswith("/kernel")), key=lambda v: len(v.path))
-        if not weights and len(trainable) == 1:
-            weights = trainable
-        weight_shape = str(tuple(weights[0].shape)) if weights else "-"
-        rows.append((name, count, format_shape(shape), weight_shape))
+        kernels = [variable for variable in trainable if variable.path.endswith("kernel")]
+        main = trainable[0] if len(trainable) == 1 else min(kernels, key=lambda v: v.path.count("/"), default=None)
+        ambiguous = main is None or sum(v.path.count("/") == main.path.count("/") for v in kernels) > 1
+        rows.append((name, count, format_shape(shape), "-" if ambiguous else str(tuple(main.shape))))
     return rows
 
 
 def format_shape(shape: tuple) -> str:
     """A shape with "?" for the batch, for example (?, 64, 64, 512)."""
-    return "(" + ", ".join("?" if size is None else str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
+    sizes = ", ".join("?" if size is None else str(size) for size in shape)
+    return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
+
+
+def generator_layers(generator: Any) -> Iterator[Layer]:
+    """(name, variables, output shape) of every part of a generator, in the order of computation."""
+    config = generator.config
+    latents = (None, config.num_latents, config.latent_dim)
+    if generator.component_embedding is not None:
+        yield "component_embedding", [generator.component_embedding], tuple(generator.component_embedding.shape)
+    mapping = generator.mapping
+    parts = (mapping.label_embedding, mapping.map_start, mapping.map_positions, mapping.shared_in)
+    for layer in parts:
+        if layer is not None:
+            yield f"mapping/{layer.name}", layer.weights, (None, layer.units)
+    for stack in (mapping.components, mapping.global_):
+        if stack is None:
+            continue
+        count = 1 if stack is mapping.global_ or mapping.shared_in is not None else config.num_components
+        for step in ([stack.input_dense] if stack.input_dense is not None else []) + stack.steps:
+            yield f"mapping/{stack.name}/{step.name}", step.weights, (None, count, stack.width)
+    for layer in (mapping.shared_out, mapping.map_end):
+        if layer is not None:
+            yield f"mapping/{layer.name}", layer.weights, latents
+    synthesis = generator.synthesis
+    for grid in synthesis.grids:
+        yield grid.name, grid.weights, (grid.height, grid.width, grid.output_dim)
+    base = synthesis.blocks[0].level
+    yield f"{_size(config, base)}/stem", synthesis.stem.weights, _features(config, base)
+    for block in synthesis.blocks:
+        yield from _block_layers(config, block)
+
+
+def _block_layers(config: Any, block: Any) -> Iterator[Layer]:
+    size = _size(config, block.level)
+    shape = _features(config, block.level)
+    for layer in block.layers_:
+        attention = layer.attention.weights if layer.attention is not None else []
+        attended = {id(variable) for variable in attention}
+        yield f"{size}/{layer.name}", [v for v in layer.weights if id(v) not in attended], shape
+        if attention:
+            yield f"{size}/{layer.name}/attention", attention, shape
+    for layer in (block.skip, block.merge, block.extra):
+        if layer is not None:
+            yield f"{size}/{layer.name}", layer.weights, shape
+    if block.to_rgb is not None:
+        yield f"{size}/to_rgb", block.to_rgb.weights, (*shape[:-1], config.image_channels)
+
+
+def discriminator_layers(discriminator: Any) -> Iterator[Layer]:
+    """(name, variables, output shape) of every part of a discriminator, in the order of computation."""
+    config = discriminator.config
+    aggregators = (config.num_components, config.latent_dim)
+    for name in ("component_embedding", "aggregators"):
+        variable = getattr(discriminator, name)
+        if variable is not None:
+            yield name, [variable], aggregators
+    for grid in discriminator.grids:
+        yield grid.name, grid.weights, (grid.height, grid.width, grid.output_dim)
+    for block in discriminator.blocks:
+        size = _size(config, block.level)
+        wide, narrow = _features(config, block.level), _features(config, block.level - 1)
+        for layer, shape in (
+            (block.from_rgb, wide),
+            (block.collect, (None, *aggregators)),
+            (block.latent_update, (None, *aggregators)),
+            (block.image_update, wide),
+            (block.image_attention, wide),
+            (block.conv0, wide),
+            (block.conv1, narrow),
+            (block.skip, narrow),
+        ):
+            if layer is not None:
+                yield f"{size}/{layer.name}", layer.weights, shape
+    level = discriminator.blocks[-1].level - 1
+    size, shape = _size(config, level), _features(config, level)
+    if discriminator.from_rgb is not None:
+        yield f"{size}/from_rgb", discriminator.from_rgb.weights, shape
+    yield f"{size}/conv", discriminator.conv.weights, shape
+    yield f"{size}/dense", discriminator.dense.weights, (None, discriminator.dense.units)
+    scores = discriminator.component_scores
+    if scores is not None:
+        yield "component_scores/dense", scores.dense.weights, (None, *aggregators)
+        yield "component_scores/output", scores.output_layer.weights, (None, config.num_components, 1)
+    yield "output", discriminator.output_layer.weights, (None, discriminator.output_layer.units)
+
+
+def _size(config: Any, level: int) -> str:
+    height, width = config.size_at(level)
+    return f"{height}x{width}"
+
+
+def _features(config: Any, level: int) -> tuple:
+    return (None, *config.size_at(level), config.channels_at(level))
