@@ -27,14 +27,14 @@ class SampleStream(SeedStream):
     """A `SeedStream` whose batched draws are rows of one table over the global batch.
 
     `normal` and `uniform` return the rows of the samples `first ... first + count` of a table that is the same for
-    every cut of the global batch. The first axis of the shape is the batch, or the batch times something (components
-    that were folded into it).
+    every cut of the global batch. The first axis of the shape is the batch, or the batch times something that was
+    folded into it (components, pairs), with the sample as the slower index.
 
     Args:
         seed: int64 `[2]`.
         first: Index of the first sample at hand in the global batch (may be a traced scalar).
         count: Number of samples at hand.
-        order: Permutation of the samples at hand, int `[count]`, when they do not lie in the order of the global batch.
+        order: Permutation of the first axis of the draws, when it does not lie in the order of the global batch.
     """
 
     def __init__(self, seed: Any, first: Any, count: int, order: Any = None) -> None:
@@ -66,7 +66,8 @@ class SampleStream(SeedStream):
         # Every sample owns a whole number of generator blocks, so its numbers can be reached by skipping.
         blocks = -(-size // _philox.WORDS)
         skip = tf.cast(tf.convert_to_tensor(self.first), tf.int64) * blocks
-        numbers = draw([self.count, blocks * _philox.WORDS], self.next(), skip)[:, :size]
-        if self.order is not None:
-            numbers = tf.gather(numbers, self.order)
-        return tf.reshape(numbers, shape)
+        numbers = draw([self.count, blocks * _philox.WORDS], self.next(), skip)
+        if size != blocks * _philox.WORDS:
+            numbers = numbers[:, :size]
+        numbers = tf.reshape(numbers, shape)
+        return numbers if self.order is None else tf.gather(numbers, self.order)

@@ -79,7 +79,7 @@ class Adam(tf.Module):
 
 def global_norm(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """Root of the sum of squares over all gradients; not finite as soon as one element is not."""
-    return tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
+    return tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients]))
 
 
 def clip_to_norm(gradients: Sequence[tf.Tensor], norm: tf.Tensor, limit: float) -> list[tf.Tensor]:

@@ -167,21 +167,26 @@ class PhaseLosses:
         self, stream: SampleStream, labels: tf.Tensor | None, size: int, mask: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Mixed w of fresh z, and the mean of w before mixing."""
-
-        def fresh() -> tf.Tensor:
-            config = self.generator.config
-            z = stream.normal([size, config.num_latents, config.latent_dim])
-            return self.generator.map(z, labels, training=True, rng=stream, **mask)
-
-        w = fresh()
+        config = self.generator.config
+        mixes = [
+            (probability, axis)
+            for probability, axis, length in (
+                (self.config.component_mixing, mixing.COMPONENT_AXIS, config.num_latents),
+                (self.config.style_mixing, mixing.LAYER_AXIS, config.num_layers),
+            )
+            if probability > 0.0 and length > 1
+        ]
+        # All latents a sample may need go through the mapping network at once.
+        count = 1 + len(mixes)
+        z = stream.normal([size * count, config.num_latents, config.latent_dim])
+        repeated = {name: tf.repeat(value, count, axis=0) for name, value in mask.items()}
+        labels = None if labels is None else tf.repeat(labels, count, axis=0)
+        mapped = self.generator.map(z, labels, training=True, rng=stream, **repeated)
+        w, *others = tf.unstack(tf.reshape(mapped, [size, count, *mapped.shape[1:]]), axis=1)
         average = tf.stop_gradient(tf.reduce_mean(tf.cast(w[:, :, 0], tf.float32), axis=[0, 1]))
-        for probability, axis in (
-            (self.config.component_mixing, mixing.COMPONENT_AXIS),
-            (self.config.style_mixing, mixing.LAYER_AXIS),
-        ):
-            if probability > 0.0 and w.shape[axis] > 1:
-                cutoff = mixing.draw_cutoffs(stream.uniform([size, 2]), probability, w.shape[axis])
-                w = mixing.mix_after(w, fresh(), cutoff, axis)
+        for (probability, axis), other in zip(mixes, others, strict=True):
+            cutoff = mixing.draw_cutoffs(stream.uniform([size, 2]), probability, w.shape[axis])
+            w = mixing.mix_after(w, other, cutoff, axis)
         return w, average
 
     def _synthesize(self, w: tf.Tensor, stream: SampleStream, mask: dict[str, tf.Tensor]) -> tf.Tensor:
