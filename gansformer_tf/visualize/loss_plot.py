@@ -81,7 +81,7 @@ def plot_series(
                 axes.plot(kimg, values, color=color, linewidth=1.4, marker="o", markersize=2.5, label=name)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right", frameon=True)
+        axes.legend(loc="best", frameon=True)
     axes.set_xlabel("training progress (thousands of real images)")
     if title:
         figure.suptitle(title)
@@ -96,7 +96,7 @@ def loss_plot(run: str | Path) -> Figure:
 DEFAULT_PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("loss", ("loss/g", "loss/d")),
     ("scores of D", ("score/real", "score/fake")),
-    ("penalty", ("penalty/r1", "penalty/path_length")),
+    ("penalty", ("penalty/r1", "penalty/r2", "penalty/gp", "penalty/path_length")),
 )
 
 
