@@ -55,6 +55,12 @@ def _none_or_str(text: str) -> str | None:
     return None if text.lower() == "none" else text
 
 
+def _attention_kind(text: str) -> bool:
+    if text not in ("simplex", "duplex"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no kind of attention; write simplex or duplex.")
+    return text == "duplex"
+
+
 def _regularizer(text: str) -> str:
     return "none" if text == "non" else text  # the published spelling of "none" is "non"
 
@@ -150,16 +156,31 @@ TRANSFORMER = (
     Flag("--latent-size", "size of all components together", int, BOTH, "latent_size"),
     Flag("--components-num", "latent components", int, BOTH, "num_components"),
     Flag("--num-heads", "attention heads", int, BOTH, "num_heads"),
-    Flag("--attention-form", "equations of the published code or of the paper", str, BOTH, "attention_form",
-         ATTENTION_FORMS),
+    Flag(
+        "--attention-form",
+        "equations of the published code or of the paper",
+        str,
+        BOTH,
+        "attention_form",
+        ATTENTION_FORMS,
+    ),
+    Flag(
+        "--original-behaviour",
+        "the original's numbers also where it is broken (COMPATIBILITY.md)",
+        bool,
+        BOTH,
+        "original_behaviour",
+    ),
     Flag("--attention-dropout", "dropout of attention", float, BOTH, "attention_dropout"),
     Flag("--component-dropout", "probability of dropping a component", float, G, "component_dropout"),
-    Flag("--normalize", "normalization before integration", _none_or_str, G, "attention_normalization",
-         NORMALIZATIONS),
+    Flag("--normalize", "normalization before integration", _none_or_str, G, "attention_normalization", NORMALIZATIONS),
     Flag("--integration", "how attention changes the image", str, G, "integration", INTEGRATIONS),
     Flag("--g-start-res", "first attended resolution, as log2", int, G, "attention_start"),
     Flag("--g-end-res", "resolution before which attention ends, as log2", int, G, "attention_end"),
-    Flag("--kmeans", "duplex attention: centroids of the image", bool, G, "kmeans"),
+    Flag(
+        "--attention", "simplex (latents to image) or duplex (both ways)", _attention_kind, G, "kmeans", metavar="KIND"
+    ),
+    Flag("--kmeans", "duplex attention, in its published spelling", bool, G, "kmeans"),
     Flag("--kmeans-iters", "refinements of the centroids", int, G, "kmeans_iterations"),
     Flag("--iterative", "carry the assignments from layer to layer", bool, G, "iterative"),
     Flag("--ltnt-gate", "gate on the latents", bool, BOTH, "latent_gate"),
@@ -174,6 +195,7 @@ D_TRANSFORMER = (
     Flag("--d-start-res", "first attended resolution, as log2", int, D, "attention_start"),
     Flag("--d-end-res", "resolution before which attention ends, as log2", int, D, "attention_end"),
     Flag("--d-ltnt2ltnt", "self-attention between aggregators", bool, D, "latent_self_attention"),
+    Flag("--d-aggregators", "a start table of their own for the aggregators", bool, D, "separate_aggregators"),
     Flag("--d-ltnt2img", "attention from the aggregators to the image", bool, D, "latent_to_image"),
     Flag("--d-img2img", "log2 of the resolution with image self-attention (0: none)", int, D, "image_self_attention"),
 )
@@ -190,7 +212,7 @@ KGAN = (
     Flag("--kgan", "one image per component, merged", bool, G, "kgan"),
     Flag("--merge-layer", "log2 of the resolution at which they are merged (-1: the output)", int, G, "merge_layer"),
     Flag("--merge-type", "how", str, G, "merge_type", MERGE_TYPES),
-    Flag("--merge-same", "one latent for all images", bool, G, "merge_same"),
+    Flag("--merge-same", "one weight per image instead of one per pixel", bool, G, "merge_same"),
 )
 
 PICTURES = (

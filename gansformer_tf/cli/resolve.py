@@ -20,7 +20,7 @@ from gansformer_tf.config import (
     to_dict,
 )
 from gansformer_tf.config.model import BASE_GRID
-from gansformer_tf.config.presets import Sections, merge_sections, preset
+from gansformer_tf.config.presets import Sections, form_values, merge_sections, preset
 
 # Where the published command line differs from the defaults of the classes.
 COMMAND_LINE_DEFAULTS: Sections = {"generator": {"truncation_psi": 0.75}}
@@ -52,7 +52,8 @@ def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
         dataset = typed["data"].get("dataset")
         if not dataset:
             raise UsageError("--dataset is missing; name a data set made by prepare_data.py: --dataset NAME.")
-        sections = merge_sections(COMMAND_LINE_DEFAULTS, _chosen_preset(given, dataset), typed)
+        form = typed["generator"].get("attention_form", "")
+        sections = merge_sections(COMMAND_LINE_DEFAULTS, _chosen_preset(given, dataset), form_values(form), typed)
     else:
         sections = merge_sections(_sections_of(saved), typed)
     config = _build(sections)

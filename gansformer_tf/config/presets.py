@@ -48,7 +48,10 @@ _DATASETS: dict[str, Sections] = {
 }
 
 # Equations of the paper in place of what the code computes: gain and bias, layer normalization, attention first.
-PAPER_FORM: dict[str, Any] = {"attention_form": "paper", "integration": "both", "attention_normalization": "layer"}
+_PAPER_FORM: Sections = {
+    "generator": {"attention_form": "paper", "integration": "both", "attention_normalization": "layer"},
+    "discriminator": {"attention_form": "paper"},
+}
 
 _BASELINES: dict[str, Sections] = {
     "GAN": {"generator": {"style": False, "latent_stem": True}},
@@ -94,9 +97,13 @@ def preset(name: str, dataset: str = "") -> Sections:
         raise ConfigError(f"there is no preset {name!r}; choose one of: {', '.join(PRESET_NAMES)}.")
     sections = merge_sections(_GANSFORMER, _DATASETS.get(dataset, {}), _STUDY.get(name, {}))
     if name == "paper":
-        sections["generator"] |= PAPER_FORM
-        sections["discriminator"] |= {"attention_form": "paper", "transformer": True}
+        sections = merge_sections(sections, _PAPER_FORM, {"discriminator": {"transformer": True}})
     return sections
+
+
+def form_values(attention_form: str) -> Sections:
+    """What a form of attention implies beyond its name: the paper integrates gain and bias after LayerNorm."""
+    return merge_sections(_PAPER_FORM) if attention_form == "paper" else merge_sections()
 
 
 def merge_sections(*layers: Sections) -> Sections:
