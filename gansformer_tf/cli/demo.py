@@ -28,6 +28,12 @@ TRAIN = (
 )
 GENERATE = f"generate.py --gpus 0 --model {RUN} --output-dir {IMAGES} --images-num 24 --grid --attention --overwrite"
 PLOT = f"-m gansformer_tf.cli.plot {RUN} --output demo/losses.png"
+NEXT = (
+    f"generate.py --model {RUN} --seeds 100-131 --truncation-psi 1 --output-dir demo/more --grid",
+    "run_network.py --vis --expname scenes --dataset scenes --result-dir demo/results --vis-num 16",
+    f"-m gansformer_tf.viewer --model {RUN}",
+    "run_network.py -h",
+)
 
 
 def main() -> int:
@@ -52,23 +58,21 @@ def main() -> int:
         print("\nThe demo was interrupted. `make demo` goes on from here.", file=sys.stderr)
         return 130
     minutes = (time.monotonic() - started) / 60
-    print(SUMMARY.format(minutes=minutes, python=interpreter(), run=RUN, images=IMAGES))
+    print(SUMMARY.format(minutes=minutes, run=RUN, images=IMAGES))
+    for command in NEXT:
+        print(f"  {interpreter()} {command}")
+    print("Remove everything the demo wrote: rm -r demo")
     return 0
 
 
 SUMMARY = """
 Done in {minutes:.1f} minutes. Look at:
-  {images}/grid.png                  samples of the trained model
-  {images}/seed0000-attention.png    a picture, and which latent component draws which region
-  demo/losses.png                       loss curves
-  {run}/samples/         samples during training
+  {images}/grid.png                 samples of the trained model
+  {images}/seed0000-attention.png   a picture, and which latent component draws which region
+  demo/losses.png                      loss curves
+  {run}/samples/       samples during training
 
-Try next:
-  {python} generate.py --model {run} --seeds 100-131 --truncation-psi 1 --output-dir demo/more --grid
-  {python} run_network.py --vis --expname scenes --dataset scenes --data-dir demo/datasets --result-dir demo/results
-  {python} run_network.py -h
-Remove everything the demo wrote: rm -r demo
-"""
+Try next:"""
 
 
 def say(text: str) -> None:
