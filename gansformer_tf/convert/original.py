@@ -45,7 +45,7 @@ def from_original(variables: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]
     """
     from gansformer_tf.models import Discriminator, Generator
 
-    config = config_from_original(kwargs, network, variables)
+    config: Any = config_from_original(kwargs, network, variables)
     if network == "generator":
         model: Any = Generator(config)
         names = generator_names(model)

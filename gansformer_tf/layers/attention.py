@@ -110,7 +110,7 @@ class BipartiteAttention(keras.layers.Layer):
         self.query_position = self._dense(self.dim, "query_position", x_pos_shape)
         self.key_position = self._dense(self.dim, "key_position", y_pos_shape)
 
-    def _dense(self, units: int, name: str, input_shape: Any) -> EqualizedDense | None:
+    def _dense(self, units: int, name: str, input_shape: Any) -> Any:
         if input_shape is None:
             return None
         dense = EqualizedDense(units, name=name, dtype=self.dtype_policy)

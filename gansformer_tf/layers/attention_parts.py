@@ -94,6 +94,7 @@ def attention_dropout_scale(shape: tuple, rate: float, rng: Any, dtype: str) -> 
     return keep_mask(shape) * keep_mask((batch, heads, 1, keys))
 
 
+@keras.saving.register_keras_serializable("gansformer_tf")
 class AttentionGate(keras.layers.Layer):
     """Gate per token and head: `sigmoid(dense(token) + dense(position) + offset)`.
 
@@ -123,3 +124,6 @@ class AttentionGate(keras.layers.Layer):
         if self.position is not None:
             logits = logits + self.position(positions)[None]
         return ops.transpose(ops.sigmoid(logits + self.offset), (0, 2, 1))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"num_heads": self.num_heads, "offset": self.offset}

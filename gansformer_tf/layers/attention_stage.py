@@ -10,11 +10,13 @@ from keras import ops
 from gansformer_tf.config import GeneratorConfig
 from gansformer_tf.layers.attention import BipartiteAttention
 from gansformer_tf.layers.centroid_attention import CentroidAttention
+from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.duplex_attention import DuplexAttention
 from gansformer_tf.layers.latent_update import LatentUpdate
 
 
-class AttentionStage(keras.layers.Layer):
+@keras.saving.register_keras_serializable("gansformer_tf")
+class AttentionStage(ConfiguredLayer):
     """Image features attend to the latent components, and the latents may be updated for the layers that follow.
 
     In this order: image to components (simplex, or duplex with `kmeans`), image to image (plain residual attention,
@@ -47,8 +49,7 @@ class AttentionStage(keras.layers.Layer):
         first: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.components = components
         self.image = image
         self.first = first
@@ -59,8 +60,10 @@ class AttentionStage(keras.layers.Layer):
         config = self.config
         _, height, width, channels = x_shape
         tokens = (None, height * width, channels)
-        self.image_to_components = self.image_to_image = None
-        self.latent_self_update = self.latent_image_update = None
+        self.image_to_components: Any = None
+        self.image_to_image: Any = None
+        self.latent_self_update: Any = None
+        self.latent_image_update: Any = None
         if self.components:
             self.image_to_components = self._component_attention(channels)
             self.image_to_components.build(tokens, latents_shape, grid_shape, positions_shape)
@@ -172,5 +175,5 @@ class AttentionStage(keras.layers.Layer):
         tokens, probabilities, assignments = attention(tokens, latents, assignments=carried, **options)
         return tokens, latents, probabilities, assignments
 
-    def compute_output_shape(self, x_shape: Any, *args: Any, **kwargs: Any) -> Any:
-        return tuple(x_shape)
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"components": self.components, "image": self.image, "first": self.first}

@@ -60,8 +60,8 @@ class ModulatedConv2D(keras.layers.Layer):
         self._fir = setup_filter(self.fir_taps)
         self.affine: EqualizedDense | None = None
 
-    def build(self, input_shape: Any, style_shape: Any = None) -> None:
-        channels = int(input_shape[-1])
+    def build(self, inputs_shape: Any, style_shape: Any = None) -> None:
+        channels = int(inputs_shape[-1])
         shape = (self.kernel_size, self.kernel_size, channels, self.filters)
         self.scale = runtime_scale(shape)
         self.kernel = self.add_weight(
@@ -92,8 +92,8 @@ class ModulatedConv2D(keras.layers.Layer):
         total = ops.matmul(ops.square(ops.cast(scales, "float32")), energy)  # [batch, filters]
         return ops.cast(ops.rsqrt(total + DEMODULATION_EPSILON), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any, style_shape: Any = None) -> Any:
-        batch, height, width, _ = input_shape
+    def compute_output_shape(self, inputs_shape: Any, style_shape: Any = None) -> Any:
+        batch, height, width, _ = inputs_shape
         factor = 2 if self.resample == "up" else 1
         return (batch, height * factor, width * factor, self.filters)
 

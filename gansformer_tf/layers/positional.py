@@ -88,8 +88,9 @@ class GridPositions(keras.layers.Layer):
     def build(self, input_shape: Any = None) -> None:
         initializer = embedding_initializer(self.init)
         if self.kind == "linear":
-            shape = (self.directions, self.dim // self.directions)
-            self.vectors = self.add_weight(shape=shape, initializer=initializer, name="vectors")
+            self.vectors = self.add_weight(
+                shape=(self.directions, self.dim // self.directions), initializer=initializer, name="vectors"
+            )
         elif self.kind == "trainable":
             half = self.dim // 2
             self.columns = self.add_weight(shape=(self.width, half), initializer=initializer, name="columns")

@@ -17,6 +17,7 @@ from gansformer_tf.layers import (
     LatentUpdate,
     MinibatchStddev,
 )
+from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.positional import embedding_initializer
 from gansformer_tf.models.summary import discriminator_layers, summary_rows
 from gansformer_tf.ops import SeedStream, downsample2d, setup_filter
@@ -25,16 +26,18 @@ FIR_TAPS = (1, 3, 3, 1)
 BASE_LEVEL = 2
 
 
-class DiscriminatorBlock(keras.layers.Layer):
+@keras.saving.register_keras_serializable("gansformer_tf")
+class DiscriminatorBlock(ConfiguredLayer):
     """One resolution: attention, two convolutions and down-sampling by 2.
 
     Attention comes before the convolutions: aggregators collect from the image, then may talk to each other, and
     image positions may attend to the aggregators (`latent_to_image`) and to each other.
     """
 
+    config_class = DiscriminatorConfig
+
     def __init__(self, config: DiscriminatorConfig, *, level: int, position_dim: int | None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.level = level
         self.position_dim = position_dim
 
@@ -120,16 +123,15 @@ class DiscriminatorBlock(keras.layers.Layer):
             tokens, _ = self.image_attention(tokens, tokens, x_pos=grid, y_pos=grid, **options)
         return ops.reshape(tokens, (-1, height, width, channels)), aggregators
 
-    def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
-        return (input_shape[0], *self.config.size_at(self.level - 1), self.config.channels_at(self.level - 1))
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"level": self.level, "position_dim": self.position_dim}
 
 
-class ComponentScores(keras.layers.Layer):
+@keras.saving.register_keras_serializable("gansformer_tf")
+class ComponentScores(ConfiguredLayer):
     """Scores of the aggregators, one per component: minibatch stddev, dense, leaky ReLU, dense to one score."""
 
-    def __init__(self, config: DiscriminatorConfig, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config
+    config_class = DiscriminatorConfig
 
     def build(self, input_shape: Any = None) -> None:
         config, dtype = self.config, self.dtype_policy
@@ -212,8 +214,10 @@ class Discriminator(keras.Model):
         self.grid_levels = attended if config.use_pos else []
         self.grids: list[GridPositions] = []
         for level in self.grid_levels:
+            height, width = config.size_at(level)
             grid = GridPositions(
-                *config.size_at(level),
+                height,
+                width,
                 config.position_dim,
                 kind=config.pos_type,
                 init=config.pos_init,

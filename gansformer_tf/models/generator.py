@@ -203,5 +203,5 @@ class Generator(keras.Model):
         return cls(from_dict(GeneratorConfig, config["config"]), name=config["name"], dtype=config["dtype"])
 
 
-def _stream(rng: Any) -> SeedStream | None:
+def _stream(rng: Any) -> Any:
     return rng if rng is None or isinstance(rng, SeedStream) else SeedStream(rng)

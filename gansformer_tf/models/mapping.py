@@ -9,11 +9,13 @@ from keras import ops
 
 from gansformer_tf.config import GeneratorConfig
 from gansformer_tf.layers import EqualizedDense, LatentUpdate
+from gansformer_tf.layers.configured import ConfiguredLayer
 
 NORMALIZATION_EPSILON = 1e-8
 
 
-class MappingMLP(keras.layers.Layer):
+@keras.saving.register_keras_serializable("gansformer_tf")
+class MappingMLP(ConfiguredLayer):
     """Feed-forward stack of the mapping network, shared by the latents it is given.
 
     Residual form: n // 2 `LatentUpdate` layers (with self-attention if asked for), then one dense layer. Plain
@@ -35,8 +37,7 @@ class MappingMLP(keras.layers.Layer):
     """
 
     def __init__(self, config: GeneratorConfig, width: int, input_dim: int, attend: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.width = width
         self.input_dim = input_dim
         self.attend = attend
@@ -109,8 +110,12 @@ class MappingMLP(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
         return (*input_shape[:-1], self.width)
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"width": self.width, "input_dim": self.input_dim, "attend": self.attend}
 
-class MappingNetwork(keras.layers.Layer):
+
+@keras.saving.register_keras_serializable("gansformer_tf")
+class MappingNetwork(ConfiguredLayer):
     """z to w: `k` component latents through one stack, the global latent through its own.
 
     What enters the stack of the components is normalised by its root mean square; the global latent is not, as in the
@@ -130,10 +135,6 @@ class MappingNetwork(keras.layers.Layer):
     Source: GANsformer, section 3.2; StyleGAN, section 2.
     """
 
-    def __init__(self, config: GeneratorConfig, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config
-
     def build(self, input_shape: Any = None) -> None:
         config = self.config
         dim, k = config.latent_dim, config.num_components
@@ -149,7 +150,11 @@ class MappingNetwork(keras.layers.Layer):
             )
             self.label_embedding.build((None, config.label_dim))
             features += dim
-        self.shared_in = self.shared_out = self.map_start = self.map_end = self.map_positions = None
+        self.shared_in: Any = None
+        self.shared_out: Any = None
+        self.map_start: Any = None
+        self.map_end: Any = None
+        self.map_positions: Any = None
         shared = config.mapping_shared_dim if k > 1 or config.transformer else 0
         attend = config.mapping_self_attention and not shared
         positions_shape = (k, dim) if attend and config.use_pos else None

@@ -97,12 +97,10 @@ def save_snapshot(
     """
     path = Path(path)
     if config is None:
-        model = {"generator": generator.config}
-        if discriminator is not None:
-            model["discriminator"] = discriminator.config
-            config = RunConfig(model=ModelConfig(**model))
-        else:
+        if discriminator is None:
             config = RunConfig(model=_model_config_for(generator))
+        else:
+            config = RunConfig(model=ModelConfig(generator.config, discriminator.config))
     tensors = {f"generator/{name}": value for name, value in network_weights(generator).items()}
     if discriminator is not None:
         tensors |= {f"discriminator/{name}": value for name, value in network_weights(discriminator).items()}

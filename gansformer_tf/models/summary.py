@@ -23,8 +23,8 @@ def summary_rows(layers: Iterator[Layer]) -> list[Row]:
             continue
         kernels = [variable for variable in trainable if variable.path.endswith("kernel")]
         main = trainable[0] if len(trainable) == 1 else min(kernels, key=lambda v: v.path.count("/"), default=None)
-        ambiguous = main is None or sum(v.path.count("/") == main.path.count("/") for v in kernels) > 1
-        rows.append((name, count, format_shape(shape), "-" if ambiguous else str(tuple(main.shape))))
+        alone = main is not None and sum(v.path.count("/") == main.path.count("/") for v in kernels) <= 1
+        rows.append((name, count, format_shape(shape), str(tuple(main.shape)) if main is not None and alone else "-"))
     return rows
 
 

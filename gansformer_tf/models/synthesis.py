@@ -12,6 +12,7 @@ from keras import ops
 from gansformer_tf.config import GeneratorConfig
 from gansformer_tf.layers import ComponentMerge, EqualizedConv2D, GridPositions, ModulatedConv2D, NoiseInjection
 from gansformer_tf.layers.attention_stage import AttentionStage
+from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.merge import merge_components, merge_latents
 from gansformer_tf.ops import bias_act, setup_filter, upsample2d
 
@@ -58,7 +59,8 @@ class Flow:
         return self.w[:, -1, index]
 
 
-class SynthesisLayer(keras.layers.Layer):
+@keras.saving.register_keras_serializable("gansformer_tf")
+class SynthesisLayer(ConfiguredLayer):
     """Modulated convolution, attention, noise, bias and leaky ReLU (the paper's form attends first).
 
     Args:
@@ -85,8 +87,7 @@ class SynthesisLayer(keras.layers.Layer):
         first: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.index = index
         self.level = level
         self.resample = resample
@@ -108,7 +109,7 @@ class SynthesisLayer(keras.layers.Layer):
         options = {"modulate": config.style, "resample": self.resample, "dtype": self.dtype_policy}
         self.conv = ModulatedConv2D(channels, 3, name="conv", **options)
         self.conv.build(input_shape, (None, config.latent_dim))
-        self.attention = None
+        self.attention: Any = None
         components = config.attends_at(self.attention_level)
         image = config.self_attends_at(self.attention_level)
         if components or image:
@@ -123,7 +124,7 @@ class SynthesisLayer(keras.layers.Layer):
                 None if self.position_dim is None else (math.prod(grid_size), self.position_dim),
                 (config.num_components, config.latent_dim) if config.use_pos else None,
             )
-        self.noise = None
+        self.noise: Any = None
         if config.local_noise:
             self.noise = NoiseInjection(maps=self.maps, name="noise", dtype=self.dtype_policy)
             self.noise.build((None, height, width, channels))
@@ -175,6 +176,7 @@ class SynthesisLayer(keras.layers.Layer):
         if flow.assignments is None or not self.config.iterative:
             return None
         heads, components = flow.assignments.shape[1:3]
+        assert flow.grid_size is not None  # set together with the assignments
         old_height, old_width = flow.grid_size
         factor = height // old_height
         if factor == 1:
@@ -188,13 +190,24 @@ class SynthesisLayer(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
         return (input_shape[0], *self.config.size_at(self.level), self.config.channels_at(self.level))
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "index": self.index,
+            "level": self.level,
+            "resample": self.resample,
+            "pictures": self.pictures,
+            "maps": self.maps,
+            "position_dim": self.position_dim,
+            "first": self.first,
+        }
 
-class ToRGB(keras.layers.Layer):
+
+@keras.saving.register_keras_serializable("gansformer_tf")
+class ToRGB(ConfiguredLayer):
     """1x1 modulated convolution to the image channels, without demodulation (StyleGAN2, section 4.1)."""
 
     def __init__(self, config: GeneratorConfig, *, index: int, pictures: int = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.index = index
         self.pictures = pictures
 
@@ -212,13 +225,16 @@ class ToRGB(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
         return (*input_shape[:-1], self.config.image_channels)
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"index": self.index, "pictures": self.pictures}
 
-class Stem(keras.layers.Layer):
+
+@keras.saving.register_keras_serializable("gansformer_tf")
+class Stem(ConfiguredLayer):
     """First features: a learned constant, or a dense layer on w with `latent_stem`."""
 
     def __init__(self, config: GeneratorConfig, *, pictures: int = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.pictures = pictures
 
     def build(self, input_shape: Any = None) -> None:
@@ -249,8 +265,12 @@ class Stem(keras.layers.Layer):
             x = x + ops.cast(noise, self.compute_dtype) * self.noise
         return bias_act(x, self.bias, activation="lrelu")
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"pictures": self.pictures}
 
-class SynthesisBlock(keras.layers.Layer):
+
+@keras.saving.register_keras_serializable("gansformer_tf")
+class SynthesisBlock(ConfiguredLayer):
     """Features of one resolution: the first block holds one layer, the others an up-sampling and a plain one.
 
     Args:
@@ -271,8 +291,7 @@ class SynthesisBlock(keras.layers.Layer):
         first_attended: int,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.config = config
+        super().__init__(config, **kwargs)
         self.level = level
         self.pictures = pictures
         self.position_dim = position_dim
@@ -356,16 +375,21 @@ class SynthesisBlock(keras.layers.Layer):
         rgb = self.to_rgb(features, flow=flow)
         return x, rgb if image is None else image + rgb
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "level": self.level,
+            "pictures": self.pictures,
+            "position_dim": self.position_dim,
+            "first_attended": self.first_attended,
+        }
 
-class SynthesisNetwork(keras.layers.Layer):
+
+@keras.saving.register_keras_serializable("gansformer_tf")
+class SynthesisNetwork(ConfiguredLayer):
     """Stack of blocks from the base grid to the full resolution.
 
     Source: StyleGAN2, section 4 and figure 7 (architectures); GANsformer, section 3.2 and figure 3.
     """
-
-    def __init__(self, config: GeneratorConfig, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config
 
     def build(self, input_shape: Any = None) -> None:
         config = self.config
@@ -397,8 +421,10 @@ class SynthesisNetwork(keras.layers.Layer):
 
     def _grid(self, level: int) -> GridPositions:
         config = self.config
+        height, width = config.size_at(level)
         grid = GridPositions(
-            *config.size_at(level),
+            height,
+            width,
             config.position_dim,
             kind=config.pos_type,
             init=config.pos_init,
@@ -448,8 +474,8 @@ class SynthesisNetwork(keras.layers.Layer):
         """The latent stem uses the noise of the first convolution a second time, as the original does."""
         if not (self.config.latent_stem and self.config.local_noise) or flow.noise_mode == "none":
             return None
-        first = self.blocks[0].layers_[0]
-        if flow.noise_mode == "random":
+        first: Any = self.blocks[0].layers_[0]
+        if flow.noise is not None:
             noise = flow.noise[0]
             return ops.repeat(noise, first.pictures, axis=0) if first.pictures > first.maps else noise
         buffer = ops.convert_to_tensor(first.noise.buffer)  # [maps, height, width, 1]
