@@ -1,6 +1,7 @@
 """Operations of the networks: pure functions on NHWC arrays, each with one definition in keras.ops."""
 
 from gansformer_tf.ops._formulation import formulation
+from gansformer_tf.ops._library import NativeOpsError, implementation
 from gansformer_tf.ops.bias_act import ACTIVATIONS, bias_act
 from gansformer_tf.ops.bipartite_attention import attention_centroids, bipartite_attention
 from gansformer_tf.ops.conv import conv2d, conv2d_down, conv2d_up
@@ -11,6 +12,7 @@ from gansformer_tf.ops.upfirdn2d import downsample2d, filter2d, upfirdn2d, upsam
 
 __all__ = [
     "ACTIVATIONS",
+    "NativeOpsError",
     "SeedStream",
     "attention_centroids",
     "bias_act",
@@ -22,6 +24,7 @@ __all__ = [
     "filter2d",
     "filtered_lrelu",
     "formulation",
+    "implementation",
     "setup_filter",
     "upfirdn2d",
     "upsample2d",

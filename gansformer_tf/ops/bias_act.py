@@ -64,17 +64,22 @@ def bias_act(
     """
     form, alpha, gain = check_activation(activation, alpha, gain, clamp)
     x = keras.ops.convert_to_tensor(x)
+    check_bias(x, bias)
     if bias is not None:
-        if len(bias.shape) != 1 or bias.shape[0] != x.shape[-1]:
-            raise ValueError(
-                f"bias has shape {tuple(bias.shape)}; it must be ({x.shape[-1]},), the last axis of x {tuple(x.shape)}."
-            )
         # keras.ops.add becomes TensorFlow's bias_add, whose gradient is faster than that of a broadcast sum.
         x = keras.ops.add(x, keras.ops.cast(bias, keras.backend.standardize_dtype(x.dtype)))
     x = form.function(x, alpha)
     if gain != 1.0:
         x = x * keras.ops.cast(gain, keras.backend.standardize_dtype(x.dtype))
     return x if clamp is None else keras.ops.clip(x, -clamp, clamp)
+
+
+def check_bias(x: Any, bias: Any) -> None:
+    """Raises ValueError unless `bias` is None or fits the last axis of `x`."""
+    if bias is not None and (len(bias.shape) != 1 or bias.shape[0] != x.shape[-1]):
+        raise ValueError(
+            f"bias has shape {tuple(bias.shape)}; it must be ({x.shape[-1]},), the last axis of x {tuple(x.shape)}."
+        )
 
 
 def check_activation(

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import keras
 
+from gansformer_tf.ops._library import native_ops
+
 INTEGRATIONS = (None, "add", "mul", "both")
 CENTROID_EPSILON = 1e-8
 
@@ -65,6 +67,14 @@ def bipartite_attention(
     """
     x = keras.ops.convert_to_tensor(x)
     check_attention(x, score_weight, score_bias, value, output_bias, probability_scale, integration, target)
+    if native_ops(x) is not None:
+        from gansformer_tf.ops import _native
+
+        return AttentionResult(
+            *_native.bipartite_attention(
+                x, score_weight, score_bias, value, output_bias, probability_scale, integration, target
+            )
+        )
     heads, k = score_weight.shape[1], score_weight.shape[3]
     n = x.shape[1]
     scores = _scores(x, score_weight)  # [batch, n, heads, k]
@@ -117,6 +127,11 @@ def attention_centroids(x: Any, probabilities: Any, epsilon: float = CENTROID_EP
             f"x has shape {tuple(x.shape)} and probabilities {tuple(probabilities.shape)}; they must be "
             "[batch, n, channels] and [batch, heads, n, k]."
         )
+    if native_ops(x) is not None:
+        from gansformer_tf.ops import _native
+
+        centroids, total = _native.attention_centroids(x, probabilities, epsilon)
+        return Centroids(centroids, total / (total + epsilon))
     _, heads, n, k = probabilities.shape
     total = keras.ops.sum(probabilities, axis=2)  # [batch, heads, k]
     columns = keras.ops.reshape(keras.ops.transpose(probabilities, (0, 2, 1, 3)), (-1, n, heads * k))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gansformer_tf.ops.bias_act import bias_act
-from gansformer_tf.ops.upfirdn2d import Pair, check_factor, upfirdn2d
+import keras
+
+from gansformer_tf.ops._library import native_ops
+from gansformer_tf.ops.bias_act import bias_act, check_activation, check_bias
+from gansformer_tf.ops.filters import as_kernel
+from gansformer_tf.ops.upfirdn2d import Pair, check_factor, check_padding, output_size, upfirdn2d
 
 
 def filtered_lrelu(
@@ -44,9 +48,23 @@ def filtered_lrelu(
     Raises:
         ValueError: if an argument is out of range or leaves no output.
     """
-    factor = check_factor("up", up)
+    x = keras.ops.convert_to_tensor(x)
+    up_factor, down_factor = check_factor("up", up), check_factor("down", down)
+    sides = check_padding(padding)
+    check_activation("lrelu", slope, gain, clamp)
+    check_bias(x, bias)
+    if native_ops(x) is not None:
+        from gansformer_tf.ops import _native
+
+        taps = [as_kernel(kernel) for kernel in (up_kernel, down_kernel)]
+        size = output_size(x.shape, taps[0], up_factor, (1, 1), sides)
+        output_size((None, *size, x.shape[3]), taps[1], (1, 1), down_factor, (0, 0, 0, 0))
+        if not flip:
+            taps = [kernel[(slice(None, None, -1),) * kernel.ndim] for kernel in taps]
+        if _native.fits(*taps):
+            return _native.filtered_lrelu(x, bias, taps[0], taps[1], up_factor, down_factor, sides, gain, slope, clamp)
     if bias is not None:
         x = bias_act(x, bias)
-    x = upfirdn2d(x, up_kernel, up=factor, padding=padding, gain=float(factor[0] * factor[1]), flip=flip)
+    x = upfirdn2d(x, up_kernel, up=up_factor, padding=sides, gain=float(up_factor[0] * up_factor[1]), flip=flip)
     x = bias_act(x, activation="lrelu", alpha=slope, gain=gain, clamp=clamp)
-    return upfirdn2d(x, down_kernel, down=down, flip=flip)
+    return upfirdn2d(x, down_kernel, down=down_factor, flip=flip)

@@ -10,6 +10,7 @@ import numpy as np
 
 from gansformer_tf.ops import _slices
 from gansformer_tf.ops._formulation import uses_depthwise
+from gansformer_tf.ops._library import native_ops
 from gansformer_tf.ops.filters import as_kernel, split_kernel
 
 # Beyond these an argument is a mistake; the native kernels count positions in 32 bits.
@@ -62,7 +63,13 @@ def upfirdn2d(
     padding = check_padding(padding)
     output_size(x.shape, kernel, up, down, padding)
     taps = kernel if flip else kernel[(slice(None, None, -1),) * kernel.ndim]
-    return composite_upfirdn2d(x, taps, up, down, padding, check_number("gain", gain))
+    gain = check_number("gain", gain)
+    if native_ops(x) is not None:
+        from gansformer_tf.ops import _native
+
+        if _native.fits(taps):
+            return _native.upfirdn2d(x, taps, up, down, padding, gain)
+    return composite_upfirdn2d(x, taps, up, down, padding, gain)
 
 
 def composite_upfirdn2d(

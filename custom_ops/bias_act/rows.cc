@@ -1,0 +1,52 @@
+// bias_act on the CPU.
+#include "bias_act/rows.h"
+
+#include "common/simd.h"
+
+// After simd.h, which names the instruction set.
+#include "bias_act/formula.h"
+
+namespace gf {
+namespace GF_ISA {
+namespace {
+
+template <int kActivation, int kOrder, typename T>
+void loop(const BiasActNumbers<T>& numbers, const T* x, const T* bias, const T* first,
+          const T* second, T* y, int64_t rows, int64_t channels) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t at = r * channels;
+    // x may be y: every element is read before it is written.
+#pragma GCC ivdep
+    for (int64_t c = 0; c < channels; ++c) {
+      const T sum = x[at + c] + (bias != nullptr ? bias[c] : T(0));
+      y[at + c] = bias_act<kActivation, kOrder>(sum, kOrder >= 1 ? first[at + c] : T(0),
+                                                kOrder == 2 ? second[at + c] : T(0), numbers);
+    }
+  }
+}
+
+template <typename T>
+void rows(const gf_bias_act& op, const T* x, const T* bias, const T* first, const T* second, T* y, int64_t begin,
+          int64_t end) {
+  const BiasActNumbers<T> numbers = {static_cast<T>(op.alpha), static_cast<T>(op.gain), static_cast<T>(op.clamp)};
+  const int64_t at = begin * op.channels;
+  if (first != nullptr) first += at;
+  if (second != nullptr) second += at;
+  GF_BIAS_ACT_SWITCH(op.activation, op.order,
+                     (loop<kActivation, kOrder, T>(numbers, x + at, bias, first, second, y + at, end - begin,
+                                                   op.channels)));
+}
+
+}  // namespace
+
+void bias_act_rows(const gf_bias_act& op, const float* x, const float* bias, const float* first, const float* second,
+                   float* y, int64_t begin, int64_t end) {
+  rows(op, x, bias, first, second, y, begin, end);
+}
+void bias_act_rows(const gf_bias_act& op, const double* x, const double* bias, const double* first,
+                   const double* second, double* y, int64_t begin, int64_t end) {
+  rows(op, x, bias, first, second, y, begin, end);
+}
+
+}  // namespace GF_ISA
+}  // namespace gf

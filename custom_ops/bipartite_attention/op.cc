@@ -1,0 +1,181 @@
+// TensorFlow ops around the attention kernels.
+#include "common/tf_op.h"
+
+namespace gf {
+namespace {
+
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+std::string shapes(const char* name, const Tensor& tensor, const std::string& expected) {
+  return std::string(name) + " has shape " + tensor.shape().DebugString() + "; it must be " + expected;
+}
+
+}  // namespace
+
+// Optional inputs are given as neutral ones: zeros [1, heads, 1, k], zeros [channels_out], ones [1, 1, 1, 1], x.
+REGISTER_OP("GansformerBipartiteAttention")
+    .Input("x: T")
+    .Input("score_weight: T")
+    .Input("score_bias: T")
+    .Input("value: T")
+    .Input("output_bias: T")
+    .Input("probability_scale: T")
+    .Input("target: T")
+    .Output("output: T")
+    .Output("softmax: T")
+    .Attr("T: {float, double, half, bfloat16}")
+    .Attr("integration: int")
+    .SetShapeFn([](tensorflow::shape_inference::InferenceContext* c) -> absl::Status {
+      tensorflow::shape_inference::ShapeHandle x, weight, value, target, unused;
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 3, &x));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 4, &weight));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(2), 4, &unused));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(3), 4, &value));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(4), 1, &unused));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(5), 4, &unused));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(6), 3, &target));
+      int integration = 0;
+      TF_RETURN_IF_ERROR(c->GetAttr("integration", &integration));
+      c->set_output(0, integration == GF_CONTROL ? c->MakeShape({c->Dim(x, 0), c->Dim(x, 1), c->Dim(value, 3)})
+                                                 : target);
+      c->set_output(1, c->MakeShape({c->Dim(x, 0), c->Dim(weight, 1), c->Dim(x, 1), c->Dim(weight, 3)}));
+      return absl::OkStatus();
+    })
+    .Doc("Softmax over components for every token, weighted values, integration into the tokens.");
+
+template <typename T, bool kOnGpu>
+class BipartiteAttentionOp : public tensorflow::OpKernel {
+ public:
+  explicit BipartiteAttentionOp(tensorflow::OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("integration", &integration_));
+  }
+
+  void Compute(tensorflow::OpKernelContext* context) override {
+    const Tensor &x = context->input(0), &weight = context->input(1), &bias = context->input(2),
+                 &value = context->input(3), &output_bias = context->input(4), &scale = context->input(5),
+                 &target = context->input(6);
+    OP_REQUIRES(context, x.dims() == 3, absl::InvalidArgumentError(shapes("x", x, "[batch, tokens, channels]")));
+    for (const Tensor* tensor : {&weight, &bias, &value, &scale}) {
+      OP_REQUIRES(context, tensor->dims() == 4,
+                  absl::InvalidArgumentError(shapes("an input", *tensor, "of 4 dimensions")));
+    }
+    gf_attention op = {};
+    op.batch = x.dim_size(0);
+    op.tokens = x.dim_size(1);
+    op.channels = x.dim_size(2);
+    op.heads = weight.dim_size(1);
+    op.components = weight.dim_size(3);
+    op.channels_out = value.dim_size(3);
+    op.integration = integration_;
+    op.weight_batch = weight.dim_size(0);
+    op.bias_batch = bias.dim_size(0);
+    op.bias_tokens = bias.dim_size(2);
+    op.value_batch = value.dim_size(0);
+    for (int i = 0; i < 4; ++i) op.scale_shape[i] = scale.dim_size(i);
+    OP_REQUIRES(context, weight.dim_size(2) == op.channels,
+                absl::InvalidArgumentError(shapes("score_weight", weight, "[batch or 1, heads, channels, components]")));
+    OP_REQUIRES(context, bias.dim_size(1) == op.heads && bias.dim_size(3) == op.components,
+                absl::InvalidArgumentError(shapes("score_bias", bias, "[batch or 1, heads, tokens or 1, components]")));
+    OP_REQUIRES(context, value.dim_size(1) == op.heads && value.dim_size(2) == op.components,
+                absl::InvalidArgumentError(shapes("value", value, "[batch or 1, heads, components, channels_out]")));
+    OP_REQUIRES(context, output_bias.dims() == 1 && output_bias.dim_size(0) == op.channels_out,
+                absl::InvalidArgumentError(shapes("output_bias", output_bias, "[channels_out]")));
+    const int64_t width = integration_ == GF_BOTH ? op.channels_out / 2 : op.channels_out;
+    const TensorShape out({op.batch, op.tokens, width});
+    OP_REQUIRES(context, integration_ == GF_CONTROL || target.shape() == out,
+                absl::InvalidArgumentError(shapes("target", target, out.DebugString())));
+    Tensor *output = nullptr, *softmax = nullptr;
+    OP_REQUIRES_OK(context, context->allocate_output(0, out, &output));
+    OP_REQUIRES_OK(context, context->allocate_output(1, {op.batch, op.heads, op.tokens, op.components}, &softmax));
+    const gf_attention_data pointers = {data(x),           data(weight), data(bias),   data(value),  data(output_bias),
+                                        data(scale),       data(target), data(output), data(softmax)};
+    char message[GF_MESSAGE_SIZE] = "";
+    int code = GF_UNSUPPORTED;
+    if constexpr (kOnGpu) {
+#if defined(GF_CUDA)
+      code = gf_attention_cuda(&op, DataType<T>::kValue, &pointers, stream_of(context), message);
+#endif
+    } else {
+      code = gf_attention_cpu(&op, DataType<T>::kValue, &pointers, DevicePool(context).get(), message);
+    }
+    OP_REQUIRES_OK(context, status(code, message));
+  }
+
+ private:
+  int integration_ = 0;
+};
+
+REGISTER_OP("GansformerAttentionCentroids")
+    .Input("x: T")
+    .Input("probabilities: T")
+    .Output("centroids: T")
+    .Output("total: T")
+    .Attr("T: {float, double, half, bfloat16}")
+    .Attr("epsilon: float")
+    .SetShapeFn([](tensorflow::shape_inference::InferenceContext* c) -> absl::Status {
+      tensorflow::shape_inference::ShapeHandle x, p;
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 3, &x));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 4, &p));
+      c->set_output(0, c->MakeShape({c->Dim(p, 0), c->Dim(p, 1), c->Dim(p, 3), c->Dim(x, 2)}));
+      c->set_output(1, c->MakeShape({c->Dim(p, 0), c->Dim(p, 1), c->Dim(p, 3)}));
+      return absl::OkStatus();
+    })
+    .Doc("Tokens gathered by the components that attend to them, normalised over tokens; and the sums over tokens.");
+
+template <typename T, bool kOnGpu>
+class AttentionCentroidsOp : public tensorflow::OpKernel {
+ public:
+  explicit AttentionCentroidsOp(tensorflow::OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
+  }
+
+  void Compute(tensorflow::OpKernelContext* context) override {
+    const Tensor &x = context->input(0), &p = context->input(1);
+    OP_REQUIRES(context, x.dims() == 3 && p.dims() == 4 && p.dim_size(0) == x.dim_size(0) &&
+                             p.dim_size(2) == x.dim_size(1),
+                absl::InvalidArgumentError(shapes("probabilities", p, "[batch, heads, tokens, components] for x ") +
+                                           x.shape().DebugString()));
+    const gf_centroids op = {x.dim_size(0), x.dim_size(1), x.dim_size(2), p.dim_size(1), p.dim_size(3), epsilon_};
+    Tensor *centroids = nullptr, *total = nullptr;
+    OP_REQUIRES_OK(context,
+                   context->allocate_output(0, {op.batch, op.heads, op.components, op.channels}, &centroids));
+    OP_REQUIRES_OK(context, context->allocate_output(1, {op.batch, op.heads, op.components}, &total));
+    char message[GF_MESSAGE_SIZE] = "";
+    int code = GF_UNSUPPORTED;
+    if constexpr (kOnGpu) {
+#if defined(GF_CUDA)
+      Tensor workspace;
+      const int64_t size = gf_centroids_workspace(&op);
+      OP_REQUIRES(context, size >= 0, absl::InvalidArgumentError("the number of elements overflows"));
+      OP_REQUIRES_OK(context, context->allocate_temp(tensorflow::DT_FLOAT, TensorShape({size}), &workspace));
+      code = gf_centroids_cuda(&op, DataType<T>::kValue, data(x), data(p), data(centroids), data(total),
+                               data(&workspace), stream_of(context), message);
+#endif
+    } else {
+      code = gf_centroids_cpu(&op, DataType<T>::kValue, data(x), data(p), data(centroids), data(total),
+                              DevicePool(context).get(), message);
+    }
+    OP_REQUIRES_OK(context, status(code, message));
+  }
+
+ private:
+  float epsilon_ = 0;
+};
+
+#define GF_REGISTER_OP(name, kernel, device, on_gpu, T) \
+  REGISTER_KERNEL_BUILDER(Name(name).Device(tensorflow::device).TypeConstraint<T>("T"), kernel<T, on_gpu>)
+#define GF_REGISTER(device, on_gpu, T)                                                           \
+  GF_REGISTER_OP("GansformerBipartiteAttention", BipartiteAttentionOp, device, on_gpu, T);       \
+  GF_REGISTER_OP("GansformerAttentionCentroids", AttentionCentroidsOp, device, on_gpu, T)
+GF_REGISTER(DEVICE_CPU, false, float);
+GF_REGISTER(DEVICE_CPU, false, double);
+#if defined(GF_CUDA)
+GF_REGISTER(DEVICE_GPU, true, float);
+GF_REGISTER(DEVICE_GPU, true, Eigen::half);
+GF_REGISTER(DEVICE_GPU, true, tensorflow::bfloat16);
+#endif
+#undef GF_REGISTER
+#undef GF_REGISTER_OP
+
+}  // namespace gf

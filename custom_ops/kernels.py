@@ -1,0 +1,310 @@
+"""The C interface of the kernels through ctypes, on NumPy arrays. For tests and benchmarks; needs no TensorFlow."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LIBRARY = Path(__file__).resolve().parent.parent / "gansformer_tf" / "ops" / "_lib" / "libgansformer_kernels.so"
+INTERFACE = 1
+MESSAGE_SIZE = 256
+DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
+ACTIVATIONS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")
+INTEGRATIONS = (None, "add", "mul", "both")
+
+_i64, _i32, _f64, _pointer = ctypes.c_int64, ctypes.c_int32, ctypes.c_double, ctypes.c_void_p
+_TASK = ctypes.CFUNCTYPE(None, _pointer, _i64, _i64)
+_PARALLEL_FOR = ctypes.CFUNCTYPE(None, _pointer, _i64, _i64, _pointer, _pointer)
+
+
+class KernelError(ValueError):
+    """A kernel refused its arguments; the message is the kernel's."""
+
+
+class Upfirdn2d(ctypes.Structure):
+    _fields_ = (
+        *((name, _i64) for name in ("batch", "height", "width", "channels")),
+        ("up", _i64 * 2),
+        ("down", _i64 * 2),
+        ("padding", _i64 * 4),
+        ("taps", _i64 * 2),
+        ("separable", _i32),
+        ("kernel", ctypes.POINTER(ctypes.c_float)),
+    )
+
+
+class BiasAct(ctypes.Structure):
+    _fields_ = (
+        ("rows", _i64),
+        ("channels", _i64),
+        ("activation", _i32),
+        ("order", _i32),
+        ("alpha", _f64),
+        ("gain", _f64),
+        ("clamp", _f64),
+    )
+
+
+class FilteredLrelu(ctypes.Structure):
+    _fields_ = (
+        ("up", Upfirdn2d),
+        ("down", _i64 * 2),
+        ("taps", _i64 * 2),
+        ("separable", _i32),
+        ("mode", _i32),
+        ("kernel", ctypes.POINTER(ctypes.c_float)),
+        ("slope", _f64),
+        ("gain", _f64),
+        ("clamp", _f64),
+    )
+
+
+class Attention(ctypes.Structure):
+    _fields_ = (
+        *((name, _i64) for name in ("batch", "tokens", "channels", "heads", "components", "channels_out")),
+        ("integration", _i32),
+        *((name, _i64) for name in ("weight_batch", "bias_batch", "bias_tokens", "value_batch")),
+        ("scale_shape", _i64 * 4),
+    )
+
+
+class AttentionData(ctypes.Structure):
+    _fields_ = tuple(
+        (name, _pointer)
+        for name in (
+            "x",
+            "score_weight",
+            "score_bias",
+            "value",
+            "output_bias",
+            "probability_scale",
+            "target",
+            "output",
+            "softmax",
+        )
+    )
+
+
+class CentroidsOp(ctypes.Structure):
+    _fields_ = (
+        *((name, _i64) for name in ("batch", "tokens", "channels", "heads", "components")),
+        ("epsilon", _f64),
+    )
+
+
+class _Pool(ctypes.Structure):
+    _fields_ = (("parallel_for", _PARALLEL_FOR), ("self", _pointer))
+
+
+class Kernels:
+    """The CPU kernels of one library.
+
+    Args:
+        path: the library; None takes the environment's GANSFORMER_TF_KERNELS, else the built one.
+        threads: run on this many threads; 1 runs in the calling thread.
+    """
+
+    def __init__(self, path: Path | str | None = None, threads: int = 1) -> None:
+        self.path = Path(path or os.environ.get("GANSFORMER_TF_KERNELS") or LIBRARY)
+        self.lib = ctypes.CDLL(str(self.path))
+        for name in ("gf_stamp", "gf_isa"):
+            getattr(self.lib, name).restype = ctypes.c_char_p
+        self.lib.gf_centroids_workspace.restype = _i64
+        if self.lib.gf_interface() != INTERFACE:
+            raise KernelError(f"{self.path} has interface {self.lib.gf_interface()}, not {INTERFACE}; run make ops.")
+        self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._threads = threads
+        self._pool = _Pool(_PARALLEL_FOR(self._parallel_for), None) if self._executor else None
+
+    @property
+    def isa(self) -> str:
+        return self.lib.gf_isa().decode()
+
+    def set_isa(self, name: str) -> bool:
+        """Chooses the instruction set; False where this CPU lacks it."""
+        return self.lib.gf_set_isa(name.encode()) == 0
+
+    def _parallel_for(self, _self: Any, total: int, _cost: int, task: int, context: int) -> None:
+        run = ctypes.cast(task, _TASK)
+        size = -(-total // (4 * self._threads))
+        ranges = [(begin, min(begin + size, total)) for begin in range(0, total, size)]
+        list(self._executor.map(lambda r: run(context, *r), ranges))  # type: ignore[union-attr]
+
+    def call(self, function: str, *arguments: Any) -> None:
+        """Calls a function of the interface with a message buffer as the last argument; raises KernelError."""
+        message = ctypes.create_string_buffer(MESSAGE_SIZE)
+        code = getattr(self.lib, function)(*arguments, message)
+        if code:
+            raise KernelError(message.value.decode() or f"{function} failed with code {code}")
+
+    @property
+    def pool(self) -> Any:
+        return ctypes.byref(self._pool) if self._pool else None
+
+    def upfirdn2d(
+        self, x: np.ndarray, kernel: np.ndarray, up: Sequence[int], down: Sequence[int], padding: Sequence[int]
+    ) -> np.ndarray:
+        """`kernel` is applied as a correlation; up and down are (vertical, horizontal)."""
+        op, keep = upfirdn2d_op(x.shape, kernel, up, down, padding)
+        size = (_i64 * 2)()
+        self.call("gf_upfirdn2d_size", ctypes.byref(op), size)
+        y = aligned((x.shape[0], size[0], size[1], x.shape[3]), x.dtype)
+        self.call("gf_upfirdn2d_cpu", ctypes.byref(op), dtype_of(x), address(x), address(y), self.pool)
+        del keep
+        return y
+
+    def bias_act(
+        self,
+        x: np.ndarray,
+        bias: np.ndarray | None,
+        activation: str,
+        alpha: float,
+        gain: float,
+        clamp: float = -1.0,
+        order: int = 0,
+        first: np.ndarray | None = None,
+        second: np.ndarray | None = None,
+    ) -> np.ndarray:
+        op = bias_act_op(x.shape, activation, alpha, gain, clamp, order)
+        y = aligned(x.shape, x.dtype)
+        arrays = [address(array) for array in (x, bias, first, second, y)]
+        self.call("gf_bias_act_cpu", ctypes.byref(op), dtype_of(x), *arrays, self.pool)
+        return y
+
+    def filtered_lrelu(
+        self,
+        x: np.ndarray,
+        bias: np.ndarray | None,
+        up_kernel: np.ndarray,
+        down_kernel: np.ndarray,
+        up: Sequence[int],
+        down: Sequence[int],
+        padding: Sequence[int],
+        slope: float,
+        gain: float,
+        clamp: float = -1.0,
+        mode: int = 0,
+        other: np.ndarray | None = None,
+    ) -> np.ndarray:
+        op, keep = filtered_lrelu_op(x.shape, up_kernel, down_kernel, up, down, padding, slope, gain, clamp, mode)
+        size = (_i64 * 2)()
+        self.call("gf_filtered_lrelu_size", ctypes.byref(op), size)
+        y = aligned(x.shape if mode == 2 else (x.shape[0], size[0], size[1], x.shape[3]), x.dtype)
+        arrays = [address(array) for array in (x, bias, other, y)]
+        self.call("gf_filtered_lrelu_cpu", ctypes.byref(op), dtype_of(x), *arrays, self.pool)
+        del keep
+        return y
+
+    def attention(
+        self,
+        x: np.ndarray,
+        score_weight: np.ndarray,
+        score_bias: np.ndarray | None,
+        value: np.ndarray,
+        output_bias: np.ndarray | None = None,
+        probability_scale: np.ndarray | None = None,
+        integration: str | None = None,
+        target: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(output, softmax before the scale)."""
+        op = attention_op(x.shape, score_weight, score_bias, value, probability_scale, integration)
+        width = value.shape[3] // 2 if integration == "both" else value.shape[3]
+        output = aligned((x.shape[0], x.shape[1], width), x.dtype)
+        softmax = aligned((x.shape[0], score_weight.shape[1], x.shape[1], score_weight.shape[3]), x.dtype)
+        arrays = (x, score_weight, score_bias, value, output_bias, probability_scale, target, output, softmax)
+        data = AttentionData(*(address(array) for array in arrays))
+        self.call("gf_attention_cpu", ctypes.byref(op), dtype_of(x), ctypes.byref(data), self.pool)
+        return output, softmax
+
+    def centroids(self, x: np.ndarray, probabilities: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+        """(centroids, sum of the probabilities over tokens)."""
+        batch, heads, tokens, components = probabilities.shape
+        op = CentroidsOp(batch, tokens, x.shape[2], heads, components, epsilon)
+        centroids = aligned((batch, heads, components, x.shape[2]), x.dtype)
+        total = aligned((batch, heads, components), x.dtype)
+        arrays = [address(array) for array in (x, probabilities, centroids, total)]
+        self.call("gf_centroids_cpu", ctypes.byref(op), dtype_of(x), *arrays, self.pool)
+        return centroids, total
+
+
+def aligned(shape: Sequence[int], dtype: Any, alignment: int = 64) -> np.ndarray:
+    """An uninitialised array aligned as TensorFlow aligns its tensors."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + alignment, np.uint8)
+    start = -raw.ctypes.data % alignment
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def address(array: np.ndarray | None) -> Any:
+    if array is None:
+        return None
+    if not array.flags.c_contiguous:
+        raise KernelError("arrays must be C contiguous; use numpy.ascontiguousarray.")
+    return array.ctypes.data_as(_pointer)
+
+
+def dtype_of(array: np.ndarray) -> int:
+    return DTYPES.get(array.dtype.name, -1)
+
+
+def _taps(kernel: np.ndarray) -> tuple[np.ndarray, Any, tuple[int, int], int]:
+    kernel = np.asarray(kernel, np.float32)
+    flat = np.ascontiguousarray(np.concatenate([kernel, kernel]) if kernel.ndim == 1 else kernel).ravel()
+    return flat, flat.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), (kernel.shape[0], kernel.shape[-1]), kernel.ndim
+
+
+def upfirdn2d_op(shape: Any, kernel: np.ndarray, up: Any, down: Any, padding: Any) -> tuple[Upfirdn2d, Any]:
+    """The argument structure, and what must stay alive as long as it is used."""
+    flat, pointer, taps, dims = _taps(kernel)
+    op = Upfirdn2d(
+        *shape, (_i64 * 2)(*up), (_i64 * 2)(*down), (_i64 * 4)(*padding), (_i64 * 2)(*taps), int(dims == 1), pointer
+    )
+    return op, flat
+
+
+def filtered_lrelu_op(
+    shape: Any,
+    up_kernel: np.ndarray,
+    down_kernel: np.ndarray,
+    up: Any,
+    down: Any,
+    padding: Any,
+    slope: float,
+    gain: float,
+    clamp: float,
+    mode: int,
+) -> tuple[FilteredLrelu, Any]:
+    first, keep = upfirdn2d_op(shape, up_kernel, up, (1, 1), padding)
+    flat, pointer, taps, dims = _taps(down_kernel)
+    op = FilteredLrelu(first, (_i64 * 2)(*down), (_i64 * 2)(*taps), int(dims == 1), mode, pointer, slope, gain, clamp)
+    return op, (keep, flat)
+
+
+def bias_act_op(shape: Any, activation: str, alpha: float, gain: float, clamp: float, order: int) -> BiasAct:
+    rows = int(np.prod(shape[:-1]))
+    return BiasAct(rows, shape[-1], ACTIVATIONS.index(activation), order, alpha, gain, clamp)
+
+
+def attention_op(
+    shape: Any, score_weight: Any, score_bias: Any, value: Any, probability_scale: Any, integration: str | None
+) -> Attention:
+    bias_shape = (1, 1, 1, 1) if score_bias is None else score_bias.shape
+    scale_shape = (1, 1, 1, 1) if probability_scale is None else probability_scale.shape
+    return Attention(
+        *shape,
+        score_weight.shape[1],
+        score_weight.shape[3],
+        value.shape[3],
+        INTEGRATIONS.index(integration),
+        score_weight.shape[0],
+        bias_shape[0],
+        bias_shape[2],
+        value.shape[0],
+        (_i64 * 4)(*scale_shape),
+    )

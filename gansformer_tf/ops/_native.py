@@ -1,0 +1,250 @@
+"""The native ops as functions, with their gradients.
+
+The derivative of every op is made of the same ops (or of standard ones), so gradients of gradients follow.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gansformer_tf.ops._library import MAX_CUDA_TAPS, gpu_visible, load
+from gansformer_tf.ops.bias_act import ACTIVATIONS
+from gansformer_tf.ops.bipartite_attention import INTEGRATIONS
+from gansformer_tf.ops.filters import split_kernel
+
+# Activations that are linear on either side of zero: their third derivative is 0.
+_PIECEWISE_LINEAR = ("linear", "relu", "lrelu")
+
+
+def _taps(taps: np.ndarray, gain: float) -> tuple[list[float], list[int], bool]:
+    """(values, counts, separable) of correlation taps, with the gain folded in."""
+    factors = split_kernel(taps)
+    if factors is None:
+        return (taps * gain).ravel().tolist(), list(taps.shape), False
+    vertical, horizontal = factors
+    return [*vertical.tolist(), *(horizontal * gain).tolist()], [len(vertical), len(horizontal)], True
+
+
+def fits(*kernels: np.ndarray) -> bool:
+    """Whether the kernels on every visible device take filters of this size."""
+    return not gpu_visible() or all(len(_taps(kernel, 1.0)[0]) <= MAX_CUDA_TAPS for kernel in kernels)
+
+
+def upfirdn2d(x: Any, taps: np.ndarray, up: Any, down: Any, padding: Any, gain: float) -> Any:
+    """See `gansformer_tf.ops.upfirdn2d.composite_upfirdn2d`."""
+    values, counts, separable = _taps(taps, gain)
+    return load().module.gansformer_upfirdn2d(
+        x=x, up=up, down=down, padding=padding, taps=counts, separable=separable, kernel=values
+    )
+
+
+def _reversed_taps(op: Any, prefix: str = "") -> tuple[list[float], list[int], bool]:
+    values, counts = list(op.get_attr(f"{prefix}kernel")), list(op.get_attr(f"{prefix}taps"))
+    if op.get_attr(f"{prefix}separable"):
+        return [*values[: counts[0]][::-1], *values[counts[0] :][::-1]], counts, True
+    return values[::-1], counts, False
+
+
+@tf.RegisterGradient("GansformerUpfirdn2d")
+def _upfirdn2d_gradient(op: Any, gradient: Any) -> Any:
+    values, counts, separable = _reversed_taps(op)
+    up, down, padding = (list(op.get_attr(name)) for name in ("up", "down", "padding"))
+    before = (padding[2], padding[0])
+    _, *sizes, _ = op.inputs[0].shape
+    _, *out_sizes, _ = op.outputs[0].shape
+    sides = []
+    for axis in (0, 1):
+        first = counts[axis] - 1 - before[axis]
+        last = (sizes[axis] - 1) * up[axis] + counts[axis] - first - out_sizes[axis] * down[axis]
+        sides.append((first, last))
+    (top, bottom), (left, right) = sides
+    return load().module.gansformer_upfirdn2d(
+        x=gradient,
+        up=down,
+        down=up,
+        padding=[left, right, top, bottom],
+        taps=counts,
+        separable=separable,
+        kernel=values,
+    )
+
+
+def bias_act(x: Any, bias: Any, activation: str, alpha: float, gain: float, clamp: float | None) -> Any:
+    """See `gansformer_tf.ops.bias_act.bias_act`; alpha and gain are resolved."""
+    bias = tf.zeros([x.shape[-1]], x.dtype) if bias is None else tf.cast(bias, x.dtype)
+    return load().module.gansformer_bias_act(
+        x=x,
+        bias=bias,
+        factors=[],
+        activation=list(ACTIVATIONS).index(activation),
+        alpha=alpha,
+        gain=gain,
+        clamp=-1.0 if clamp is None else clamp,
+    )
+
+
+@tf.RegisterGradient("GansformerBiasAct")
+def _bias_act_gradient(op: Any, gradient: Any) -> Any:
+    x, bias, *factors = op.inputs
+    numbers = {name: op.get_attr(name) for name in ("activation", "alpha", "gain", "clamp")}
+
+    def derivative(*factors: Any) -> Any:
+        return load().module.gansformer_bias_act(x=x, bias=bias, factors=list(factors), **numbers)
+
+    if len(factors) == 2:
+        first, second = factors
+        if list(ACTIVATIONS)[numbers["activation"]] not in _PIECEWISE_LINEAR:
+            raise NotImplementedError("bias_act has no third derivative; set GANSFORMER_TF_OPS=composite.")
+        return None, None, derivative(gradient, second), derivative(first, gradient)
+    dx = derivative(*factors, gradient)
+    dbias = tf.reduce_sum(dx, axis=list(range(len(x.shape) - 1)))
+    return (dx, dbias, derivative(gradient)) if factors else (dx, dbias)
+
+
+def filtered_lrelu(
+    x: Any,
+    bias: Any,
+    up_taps: np.ndarray,
+    down_taps: np.ndarray,
+    up: tuple[int, int],
+    down: tuple[int, int],
+    padding: tuple[int, int, int, int],
+    gain: float,
+    slope: float,
+    clamp: float | None,
+) -> Any:
+    """See `gansformer_tf.ops.filtered_lrelu`; taps are applied as a correlation."""
+    up_values, up_counts, up_separable = _taps(up_taps, float(up[0] * up[1]))
+    down_values, down_counts, down_separable = _taps(down_taps, 1.0)
+    return load().module.gansformer_filtered_lrelu(
+        x=x,
+        bias=tf.zeros([x.shape[-1]], x.dtype) if bias is None else tf.cast(bias, x.dtype),
+        other=[],
+        mode=0,
+        up=up,
+        padding=padding,
+        up_taps=up_counts,
+        up_separable=up_separable,
+        up_kernel=up_values,
+        down=down,
+        down_taps=down_counts,
+        down_separable=down_separable,
+        down_kernel=down_values,
+        slope=slope,
+        gain=gain,
+        clamp=-1.0 if clamp is None else clamp,
+    )
+
+
+_FILTERED_LRELU_ATTRIBUTES = (
+    *("up", "padding", "up_taps", "up_separable", "up_kernel", "down", "down_taps", "down_separable", "down_kernel"),
+    *("slope", "gain", "clamp"),
+)
+
+
+@tf.RegisterGradient("GansformerFilteredLrelu")
+def _filtered_lrelu_gradient(op: Any, gradient: Any) -> Any:
+    # Mode 1 is the linear map that the op is near x, mode 2 its transpose; both are constant in x but for jumps.
+    x, bias = op.inputs[:2]
+    mode = op.get_attr("mode")
+    result = load().module.gansformer_filtered_lrelu(
+        x=x,
+        bias=bias,
+        other=[gradient],
+        mode=1 if mode == 2 else 2,
+        **{name: op.get_attr(name) for name in _FILTERED_LRELU_ATTRIBUTES},
+    )
+    if mode == 0:
+        return result, tf.reduce_sum(result, axis=[0, 1, 2])
+    return None, None, result
+
+
+def bipartite_attention(
+    x: Any,
+    score_weight: Any,
+    score_bias: Any,
+    value: Any,
+    output_bias: Any,
+    probability_scale: Any,
+    integration: str | None,
+    target: Any,
+) -> tuple[Any, Any]:
+    """(output, probabilities); see `gansformer_tf.ops.bipartite_attention`."""
+    heads, k, channels_out = score_weight.shape[1], score_weight.shape[3], value.shape[3]
+    output, softmax = load().module.gansformer_bipartite_attention(
+        x=x,
+        score_weight=score_weight,
+        score_bias=tf.zeros([1, heads, 1, k], x.dtype) if score_bias is None else score_bias,
+        value=value,
+        output_bias=tf.zeros([channels_out], x.dtype) if output_bias is None else output_bias,
+        probability_scale=tf.ones([1, 1, 1, 1], x.dtype) if probability_scale is None else probability_scale,
+        target=x if target is None else target,
+        integration=INTEGRATIONS.index(integration),
+    )
+    return output, softmax if probability_scale is None else softmax * probability_scale
+
+
+@tf.RegisterGradient("GansformerBipartiteAttention")
+def _bipartite_attention_gradient(op: Any, d_output: Any, d_softmax: Any) -> Any:
+    # Standard operations on the op's inputs and its softmax: the control is made again rather than kept.
+    x, weight, bias, value, output_bias, scale, target = op.inputs
+    softmax = op.outputs[1]  # [batch, heads, n, k]
+    integration = INTEGRATIONS[op.get_attr("integration")]
+    if integration in ("mul", "both"):
+        control = tf.einsum("bhnk,bhko->bno", softmax * scale, _spread(value, x)) + output_bias
+        gain = control if integration == "mul" else control[..., : control.shape[-1] // 2]
+        d_target = d_output * (1.0 + gain)
+        d_control = d_output * target
+        if integration == "both":
+            d_control = tf.concat([d_control, d_output], axis=-1)
+    else:
+        d_control = d_output
+        d_target = d_output if integration == "add" else None
+    d_value = tf.einsum("bhnk,bno->bhko", softmax * scale, d_control)
+    d_probabilities = tf.einsum("bno,bhko->bhnk", d_control, _spread(value, x))
+    d_softmax += d_probabilities * scale
+    d_scores = softmax * (d_softmax - tf.reduce_sum(d_softmax * softmax, axis=-1, keepdims=True))
+    d_weight = tf.einsum("bnc,bhnk->bhck", x, d_scores)
+    d_x = tf.einsum("bhnk,bhck->bnc", d_scores, _spread(weight, x))
+    return (
+        d_x,
+        _collect(d_weight, weight),
+        _collect(d_scores, bias),
+        _collect(d_value, value),
+        tf.reduce_sum(d_control, axis=[0, 1]),
+        _collect(d_probabilities * softmax, scale),
+        d_target,
+    )
+
+
+def _spread(array: Any, x: Any) -> Any:
+    """Repeats a first axis of size 1 over the batch of `x`."""
+    if array.shape[0] != 1:
+        return array
+    return tf.broadcast_to(array, tf.concat([tf.shape(x)[:1], tf.shape(array)[1:]], axis=0))
+
+
+def _collect(gradient: Any, like: Any) -> Any:
+    """Sums a gradient over the axes along which `like` was broadcast."""
+    axes = [axis for axis, size in enumerate(like.shape) if size == 1 and gradient.shape[axis] != 1]
+    return tf.reduce_sum(gradient, axis=axes, keepdims=True) if axes else gradient
+
+
+def attention_centroids(x: Any, probabilities: Any, epsilon: float) -> tuple[Any, Any]:
+    """(centroids, total over tokens); see `gansformer_tf.ops.attention_centroids`."""
+    return load().module.gansformer_attention_centroids(x=x, probabilities=probabilities, epsilon=epsilon)
+
+
+@tf.RegisterGradient("GansformerAttentionCentroids")
+def _attention_centroids_gradient(op: Any, d_centroids: Any, d_total: Any) -> Any:
+    x, probabilities = op.inputs
+    centroids, total = op.outputs
+    total = total + op.get_attr("epsilon")
+    d_gathered = d_centroids / total[..., tf.newaxis]
+    d_total -= tf.reduce_sum(d_gathered * centroids, axis=-1)
+    d_x = tf.einsum("bhnk,bhkc->bnc", probabilities, d_gathered)
+    d_probabilities = tf.einsum("bnc,bhkc->bhnk", x, d_gathered) + d_total[:, :, tf.newaxis]
+    return d_x, d_probabilities
