@@ -58,7 +58,8 @@ class CentroidAttention(BipartiteAttention):
         self.query = self._dense(self.dim, "query", x_shape)
         self.query_position = self._dense(self.dim, "query_position", x_pos_shape)
         size = 2 * self.head_dim
-        self.centroids = self.centroid_query = None
+        self.centroids: Any = None
+        self.centroid_query: Any = None
         if not self.iterative:
             self.centroids = self.add_weight(
                 shape=(1, self.num_heads, self.num_centroids, size),
