@@ -13,6 +13,9 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
+from gansformer_tf.data import png
+from gansformer_tf.data.resize import FILTERS, resize
+
 # Decoders of other formats in Pillow have had memory-safety and decompression-bomb problems and are not needed here.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 # 40 million pixels take 160 MB decoded, which keeps a worker below 300 MB.
@@ -20,11 +23,6 @@ MAX_PIXELS = 40_000_000
 MAX_ENCODED_BYTES = 128 << 20
 MIN_SIDE = 4  # smaller pictures are damaged or placeholders: enlarging them gives a flat colour
 DEFAULT_QUALITY = {"jpeg": 95}
-_FILTERS = {
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-    "bicubic": Image.Resampling.BICUBIC,
-}
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _PAD_COLOR = 0  # black bars
 
@@ -49,7 +47,7 @@ def decode(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a strange EXIF block is no reason to bother the user
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(io.BytesIO(png.ease(data, MAX_PIXELS)), formats=FORMATS)
             _check_size(image)
             image.load()
             return ImageOps.exif_transpose(image) if image.getexif().get(_EXIF_ORIENTATION, 1) != 1 else image
@@ -149,12 +147,20 @@ def fit(
         scale = min(width / image.width, height / image.height)
         target = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     if image.size != target:
-        image = image.resize(target, _FILTERS[resize_filter])
+        image = _resize(image, target, resize_filter)
     if mode == "pad" and target != (width, height):
         canvas = Image.new(image.mode, (width, height), _PAD_COLOR)
         canvas.paste(image, ((width - target[0]) // 2, (height - target[1]) // 2))
         image = canvas
     return image
+
+
+def _resize(image: Image.Image, target: tuple[int, int], resize_filter: str) -> Image.Image:
+    if image.mode == "RGBA" or resize_filter not in FILTERS:  # Pillow weighs colours with their alpha
+        return image.resize(target, Image.Resampling[resize_filter.upper()])
+    pixels = np.asarray(image)
+    pixels = resize(pixels if pixels.ndim == 3 else pixels[:, :, None], target[::-1], resize_filter)
+    return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
 
 
 def _crop_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int] | None:

@@ -36,8 +36,8 @@ class OriginalFiles:
     labels: str | None
 
 
-def find_original(folder: str | os.PathLike[str]) -> OriginalFiles | None:
-    """The original's files in a folder, or None if there are none.
+def find_original(folder: str | os.PathLike[str], only: str | None = None) -> OriginalFiles | None:
+    """The original's files in a folder, or None if there are none; with `only`, those of the data set of that file.
 
     Raises:
         DatasetError: Files of several data sets, or not all shards.
@@ -45,9 +45,10 @@ def find_original(folder: str | os.PathLike[str]) -> OriginalFiles | None:
     found: dict[int, dict[int, str]] = {}
     counts: dict[int, int] = {}
     names = set()
+    wanted = _FILE.fullmatch(only) if only is not None else None
     for entry in sorted(os.listdir(folder)):
         match = _FILE.fullmatch(entry)
-        if match:
+        if match and (wanted is None or match["name"] == wanted["name"]):
             level = int(match["level"])
             found.setdefault(level, {})[int(match["index"])] = entry
             counts[level] = int(match["count"])
@@ -60,9 +61,15 @@ def find_original(folder: str | os.PathLike[str]) -> OriginalFiles | None:
     missing = [index for index in range(1, counts[level] + 1) if index not in found[level]]
     if missing:
         raise DatasetError(f"{folder} lacks shard {missing[0]} of {counts[level]} at resolution {2**level}.")
-    labels = sorted(entry for entry in os.listdir(folder) if entry.endswith(".labels"))
+    name = names.pop()
+    labels = sorted(entry for entry in os.listdir(folder) if entry.endswith(".labels") and entry.startswith(name))
     shards = tuple(found[level][index] for index in range(1, counts[level] + 1))
-    return OriginalFiles(names.pop(), level, shards, labels[0] if labels else None)
+    return OriginalFiles(name, level, shards, labels[0] if labels else None)
+
+
+def holds_original(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds any file of the original code."""
+    return any(_FILE.fullmatch(entry) for entry in os.listdir(folder))
 
 
 def parse_original(payload: bytes) -> np.ndarray:
@@ -128,9 +135,10 @@ def read_labels(folder: Path, files: OriginalFiles, num_images: int) -> np.ndarr
         raise DatasetError(f"the labels {folder / files.labels} cannot be read ({error}); remove them.") from error
     if labels.ndim == 1:
         labels = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels.astype(np.int64)]
-    if len(labels) < num_images:
+    if labels.ndim != 2 or len(labels) < num_images:
         raise DatasetError(
-            f"{folder / files.labels} has {len(labels)} labels for {num_images} pictures; remove it or complete it."
+            f"{folder / files.labels} has labels of shape {labels.shape} for {num_images} pictures; remove it, "
+            "or complete it."
         )
     return labels.astype(np.float32)
 

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import hashlib
 import io
-import itertools
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gansformer_tf.config.data import PrepareConfig
 from gansformer_tf.data import tfds_metadata
-from gansformer_tf.data.convert import Converted, convert
 from gansformer_tf.data.manifest import (
     BAD_IMAGES,
     LENGTHS,
     MANIFEST,
     Manifest,
-    Shard,
     read_manifest,
     settings_of,
     write_atomically,
 )
-from gansformer_tf.data.progress import Progress, ShardState, already_complete
+from gansformer_tf.data.progress import Preparation, ShardState, ShardStore, already_complete
 from gansformer_tf.data.sources.base import Source
-from gansformer_tf.data.tfrecord import OVERHEAD_BYTES
-from gansformer_tf.data.workers import ordered_map
+from gansformer_tf.data.writer import SKIP, PrepareError, shard_name, write_bad_images
 
 IMAGES_PER_SHARD = 8192  # with --shards-num unset
-_TASK_BYTES = 4 << 20  # decoded pictures in one task
-_MAX_TASK = 64
-_WRITE_BUFFER = 1 << 20
+Report = Callable[[int, int], None]  # (pictures done, pictures in all)
 
 
-class PrepareError(RuntimeError):
-    """A preparation that failed. Finished shards are kept."""
+@dataclass(frozen=True)
+class Job:
+    """The shards that have to be written. A runner writes them through `store`, in any order.
+
+    `parts[i]` holds the pictures of shard i, `names[i]` its file; `missing` the shards that are not there yet.
+    """
+
+    source: Source
+    config: PrepareConfig
+    value_range: tuple[float, float] | None
+    on_error: str
+    store: ShardStore
+    parts: tuple[Sequence[int], ...]
+    names: tuple[str, ...]
+    missing: tuple[int, ...]
+    report: Report
+
+    @property
+    def num_images(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    @property
+    def num_done(self) -> int:
+        """Pictures in the shards that are there."""
+        return self.num_images - sum(len(self.parts[index]) for index in self.missing)
+
+
+Runner = Callable[[Job], None]
 
 
 @dataclass(frozen=True)
@@ -59,8 +77,9 @@ def spread(total: int, limit: int | None) -> range | np.ndarray:
     return np.arange(limit, dtype=np.int64) * total // limit
 
 
-def shard_name(name: str, index: int, count: int) -> str:
-    return f"{name}-train.tfrecord-{index:05d}-of-{count:05d}"
+def count_shards(config: PrepareConfig, num_images: int) -> int:
+    """Number of files, at least one picture in each."""
+    return max(1, min(config.num_shards or -(-num_images // IMAGES_PER_SHARD), num_images))
 
 
 def prepare(
@@ -68,10 +87,10 @@ def prepare(
     config: PrepareConfig,
     data_dir: str | Path = "datasets",
     *,
-    workers: int = 0,
-    on_error: str = "skip",
+    runner: Runner,
+    on_error: str = SKIP,
     value_range: tuple[float, float] | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Report | None = None,
 ) -> Outcome:
     """Writes the data set `config.name` below `data_dir`.
 
@@ -81,7 +100,7 @@ def prepare(
         source: The pictures.
         config: What is written.
         data_dir: Folder of all data sets.
-        workers: Processes that convert; 0 converts in this one.
+        runner: Writes the shards: `local_runner(workers)`, or `beam_runner(options)`.
         on_error: "skip" lists bad pictures in `bad_images.csv` and goes on; "stop" ends at the first one.
         value_range: Black and white of float arrays.
         on_progress: Called with (pictures done, pictures in all).
@@ -90,20 +109,37 @@ def prepare(
         DatasetError: A data set of that name is there with other settings.
         PrepareError: No picture could be used, a bad one was met with "stop", or the disk is full.
     """
-    chosen = spread(len(source), config.max_images)
-    num_shards = config.num_shards or -(-len(chosen) // IMAGES_PER_SHARD)
-    num_shards = max(1, min(num_shards, len(chosen)))
     folder = Path(data_dir) / config.name
-    plan = _plan(source, config, value_range)
+    plan = {"settings": settings_of(config), "source": {**source.describe(), "value_range": value_range}}
+    chosen = spread(len(source), config.max_images)
+    count = count_shards(config, len(chosen))
     if already_complete(folder, plan):
-        return Outcome(read_manifest(folder), folder, already_done=True, kept_shards=num_shards)
-    progress = Progress(folder, plan)
+        return Outcome(read_manifest(folder), folder, already_done=True, kept_shards=count)
     try:
-        writer = _Writer(source, config, progress, num_shards, chosen)
-        kept = writer.run(workers, on_error, value_range, on_progress)
-        manifest = _complete(writer.states, source, config, folder, plan)
-        progress.remove()
-        return Outcome(manifest, folder, already_done=False, kept_shards=kept)
+        preparation = Preparation(folder, plan)
+        try:
+            names = tuple(shard_name(config.name, index, count) for index in range(count))
+            store = preparation.store
+            job = Job(
+                source=source,
+                config=config,
+                value_range=value_range,
+                on_error=on_error,
+                store=store,
+                parts=tuple(
+                    chosen[index * len(chosen) // count : (index + 1) * len(chosen) // count] for index in range(count)
+                ),
+                names=names,
+                missing=tuple(index for index, name in enumerate(names) if store.finished(index, name) is None),
+                report=on_progress or (lambda done, total: None),
+            )
+            job.report(job.num_done, job.num_images)
+            if job.missing:
+                runner(job)
+            manifest = _complete(job, preparation, plan)
+            preparation.remove()
+        finally:
+            preparation.release()
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise PrepareError(
@@ -111,140 +147,24 @@ def prepare(
                 "--encoding jpeg. Finished shards are kept: run the same command again to continue."
             ) from error
         raise
-    finally:
-        progress.release()
+    return Outcome(manifest, folder, already_done=False, kept_shards=count - len(job.missing))
 
 
-def _plan(source: Source, config: PrepareConfig, value_range: tuple[float, float] | None) -> dict:
-    return {
-        "settings": settings_of(config),
-        "source": {
-            "format": source.format,
-            "place": source.place,
-            "num_items": len(source),
-            "value_range": list(value_range) if value_range is not None else None,
-            "identity": source.identity(),
-        },
-    }
-
-
-class _Writer:
-    """Goes through the shards that are not finished and writes them."""
-
-    def __init__(
-        self, source: Source, config: PrepareConfig, progress: Progress, num_shards: int, chosen: Sequence[int]
-    ) -> None:
-        self.source, self.config, self.progress = source, config, progress
-        self.parts = [
-            chosen[index * len(chosen) // num_shards : (index + 1) * len(chosen) // num_shards]
-            for index in range(num_shards)
-        ]
-        self.states: list[ShardState] = []
-
-    def run(
-        self,
-        workers: int,
-        on_error: str,
-        value_range: tuple[float, float] | None,
-        on_progress: Callable[[int, int], None] | None,
-    ) -> int:
-        """Writes what is missing; returns how many shards were there already."""
-        total = sum(len(part) for part in self.parts)
-        names = [shard_name(self.config.name, index, len(self.parts)) for index in range(len(self.parts))]
-        states = [self.progress.finished(index, name) for index, name in enumerate(names)]
-        done = sum(len(part) for part, state in zip(self.parts, states, strict=True) if state is not None)
-        report = on_progress or (lambda done, total: None)
-        report(done, total)
-        height, width = self.config.size
-        size = max(1, min(_MAX_TASK, _TASK_BYTES // (height * width * self.config.channels)))
-        missing = [index for index, state in enumerate(states) if state is None]
-        tasks = (
-            (index, self.parts[index][start : start + size])
-            for index in missing
-            for start in range(0, len(self.parts[index]), size)
-        )
-        arguments = (self.source, self.config, value_range)
-        results = ordered_map(_convert_task, tasks, min(workers, -(-total // size)), _set_up, arguments)
-        try:
-            for index, group in itertools.groupby(results, key=lambda result: result[0]):
-                counted = self._count(group, done, total, report)
-                states[index] = self._write(index, names[index], counted, on_error)
-                done += len(self.parts[index])
-        finally:
-            results.close()
-        self.states = [state for state in states if state is not None]
-        return len(states) - len(missing)
-
-    @staticmethod
-    def _count(
-        group: Iterator[tuple[int, list[Converted]]], done: int, total: int, report: Callable[[int, int], None]
-    ) -> Iterator[Converted]:
-        for _, converted in group:
-            yield from converted
-            done += len(converted)
-            report(done, total)
-
-    def _write(self, index: int, name: str, results: Iterator[Converted], on_error: str) -> ShardState:
-        temporary = self.progress.temporary(index)
-        lengths: list[int] = []
-        bad: list[tuple[str, str]] = []
-        sha256 = hashlib.sha256()
-        num_bytes = 0
-        try:
-            with temporary.open("wb", buffering=_WRITE_BUFFER) as file:
-                for result in results:
-                    if result.record is None:
-                        bad.append((result.name, result.problem or ""))
-                        if on_error == "stop":
-                            self._stop(index, bad)
-                        continue
-                    file.write(result.record)
-                    sha256.update(result.record)
-                    num_bytes += len(result.record)
-                    lengths.append(len(result.record) - OVERHEAD_BYTES)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        state = ShardState(Shard(name, len(lengths), num_bytes, sha256.hexdigest()), lengths, bad)
-        self.progress.finish(index, state)
-        return state
-
-    def _stop(self, index: int, bad: list[tuple[str, str]]) -> None:
-        write_bad_images(self.progress.folder, bad)
-        name, problem = bad[-1]
-        raise PrepareError(
-            f"{name}: {problem}. Repair or remove it, or use --on-error skip to go on without it; "
-            f"it is listed in {self.progress.folder / BAD_IMAGES}."
-        )
-
-
-def write_bad_images(folder: Path, bad: list[tuple[str, str]]) -> None:
-    """Writes the table of bad pictures, or removes an older one if there are none."""
-    if not bad:
-        (folder / BAD_IMAGES).unlink(missing_ok=True)
-        return
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("file", "reason"))
-    table.writerows(bad)
-    write_atomically(folder / BAD_IMAGES, text.getvalue().encode("utf-8", "surrogateescape"))
-
-
-def _complete(states: list[ShardState], source: Source, config: PrepareConfig, folder: Path, plan: dict) -> Manifest:
+def _complete(job: Job, preparation: Preparation, plan: dict[str, Any]) -> Manifest:
     """Writes everything that stands beside the shards; the manifest comes last."""
+    folder, config, source = preparation.folder, job.config, job.source
+    states = [_state(job, index) for index in range(len(job.names))]
     bad = [row for state in states for row in state.bad]
-    num_images = sum(state.shard.num_images for state in states)
     write_bad_images(folder, bad)
+    num_images = sum(state.shard.num_images for state in states)
     if num_images == 0:
+        preparation.discard()
         name, problem = bad[0]
         raise PrepareError(
             f"none of the {len(bad)} pictures could be used ({name}: {problem}); see {folder / BAD_IMAGES}."
         )
-    lengths = np.array([length for state in states for length in state.lengths], np.uint32)
     buffer = io.BytesIO()
-    np.save(buffer, lengths)
+    np.save(buffer, np.array([length for state in states for length in state.lengths], np.uint32))
     write_atomically(folder / LENGTHS, buffer.getvalue())
     height, width = config.size
     manifest = Manifest(
@@ -269,16 +189,10 @@ def _complete(states: list[ShardState], source: Source, config: PrepareConfig, f
     return manifest
 
 
-_worker: tuple[Source, PrepareConfig, tuple[float, float] | None] | None = None
-
-
-def _set_up(source: Source, config: PrepareConfig, value_range: tuple[float, float] | None) -> None:
-    global _worker
-    _worker = (source, config, value_range)
-
-
-def _convert_task(task: tuple[int, Sequence[int]]) -> tuple[int, list[Converted]]:
-    assert _worker is not None, "the worker was not set up"
-    source, config, value_range = _worker
-    index, items = task
-    return index, [convert(item, config, value_range) for item in source.read(items)]
+def _state(job: Job, index: int) -> ShardState:
+    state = job.store.finished(index, job.names[index])
+    if state is None:
+        raise PrepareError(
+            f"the shard {job.names[index]} was not written, or was removed meanwhile; run the same command again."
+        )
+    return state

@@ -1,6 +1,6 @@
 """State of a preparation under way, so that it can be killed at any moment and continued.
 
-Inside the data set's folder, `.preparation/` holds the plan (settings and source), the shard being written, and one
+Inside the data set's folder, `.preparation/` holds the plan (settings and source), the shards being written, and one
 small file per finished shard. A shard counts as finished when its file stands under its final name and its state
 was written; the state is written first, so a final name is never a half-written shard and never lacks its state.
 """
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gansformer_tf.data.manifest import MANIFEST, DatasetError, Shard, read_manifest, write_atomically
+from gansformer_tf.data.manifest import BAD_IMAGES, MANIFEST, DatasetError, Shard, read_manifest, write_atomically
 
 FOLDER = ".preparation"
 
@@ -29,36 +29,15 @@ class ShardState:
     bad: list[tuple[str, str]]
 
 
-class Progress:
-    """The `.preparation` folder of one data set.
+@dataclass(frozen=True)
+class ShardStore:
+    """The shards of one data set, finished and under way. May travel to other processes and machines."""
 
-    Args:
-        folder: The data set's folder; made if it is missing.
-        plan: Settings and source, as JSON-ready values.
+    folder: Path
 
-    Raises:
-        DatasetError: The folder holds something else, was begun with another plan, or is being prepared right now.
-    """
-
-    def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
-        self.folder, self.state = folder, folder / FOLDER
-        if folder.is_dir() and not self.state.is_dir() and any(folder.iterdir()):
-            raise DatasetError(
-                f"the folder {folder} exists and holds other files; choose another --task name or --data-dir."
-            )
-        self.state.mkdir(parents=True, exist_ok=True)
-        self._lock = _take_lock(self.state / "lock", folder)
-        path = self.state / "plan.json"
-        plan = json.loads(json.dumps(plan))
-        if path.exists():
-            begun = json.loads(path.read_text(encoding="utf-8"))
-            if begun != plan:
-                raise DatasetError(
-                    f"{folder} was begun with other settings ({differences(begun, plan)}); run that command again, "
-                    f"choose another name, or delete the folder to start over."
-                )
-        else:
-            write_atomically(path, json.dumps(plan, indent=2).encode())
+    @property
+    def state(self) -> Path:
+        return self.folder / FOLDER
 
     def finished(self, index: int, file: str) -> ShardState | None:
         """The state of a shard, or None if it has to be written."""
@@ -81,10 +60,50 @@ class Progress:
         write_atomically(self.state / f"shard-{index:05d}.json", json.dumps(asdict(state)).encode())
         os.replace(self.temporary(index), self.folder / state.shard.file)
 
+
+class Preparation:
+    """Claims the folder of a data set for one plan and one process.
+
+    Args:
+        folder: The data set's folder; made if it is missing.
+        plan: Settings and source, as JSON-ready values.
+
+    Raises:
+        DatasetError: The folder holds something else, was begun with another plan, or is being prepared right now.
+    """
+
+    def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
+        self.folder, self.store = folder, ShardStore(folder)
+        state = self.store.state
+        if folder.is_dir() and not state.is_dir() and any(entry.name != BAD_IMAGES for entry in folder.iterdir()):
+            raise DatasetError(
+                f"the folder {folder} exists and holds other files; choose another --task name or --data-dir."
+            )
+        state.mkdir(parents=True, exist_ok=True)
+        self._lock = _take_lock(state / "lock", folder)
+        path = state / "plan.json"
+        plan = json.loads(json.dumps(plan))
+        if path.exists():
+            begun = json.loads(path.read_text(encoding="utf-8"))
+            if begun != plan and any(state.glob("shard-*.json")):
+                self.release()
+                raise DatasetError(
+                    f"{folder} was begun with other settings ({differences(begun, plan)}); run that command again, "
+                    "choose another name, or delete the folder to start over."
+                )
+        write_atomically(path, json.dumps(plan, indent=2).encode())
+
     def remove(self) -> None:
-        """Deletes the folder once the manifest is there."""
-        shutil.rmtree(self.state)
+        """Deletes the state, once the manifest is there."""
+        shutil.rmtree(self.store.state)
         self.release()
+
+    def discard(self) -> None:
+        """Deletes everything but the table of bad pictures."""
+        for entry in self.folder.iterdir():
+            if entry.is_file() and entry.name != BAD_IMAGES:
+                entry.unlink()
+        self.remove()
 
     def release(self) -> None:
         self._lock.close()
@@ -127,12 +146,9 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     for part in ("settings", "source"):
         before, after = old.get(part, {}), new.get(part, {})
         for key in sorted({*before, *after}):
-            if before.get(key) != after.get(key):
-                if key == "identity":
-                    changes.append("the content of the source changed")
-                else:
-                    changes.append(f"{key} {_show(before.get(key))} there, {_show(after.get(key))} now")
-    return "; ".join(changes) or "another version of this package"
+            if before.get(key) != after.get(key) and key != "identity":
+                changes.append(f"{key} {_show(before.get(key))} there, {_show(after.get(key))} now")
+    return "; ".join(changes) or "the pictures or labels of the source changed"
 
 
 def _show(value: Any) -> str:

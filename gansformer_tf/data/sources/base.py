@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+Label = int | tuple[float, ...]
 
 
 class SourceError(ValueError):
@@ -23,22 +26,20 @@ class Item:
     name: str
     encoded: bytes | None = None
     array: np.ndarray | None = None
-    label: int | tuple[float, ...] | None = None
+    label: Label | None = None
     problem: str | None = None
 
 
 class Source:
-    """Pictures numbered 0 to n-1.
+    """Pictures numbered 0 to n-1, each of which can be read on its own.
 
-    A source travels to worker processes (it is pickled), so files are opened on first use and `__getstate__` of a
-    subclass drops what cannot travel.
+    A source travels to worker processes (it is pickled), so files are opened while reading and not before.
 
     Attributes:
         format: The value of `--format`.
         place: The path or name the user gave.
-        class_names: Names of the classes, in order, or None without class labels.
+        class_names: Names of the classes, in order; None without class labels.
         label_dim: Number of classes, or length of label vectors; 0 without labels.
-        max_items_per_task: Upper limit to the pictures one task holds; sources with large pictures lower it.
     """
 
     format = ""
@@ -49,6 +50,10 @@ class Source:
     def __len__(self) -> int:
         raise NotImplementedError
 
+    def name(self, index: int) -> str:
+        """Where a picture is, within the source."""
+        raise NotImplementedError
+
     def read(self, indices: Sequence[int]) -> Iterator[Item]:
         """Yields the pictures of ascending indices, in order. A picture that cannot be read gives its `problem`."""
         raise NotImplementedError
@@ -57,12 +62,16 @@ class Source:
         """SHA-256 over names, sizes and labels: changes when the source changes."""
         raise NotImplementedError
 
+    def describe(self) -> dict[str, Any]:
+        """The entry `source` of a manifest."""
+        return {"format": self.format, "place": self.place, "num_items": len(self), "identity": self.identity()}
+
 
 def digest(parts: Iterable[object]) -> str:
     """SHA-256 over the texts of some values."""
     state = hashlib.sha256()
     for part in parts:
-        state.update(str(part).encode("utf-8", "surrogateescape"))
+        state.update(part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogateescape"))
         state.update(b"\0")
     return state.hexdigest()
 
@@ -71,14 +80,12 @@ class NameTable:
     """Many texts in two arrays: a list of a few million Python strings would take gigabytes."""
 
     def __init__(self, names: Iterable[bytes | str]) -> None:
-        blob, ends, end = [], [], 0
+        blob, ends = bytearray(), _Growing()
         for name in names:
-            raw = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
-            blob.append(raw)
-            end += len(raw)
-            ends.append(end)
-        self._blob = b"".join(blob)
-        self._ends = np.array([0, *ends], np.int64)
+            blob += name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
+            ends.append(len(blob))
+        self._blob = bytes(blob)
+        self._ends = np.concatenate([np.zeros(1, np.int64), ends.array()])
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -91,3 +98,34 @@ class NameTable:
 
     def __iter__(self) -> Iterator[str]:
         return (self[index] for index in range(len(self)))
+
+
+class _Growing:
+    """An int64 array that grows at its end."""
+
+    def __init__(self) -> None:
+        self._values, self._size = np.empty(1024, np.int64), 0
+
+    def append(self, value: int) -> None:
+        if self._size == len(self._values):
+            self._values = np.concatenate([self._values, np.empty_like(self._values)])
+        self._values[self._size] = value
+        self._size += 1
+
+    def array(self) -> np.ndarray:
+        return self._values[: self._size]
+
+
+def runs(indices: Sequence[int], limit: int) -> Iterator[tuple[int, int]]:
+    """Ascending indices as (start, stop) of neighbours, at most `limit` together."""
+    start = stop = None
+    for index in indices:
+        if start is None:
+            start, stop = int(index), int(index) + 1
+        elif index == stop and stop - start < limit:
+            stop += 1
+        else:
+            yield start, stop
+            start, stop = int(index), int(index) + 1
+    if start is not None:
+        yield start, stop

@@ -33,7 +33,7 @@ class FolderSource(Source):
         self.place = os.fspath(folder)
         if not os.path.isdir(folder):
             raise SourceError(f"the folder {self.place} does not exist; give the folder of pictures as --images-dir.")
-        self.names = NameTable(_walk(Path(folder), EXTENSIONS[format]))
+        self.names = NameTable(walk(Path(folder), EXTENSIONS[format]))
         if not len(self.names):
             raise SourceError(
                 f"the folder {self.place} holds no {', '.join(EXTENSIONS[format])} file; "
@@ -42,6 +42,9 @@ class FolderSource(Source):
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def name(self, index: int) -> str:
+        return self.names[index]
 
     def read(self, indices: Sequence[int]) -> Iterator[Item]:
         for index in indices:
@@ -68,7 +71,7 @@ def _read(path: str) -> bytes:
         return file.read(MAX_ENCODED_BYTES + 1)
 
 
-def _walk(folder: Path, extensions: tuple[str, ...]) -> Iterator[str]:
+def walk(folder: Path, extensions: tuple[str, ...]) -> Iterator[str]:
     """Relative paths of the files, sorted folder by folder; follows links to folders, but into no folder twice."""
     seen: set[tuple[int, int]] = set()
 

@@ -1,25 +1,103 @@
-"""Which source a `--format` stands for."""
+"""Which source a `--format` stands for, and what a place holds when no format is given."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from pathlib import Path
 
-from gansformer_tf.data.sources.base import Source
+from gansformer_tf.data.labels import FOLDERS, with_file_labels, with_folder_labels, with_json_labels
+from gansformer_tf.data.original import holds_original
+from gansformer_tf.data.sources.base import Source, SourceError
 from gansformer_tf.data.sources.folder import FolderSource
+from gansformer_tf.data.sources.hdf5 import Hdf5Source
+from gansformer_tf.data.sources.lmdb import LmdbSource
+from gansformer_tf.data.sources.npy import NpySource
+from gansformer_tf.data.sources.original import OriginalSource
+from gansformer_tf.data.sources.tfds import INFO, TfdsSource
+from gansformer_tf.data.sources.zip import LABELS_MEMBER, ZipSource, has_json_labels
 
-FORMATS = ("png", "jpg", "images")
+FORMATS = ("png", "jpg", "images", "npy", "hdf5", "lmdb", "tfds", "zip", "tfrecords")
 
 
-def open_source(place: str | os.PathLike[str], format: str) -> Source:
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a source needs to be told beside its place.
+
+    `labels` is "folders", a path of a CSV or JSON file, or None: those the source itself comes with.
+    """
+
+    hdf5_key: str | None = None
+    tfds_key: str | None = None
+    split: str = "train"
+    value_range: tuple[float, float] | None = None
+    array_shape: tuple[int, ...] | None = None
+    labels: str | None = None
+
+
+def open_source(
+    place: str | os.PathLike[str], format: str | None = None, options: SourceOptions | None = None
+) -> Source:
     """Opens a source of pictures.
 
     Args:
-        place: Folder, file or name.
-        format: One of `FORMATS`.
+        place: Folder, file or TFDS name.
+        format: One of `FORMATS`; None looks at the place.
+        options: Details of single formats, and labels.
 
     Raises:
-        SourceError: The place is missing, empty or not of that format.
+        SourceError: The place is missing, empty or not of that format, or labels do not fit.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format {format!r}; it must be one of: {', '.join(FORMATS)}.")
-    return FolderSource(place, format)
+    options = options or SourceOptions()
+    format = format or guess_format(place)
+    source = _open(place, format, options)
+    if options.labels == FOLDERS:
+        return with_folder_labels(source)
+    if options.labels is not None:
+        return with_file_labels(source, options.labels)
+    if isinstance(source, ZipSource):
+        text = source.labels_text()
+        if text is not None and has_json_labels(text):
+            return with_json_labels(source, text, f"{LABELS_MEMBER} in {source.place}")
+    return source
+
+
+def _open(place: str | os.PathLike[str], format: str, options: SourceOptions) -> Source:
+    if format in ("png", "jpg", "images"):
+        return FolderSource(place, format)
+    if format == "npy":
+        return NpySource(place, options.value_range)
+    if format == "hdf5":
+        return Hdf5Source(place, options.hdf5_key, options.value_range)
+    if format == "lmdb":
+        return LmdbSource(place, options.array_shape)
+    if format == "tfds":
+        return TfdsSource(place, options.tfds_key, options.split)
+    if format == "zip":
+        return ZipSource(place)
+    if format == "tfrecords":
+        return OriginalSource(place)
+    raise ValueError(f"format {format!r}; it must be one of: {', '.join(FORMATS)}.")
+
+
+def guess_format(place: str | os.PathLike[str]) -> str:
+    """The format of a place, from what it is and holds.
+
+    Raises:
+        SourceError: There is nothing, or nothing known.
+    """
+    path = Path(place)
+    suffixes = {".zip": "zip", ".npy": "npy", ".h5": "hdf5", ".hdf5": "hdf5", ".mdb": "lmdb"}
+    if path.is_file() and path.suffix.lower() in suffixes:
+        return suffixes[path.suffix.lower()]
+    if not path.is_dir():
+        raise SourceError(f"{place} does not exist or is of no known kind; check --images-dir, or give --format.")
+    if (path / INFO).is_file():
+        return "tfds"
+    if (path / "data.mdb").is_file():
+        return "lmdb"
+    if holds_original(path):
+        return "tfrecords"
+    if any(entry.suffix == ".npy" for entry in path.iterdir()):
+        return "npy"
+    return "images"

@@ -33,10 +33,13 @@ class SceneSource(Source):
     def __len__(self) -> int:
         return self.count
 
+    def name(self, index: int) -> str:
+        return f"scene-{index:06d}"
+
     def read(self, indices: Sequence[int]) -> Iterator[Item]:
         for index in indices:
             image = render([index], height=self.size[0], width=self.size[1]).images[0]
-            yield Item(f"scene-{index:06d}", array=image)
+            yield Item(self.name(index), array=image)
 
     def identity(self) -> str:
         return digest([self.format, self.count, self.size])

@@ -1,0 +1,42 @@
+"""`prepare_data.py --inspect` and `--verify`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gansformer_tf.cli.bars import Bar
+from gansformer_tf.cli.common import RunError, UsageError
+from gansformer_tf.data.inspection import inspect
+from gansformer_tf.data.manifest import DatasetError
+from gansformer_tf.data.tfrecord import CorruptRecordError
+from gansformer_tf.data.verify import verify
+from gansformer_tf.data.workers import default_workers
+
+
+def run_inspect(folder: str) -> int:
+    """Prints what a data set holds."""
+    try:
+        lines = inspect(folder)
+    except DatasetError as error:
+        raise UsageError(str(error)) from error
+    except (CorruptRecordError, ValueError) as error:
+        raise RunError(f"{error} Find all damage with --verify {folder}.") from error
+    print("\n".join(lines))
+    return 0
+
+
+def run_verify(folder: str, given: dict[str, Any]) -> int:
+    """Checks a data set; status 1 if anything is wrong with it."""
+    try:
+        with Bar("verify", "shard") as bar:
+            report = verify(folder, given.get("workers", default_workers()), bar)
+    except DatasetError as error:
+        raise UsageError(str(error)) from error
+    except CorruptRecordError as error:
+        raise RunError(str(error)) from error
+    checked = "checksums and records" if report.has_checksums else "records (the original format has no checksums)"
+    if report.problems:
+        print("\n".join(f"  {problem}" for problem in report.problems))
+        raise RunError(f"{folder}: {len(report.problems)} problem(s) in {report.num_images} pictures.")
+    print(f"{folder}: {report.num_images} pictures, {report.num_bytes / 1e6:.1f} MB: all {checked} are good.")
+    return 0
