@@ -12,7 +12,10 @@ HERE = Path(__file__).parent
 REQUIRES = [
     "absl-py>=2.1",
     "av>=12",
+    "google-crc32c>=1.5",
     "h5py>=3.11",
+    "importlib-resources>=6",  # imported by tensorflow-datasets, which does not ask for it on every Python
+    "isal>=1.6; platform_machine in 'x86_64 AMD64 aarch64 arm64'",
     "keras>=3.12",
     "lmdb>=1.5",
     "matplotlib>=3.9",
@@ -43,6 +46,7 @@ TEST = [
 ]
 
 EXTRAS = {
+    "beam": ["apache-beam>=2.60"],
     "cuda": ["tensorflow[and-cuda]>=2.18"],
     "test": TEST,
     "viewer": VIEWER,

@@ -12,9 +12,10 @@ from gansformer_tf.data.beam_runner import BeamMissingError, beam_runner
 from gansformer_tf.data.catalog import CATALOG, open_entry
 from gansformer_tf.data.download import DownloadError
 from gansformer_tf.data.estimate import estimate
+from gansformer_tf.data.job import Runner
 from gansformer_tf.data.local_runner import local_runner
 from gansformer_tf.data.manifest import BAD_IMAGES, DatasetError
-from gansformer_tf.data.prepare import Outcome, Runner, prepare
+from gansformer_tf.data.prepare import Outcome, prepare
 from gansformer_tf.data.sources import Source, SourceError, SourceOptions, open_source
 from gansformer_tf.data.sources.scenes import DEFAULT_COUNT, DEFAULT_RESOLUTION, SceneSource
 from gansformer_tf.data.unpack import UnpackError

@@ -10,7 +10,7 @@ import dataclasses
 import shlex
 
 from gansformer_tf.data.convert import convert
-from gansformer_tf.data.prepare import Job, Runner
+from gansformer_tf.data.job import Job, Runner
 from gansformer_tf.data.writer import PrepareError, write_shard
 
 

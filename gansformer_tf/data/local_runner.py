@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gansformer_tf.config.data import PrepareConfig
 from gansformer_tf.data.convert import Converted, convert
-from gansformer_tf.data.prepare import Job, Runner
+from gansformer_tf.data.job import Job, Runner
 from gansformer_tf.data.sources.base import Source
 from gansformer_tf.data.workers import ordered_map
 from gansformer_tf.data.writer import write_shard

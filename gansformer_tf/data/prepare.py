@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import numpy as np
 
 from gansformer_tf.config.data import PrepareConfig
 from gansformer_tf.data import tfds_metadata
+from gansformer_tf.data.job import Job, Report, Runner
+from gansformer_tf.data.local_runner import local_runner
 from gansformer_tf.data.manifest import (
     BAD_IMAGES,
     LENGTHS,
@@ -22,42 +23,11 @@ from gansformer_tf.data.manifest import (
     settings_of,
     write_atomically,
 )
-from gansformer_tf.data.progress import Preparation, ShardState, ShardStore, already_complete
+from gansformer_tf.data.progress import Preparation, ShardState, already_complete
 from gansformer_tf.data.sources.base import Source
 from gansformer_tf.data.writer import SKIP, PrepareError, shard_name, write_bad_images
 
 IMAGES_PER_SHARD = 8192  # with --shards-num unset
-Report = Callable[[int, int], None]  # (pictures done, pictures in all)
-
-
-@dataclass(frozen=True)
-class Job:
-    """The shards that have to be written. A runner writes them through `store`, in any order.
-
-    `parts[i]` holds the pictures of shard i, `names[i]` its file; `missing` the shards that are not there yet.
-    """
-
-    source: Source
-    config: PrepareConfig
-    value_range: tuple[float, float] | None
-    on_error: str
-    store: ShardStore
-    parts: tuple[Sequence[int], ...]
-    names: tuple[str, ...]
-    missing: tuple[int, ...]
-    report: Report
-
-    @property
-    def num_images(self) -> int:
-        return sum(len(part) for part in self.parts)
-
-    @property
-    def num_done(self) -> int:
-        """Pictures in the shards that are there."""
-        return self.num_images - sum(len(self.parts[index]) for index in self.missing)
-
-
-Runner = Callable[[Job], None]
 
 
 @dataclass(frozen=True)
@@ -87,7 +57,7 @@ def prepare(
     config: PrepareConfig,
     data_dir: str | Path = "datasets",
     *,
-    runner: Runner,
+    runner: Runner | None = None,
     on_error: str = SKIP,
     value_range: tuple[float, float] | None = None,
     on_progress: Report | None = None,
@@ -100,7 +70,7 @@ def prepare(
         source: The pictures.
         config: What is written.
         data_dir: Folder of all data sets.
-        runner: Writes the shards: `local_runner(workers)`, or `beam_runner(options)`.
+        runner: Writes the shards: `local_runner(workers)`, or `beam_runner(options)`; None works in this process.
         on_error: "skip" lists bad pictures in `bad_images.csv` and goes on; "stop" ends at the first one.
         value_range: Black and white of float arrays.
         on_progress: Called with (pictures done, pictures in all).
@@ -109,6 +79,7 @@ def prepare(
         DatasetError: A data set of that name is there with other settings.
         PrepareError: No picture could be used, a bad one was met with "stop", or the disk is full.
     """
+    runner = runner or local_runner(0)
     folder = Path(data_dir) / config.name
     plan = {"settings": settings_of(config), "source": {**source.describe(), "value_range": value_range}}
     chosen = spread(len(source), config.max_images)
