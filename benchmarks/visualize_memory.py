@@ -24,7 +24,7 @@ def draw(resolution: int, count: int, components: int) -> None:
     from gansformer_tf.visualize.run import visualize
 
     fields = {**preset("gansformer-default")["generator"], "resolution": resolution}
-    fields |= {"num_components": components, "latent_size": 32 * components, "attention_end": 9}
+    fields |= {"num_components": components, "latent_size": 32 * components}
     generator = Generator(GeneratorConfig(**fields))
     only_maps = dict.fromkeys(
         ("interpolations", "noise_variance", "style_mixing", "truncation_sweep", "ablation"), False

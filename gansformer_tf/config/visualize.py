@@ -34,7 +34,7 @@ class VisualizeConfig:
     interpolation_density: int = 8
     interpolation_per_component: bool = False
     truncation_psi: float = 0.7
-    batch_size: int = 8
+    batch_size: int = 4
 
     def __post_init__(self) -> None:
         for name in ("num", "rich_num", "section_size", "batch_size"):

@@ -73,6 +73,9 @@ def save_picture(path: str | Path, pixels: np.ndarray, metadata: dict[str, Any] 
         with temporary.open("wb") as file:
             image.save(file, **options)
         temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"cannot write {path} ({reason}); free some space or choose another folder.") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -95,7 +95,7 @@ def write_latents(sampler: Sampler, seeds: Sequence[int], folder: PictureFolder)
     config = sampler.config
     shapes = {
         "z": (len(seeds), config.num_latents, config.latent_dim),
-        "w": (len(seeds), config.num_latents, config.num_layers, config.latent_dim),
+        "w": (len(seeds), config.num_latents, config.num_layers, config.style_dim),
     }
     np.save(folder.file("latents/seeds.npy"), np.asarray(seeds, np.int64))
     finals = {name: folder.file(f"latents/{name}.npy") for name in shapes}

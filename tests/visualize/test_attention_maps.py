@@ -46,7 +46,7 @@ def test_thirty_two_colors_can_be_told_apart():
 
 
 def test_more_components_than_colors():
-    with pytest.raises(ValueError, match="33 components, but 32 colours"):
+    with pytest.raises(ValueError, match="33 components, but only 32 colours"):
         component_colors(33)
     with pytest.raises(ValueError, match="33 components"):
         hard_map(np.zeros((4, 4, 33), np.float32))

@@ -79,7 +79,7 @@ def test_a_model_without_attention(tmp_path):
 
 def test_more_components_than_colors(tmp_path):
     generator = FakeGenerator(tiny_config(num_components=33, latent_size=66))
-    with pytest.raises(ValueError, match="33 components, but 32 colours"):
+    with pytest.raises(ValueError, match="33 components, but only 32 colours"):
         visualize(generator, tmp_path / "a", VisualizeConfig(), progress=False)
 
 
