@@ -22,6 +22,9 @@ ATTENTION_FORMS = ("code", "paper")
 POSITION_TYPES = ("linear", "sinus", "trainable", "trainable2d")
 POSITION_INITS = ("uniform", "normal")
 MERGE_TYPES = ("sum", "softmax", "max", "leaves")
+LATENT_NORMALIZATIONS = ("components", "all")
+LABEL_EMBEDDINGS = ("linear", "normalized")
+FINAL_CONVS = ("shared", "own")
 
 # The synthesis starts from a grid of at most 4x4 and doubles it; a rectangular picture starts from a
 # rectangular grid, so its sides are multiples of resolution / 4.
@@ -213,7 +216,20 @@ class GeneratorConfig(AttentionConfig):
     mapping_residual: bool = False
     mapping_shared_dim: int = 0
     mapping_self_attention: bool = False
+    # width between the dense layers of the plain form; mapping_dim projects linearly before and behind instead
+    mapping_hidden_dim: int | None = None
+    # gates of the attention in the mapping network; None: as latent_gate
+    mapping_latent_gate: bool | None = None
+    # size of one vector of w; None: that of one latent
+    w_dim: int | None = None
     normalize_latents: bool = True
+    # over the features of each "components" latent, or over "all" of them together
+    latent_normalization: str = "components"
+    normalize_global: bool = False
+    # "linear": without bias, in front of the normalisation of every latent; "normalized": with bias, normalised by
+    # itself and appended to the global latent (to every latent without attention)
+    label_embedding: str = "linear"
+    label_embedding_dim: int | None = None
     component_dropout: float = 0.0
     # synthesis network
     architecture: str = "skip"
@@ -221,7 +237,16 @@ class GeneratorConfig(AttentionConfig):
     style: bool = True
     latent_stem: bool = False
     local_noise: bool = True
+    # largest absolute value behind each activation, or None
+    conv_clamp: float | None = None
+    # one more convolution at the full resolution: "shared" has it where attention reaches that far and gives it the w
+    # of the layer before; "own" always has it, with an entry of w of its own
+    final_conv: str = "shared"
     # attention
+    # with use_pos: a learned embedding tells the components apart; False encodes positions of the image only
+    component_positions: bool = True
+    # every layer has its own encoding of the image positions, instead of one per resolution
+    positions_per_layer: bool = False
     attention_normalization: str | None = None
     integration: str = "add"
     kmeans: bool = False
@@ -244,6 +269,10 @@ class GeneratorConfig(AttentionConfig):
         require_choice("merge_type", self.merge_type, MERGE_TYPES)
         require(self.mapping_layers >= 1, f"mapping_layers is {self.mapping_layers}; at least 1 layer is needed.")
         require_positive("mapping_lr_multiplier", self.mapping_lr_multiplier)
+        self._validate_mapping_sizes()
+        require_choice("latent_normalization", self.latent_normalization, LATENT_NORMALIZATIONS)
+        require_choice("label_embedding", self.label_embedding, LABEL_EMBEDDINGS)
+        require_choice("final_conv", self.final_conv, FINAL_CONVS)
         require_probability("component_dropout", self.component_dropout)
         require(
             self.kmeans_iterations >= 1,
@@ -257,17 +286,57 @@ class GeneratorConfig(AttentionConfig):
         require(not (self.transformer and self.kgan), "transformer and kgan cannot be combined; choose one of them.")
         latents_attend = self.mapping_self_attention or self.latent_self_attention or self.image_to_latent
         if latents_attend or (self.transformer and self.kmeans and self.attention_form == "paper"):
-            require(
-                self.latent_dim % self.num_heads == 0,
-                f"num_heads {self.num_heads} does not divide the latent dimension {self.latent_dim}; "
-                "latents that attend need a divisor.",
-            )
+            for size in (self.latent_dim, self.style_dim):
+                require(
+                    size % self.num_heads == 0,
+                    f"num_heads {self.num_heads} does not divide the latent dimension {size}; "
+                    "latents that attend need a divisor.",
+                )
         if self.kgan and self.merge_layer != -1:
             require(
                 2 <= self.merge_layer <= self.resolution_log2,
                 f"merge_layer is {self.merge_layer}; it must be -1 (merge the output) or lie between 2 and "
                 f"{self.resolution_log2} for resolution {self.resolution}.",
             )
+
+    def _validate_mapping_sizes(self) -> None:
+        for name in ("w_dim", "mapping_dim", "mapping_hidden_dim", "label_embedding_dim", "conv_clamp"):
+            value = getattr(self, name)
+            if value is not None:
+                require_positive(name, value)
+        if self.mapping_hidden_dim is not None:
+            require(
+                not (self.mapping_residual or self.mapping_shared_dim or self.mapping_dim),
+                f"mapping_hidden_dim is {self.mapping_hidden_dim}; it sets the width of the plain form, so leave it out "
+                "with mapping_residual, mapping_shared_dim and mapping_dim.",
+            )
+
+    @property
+    def style_dim(self) -> int:
+        """Size of one vector of w."""
+        return self.w_dim if self.w_dim is not None else self.latent_dim
+
+    @property
+    def position_dim(self) -> int:
+        """Size of the encoding of image positions."""
+        return self.pos_dim if self.pos_dim is not None else self.style_dim
+
+    @property
+    def embeds_components(self) -> bool:
+        """Whether a learned embedding tells the components apart."""
+        return self.transformer and self.use_pos and self.component_positions
+
+    @property
+    def label_features(self) -> int:
+        """Size of an embedded label; 0 without labels."""
+        if not self.label_dim:
+            return 0
+        return self.label_embedding_dim if self.label_embedding_dim is not None else self.latent_dim
+
+    @property
+    def mapping_gate(self) -> bool:
+        """Whether the attention of the mapping network is gated."""
+        return self.latent_gate if self.mapping_latent_gate is None else self.mapping_latent_gate
 
     @property
     def num_latents(self) -> int:
@@ -281,8 +350,8 @@ class GeneratorConfig(AttentionConfig):
 
     @property
     def num_layers(self) -> int:
-        """Entries on the layer axis of w: `2 * log2(resolution) - 1`."""
-        return 2 * self.resolution_log2 - 1
+        """Entries on the layer axis of w: `2 * log2(resolution) - 1`, one more with a final convolution of its own."""
+        return 2 * self.resolution_log2 - 1 + (self.final_conv == "own")
 
 
 @dataclass(frozen=True)
@@ -290,8 +359,14 @@ class DiscriminatorConfig(AttentionConfig):
     """Discriminator; `transformer` adds aggregators that collect from the image."""
 
     architecture: str = "resnet"
-    mbstd_group_size: int = 4
+    # samples per group of the minibatch standard deviation: None takes the whole batch, 0 leaves it out
+    mbstd_group_size: int | None = 4
     mbstd_num_features: int = 1
+    # largest absolute value behind each activation of a convolution, or None
+    conv_clamp: float | None = None
+    # score = features of this size times a mapping of the label (projection discriminator); None: one score per class
+    cmap_dim: int | None = None
+    cmap_layers: int = 8
     # the image listens to the aggregators as well
     latent_to_image: bool = False
     # aggregators start from a table of their own, not from the embedding that tells them apart
@@ -300,12 +375,33 @@ class DiscriminatorConfig(AttentionConfig):
     def __post_init__(self) -> None:
         self._validate_attention()
         require_choice("architecture", self.architecture, ARCHITECTURES)
-        require(self.mbstd_group_size >= 0, f"mbstd_group_size is {self.mbstd_group_size}; use 0 to switch it off.")
+        require(
+            self.mbstd_group_size is None or self.mbstd_group_size >= 0,
+            f"mbstd_group_size is {self.mbstd_group_size}; use 0 to switch it off.",
+        )
         require_positive("mbstd_num_features", self.mbstd_num_features)
+        for name in ("conv_clamp", "cmap_dim"):
+            if getattr(self, name) is not None:
+                require_positive(name, getattr(self, name))
+        require(
+            self.cmap_dim is None or self.label_dim > 0,
+            f"cmap_dim is {self.cmap_dim}, the size of mapped labels, but label_dim is 0; leave cmap_dim out.",
+        )
+        require(self.cmap_layers >= 1, f"cmap_layers is {self.cmap_layers}; at least 1 layer is needed.")
+
+    @property
+    def has_mbstd(self) -> bool:
+        """Whether there is a minibatch standard deviation."""
+        return self.mbstd_group_size is None or self.mbstd_group_size > 1
+
+    @property
+    def label_scores(self) -> int:
+        """Outputs of the last dense layer: one score, one per class, or features that are multiplied with the label."""
+        return self.cmap_dim if self.cmap_dim is not None else max(self.label_dim, 1)
 
     def check_batch(self, batch_size: int) -> None:
         """Raises `ConfigError` when a batch cannot be split into minibatch-stddev groups."""
-        group = min(self.mbstd_group_size, batch_size)
+        group = batch_size if self.mbstd_group_size is None else min(self.mbstd_group_size, batch_size)
         require(
             group == 0 or batch_size % group == 0,
             f"batch size {batch_size} is not divisible by the minibatch-stddev group of {self.mbstd_group_size}; "

@@ -109,6 +109,7 @@ class EqualizedConv2D(keras.layers.Layer):
         activation: As in `EqualizedDense`.
         use_bias: Whether a bias is added.
         fir_taps: Taps of the separable low-pass filter.
+        clamp: Largest absolute value of the output, or None.
 
     Call arguments:
         inputs: `[batch, height, width, channels]`.
@@ -126,6 +127,7 @@ class EqualizedConv2D(keras.layers.Layer):
         activation: str = "linear",
         use_bias: bool = True,
         fir_taps: tuple[int, ...] = (1, 3, 3, 1),
+        clamp: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -137,6 +139,7 @@ class EqualizedConv2D(keras.layers.Layer):
         self.activation = activation
         self.use_bias = use_bias
         self.fir_taps = tuple(fir_taps)
+        self.clamp = clamp
         self._fir = setup_filter(self.fir_taps)
 
     def build(self, input_shape: Any) -> None:
@@ -158,7 +161,7 @@ class EqualizedConv2D(keras.layers.Layer):
             x = conv2d_down(inputs, kernel, self._fir)
         else:
             x = conv2d(inputs, kernel)
-        return bias_act(x, self.bias, activation=self.activation)
+        return bias_act(x, self.bias, activation=self.activation, clamp=self.clamp)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch, height, width, _ = input_shape
@@ -176,4 +179,5 @@ class EqualizedConv2D(keras.layers.Layer):
             "activation": self.activation,
             "use_bias": self.use_bias,
             "fir_taps": self.fir_taps,
+            "clamp": self.clamp,
         }

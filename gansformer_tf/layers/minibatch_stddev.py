@@ -18,7 +18,7 @@ class MinibatchStddev(keras.layers.Layer):
     Per group: biased standard deviation over the group, averaged over channels and positions.
 
     Args:
-        group_size: Samples per group (fewer when the batch is smaller).
+        group_size: Samples per group (fewer when the batch is smaller); None: the whole batch is one group.
         num_features: Channels to append; the input channels are split into as many parts.
 
     Call arguments:
@@ -31,7 +31,7 @@ class MinibatchStddev(keras.layers.Layer):
         ValueError: The batch is not divisible by the group.
     """
 
-    def __init__(self, group_size: int = 4, num_features: int = 1, **kwargs: Any) -> None:
+    def __init__(self, group_size: int | None = 4, num_features: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.group_size = group_size
         self.num_features = num_features
@@ -40,7 +40,9 @@ class MinibatchStddev(keras.layers.Layer):
         shape = ops.shape(inputs)
         batch, spatial, channels = shape[0], shape[1:-1], inputs.shape[-1]
         group = self.group_size
-        if isinstance(inputs.shape[0], int):
+        if group is None:
+            group = batch
+        elif isinstance(inputs.shape[0], int):
             group = min(group, inputs.shape[0])
             if inputs.shape[0] % group:
                 raise ValueError(

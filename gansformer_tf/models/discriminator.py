@@ -19,6 +19,7 @@ from gansformer_tf.layers import (
 )
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.positional import embedding_initializer
+from gansformer_tf.models.mapping import normalize_second_moment
 from gansformer_tf.models.summary import discriminator_layers, summary_rows
 from gansformer_tf.ops import SeedStream, downsample2d, setup_filter
 
@@ -46,14 +47,15 @@ class DiscriminatorBlock(ConfiguredLayer):
         channels, narrow = config.channels_at(level), config.channels_at(level - 1)
         height, width = config.size_at(level)
         features = (None, height, width, channels)
+        options = {"activation": "lrelu", "clamp": config.conv_clamp, "dtype": dtype}
         self.from_rgb = None
         if level == config.resolution_log2 or config.architecture == "skip":
-            self.from_rgb = EqualizedConv2D(channels, 1, activation="lrelu", name="from_rgb", dtype=dtype)
+            self.from_rgb = EqualizedConv2D(channels, 1, name="from_rgb", **options)
             self.from_rgb.build((None, height, width, config.image_channels))
         self._build_attention(channels, height * width)
-        self.conv0 = EqualizedConv2D(channels, 3, activation="lrelu", name="conv0", dtype=dtype)
+        self.conv0 = EqualizedConv2D(channels, 3, name="conv0", **options)
         self.conv0.build(features)
-        self.conv1 = EqualizedConv2D(narrow, 3, resample="down", activation="lrelu", name="conv1_down", dtype=dtype)
+        self.conv1 = EqualizedConv2D(narrow, 3, resample="down", name="conv1_down", **options)
         self.conv1.build(features)
         self.skip = None
         if config.architecture == "resnet":
@@ -137,7 +139,7 @@ class ComponentScores(ConfiguredLayer):
         config, dtype = self.config, self.dtype_policy
         width = config.latent_dim
         self.stddev = None
-        if config.mbstd_group_size > 1:
+        if config.has_mbstd:
             self.stddev = MinibatchStddev(config.mbstd_group_size, config.mbstd_num_features, dtype=dtype)
             width += config.mbstd_num_features
         self.dense = EqualizedDense(config.latent_dim, activation="lrelu", name="dense", dtype=dtype)
@@ -172,7 +174,11 @@ class Discriminator(keras.Model):
     Returns:
         Scores `[batch, 1]`, float32, unbounded: high for real.
 
-    Source: StyleGAN2, section 4; GANsformer, section 3.3.
+    Labels choose one of the scores, one per class; with `cmap_dim` the score is the product of the features with a
+    mapping of the label, over the root of their size (projection discriminator, as in StyleGAN2-ADA).
+
+    Source: StyleGAN2, section 4; GANsformer, section 3.3; "cGANs with Projection Discriminator" (Miyato and Koyama
+    2018).
     """
 
     def __init__(self, config: DiscriminatorConfig, **kwargs: Any) -> None:
@@ -237,12 +243,12 @@ class Discriminator(keras.Model):
             self.from_rgb = EqualizedConv2D(channels, 1, activation="lrelu", name="from_rgb", dtype=dtype)
             self.from_rgb.build((None, height, width, config.image_channels))
         features = channels
-        if config.mbstd_group_size > 1:
+        if config.has_mbstd:
             self.stddev = MinibatchStddev(
                 config.mbstd_group_size, config.mbstd_num_features, name="stddev", dtype=dtype
             )
             features += config.mbstd_num_features
-        self.conv = EqualizedConv2D(channels, 3, activation="lrelu", name="conv", dtype=dtype)
+        self.conv = EqualizedConv2D(channels, 3, activation="lrelu", clamp=config.conv_clamp, name="conv", dtype=dtype)
         self.conv.build((None, height, width, features))
         dense = config.channels_at(BASE_LEVEL - 1)
         self.dense = EqualizedDense(dense, activation="lrelu", name="dense", dtype=dtype)
@@ -252,8 +258,25 @@ class Discriminator(keras.Model):
             self.component_scores = ComponentScores(config, name="component_scores", dtype=dtype)
             self.component_scores.build(None)
             scored += config.num_components
-        self.output_layer = EqualizedDense(max(config.label_dim, 1), name="output", dtype=dtype)
+        self.output_layer = EqualizedDense(config.label_scores, name="output", dtype=dtype)
         self.output_layer.build((None, scored))
+        self._build_label_mapping()
+
+    def _build_label_mapping(self) -> None:
+        """Labels to the vector that the features are multiplied with: an embedding, then a plain mapping network."""
+        config, dtype = self.config, self.dtype_policy
+        self.label_embedding = None
+        self.label_mapping: list[EqualizedDense] = []
+        if config.cmap_dim is None:
+            return
+        self.label_embedding = EqualizedDense(config.cmap_dim, name="label_embedding", dtype=dtype)
+        self.label_embedding.build((None, config.label_dim))
+        for index in range(config.cmap_layers):
+            layer = EqualizedDense(
+                config.cmap_dim, lr_multiplier=0.01, activation="lrelu", name=f"label_mapping{index}", dtype=dtype
+            )
+            layer.build((None, config.cmap_dim))
+            self.label_mapping.append(layer)
 
     def call(self, images: Any, labels: Any = None, training: bool = False, rng: Any = None) -> Any:
         config = self.config
@@ -303,7 +326,13 @@ class Discriminator(keras.Model):
                 f"this model was trained with {self.config.label_dim} classes; "
                 f"pass labels [batch, {self.config.label_dim}]."
             )
-        return ops.sum(scores * ops.cast(labels, "float32"), axis=-1, keepdims=True)
+        if self.label_embedding is None:
+            return ops.sum(scores * ops.cast(labels, "float32"), axis=-1, keepdims=True)
+        mapped = normalize_second_moment(self.label_embedding(ops.cast(labels, self.compute_dtype)))
+        for layer in self.label_mapping:
+            mapped = layer(mapped)
+        product = ops.sum(scores * ops.cast(mapped, "float32"), axis=-1, keepdims=True)
+        return product * (1.0 / math.sqrt(self.label_mapping[-1].units))
 
     def summary_rows(self) -> list[tuple[str, int, str, str]]:
         """Rows (layer, parameters, output shape, weight shape) for a table."""

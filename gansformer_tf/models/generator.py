@@ -57,11 +57,11 @@ class Generator(keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         config = self.config
-        self.w_avg = self.add_weight(shape=(config.latent_dim,), initializer="zeros", trainable=False, name="w_avg")
+        self.w_avg = self.add_weight(shape=(config.style_dim,), initializer="zeros", trainable=False, name="w_avg")
         self.component_embedding = None
-        if config.transformer and config.use_pos:
+        if config.embeds_components:
             self.component_embedding = self.add_weight(
-                shape=(config.num_components, config.latent_dim),
+                shape=(config.num_components, config.style_dim),
                 initializer=embedding_initializer(config.pos_init),
                 name="component_embedding",
             )
@@ -96,7 +96,7 @@ class Generator(keras.Model):
         """Latents to w.
 
         Returns:
-            `[batch, num_latents, num_layers, latent_dim]`: one copy of w per layer, truncated where asked.
+            `[batch, num_latents, num_layers, style_dim]`: one copy of w per layer, truncated where asked.
 
         Raises:
             ValueError: The latents or labels have another shape than the configuration says.
@@ -139,7 +139,7 @@ class Generator(keras.Model):
         return_attention: bool = False,
         component_mask: Any = None,
     ) -> Any:
-        """w `[batch, num_latents, num_layers, latent_dim]` to pictures; see the class for the other arguments."""
+        """w `[batch, num_latents, num_layers, style_dim]` to pictures; see the class for the other arguments."""
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode is {noise_mode!r}; it must be one of: {', '.join(NOISE_MODES)}.")
         rng = _stream(rng)

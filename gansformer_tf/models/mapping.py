@@ -8,10 +8,15 @@ import keras
 from keras import ops
 
 from gansformer_tf.config import GeneratorConfig
-from gansformer_tf.layers import EqualizedDense, LatentUpdate
+from gansformer_tf.layers import BipartiteAttention, EqualizedDense, LatentUpdate
 from gansformer_tf.layers.configured import ConfiguredLayer
 
 NORMALIZATION_EPSILON = 1e-8
+
+
+def normalize_second_moment(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
+    """Divides by the root mean square over `axis`."""
+    return x * ops.rsqrt(ops.mean(ops.square(x), axis=axis, keepdims=True) + NORMALIZATION_EPSILON)
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -19,11 +24,11 @@ class MappingMLP(ConfiguredLayer):
     """Feed-forward stack of the mapping network, shared by the latents it is given.
 
     Residual form: n // 2 `LatentUpdate` layers (with self-attention if asked for), then one dense layer. Plain
-    form: n dense layers; with self-attention one `LatentUpdate` stands before every second of them.
+    form: n dense layers; with self-attention the latents attend to each other before each of them but the last.
 
     Args:
         config: Generator configuration.
-        width: Features inside the stack.
+        width: Features of the output, and inside the stack unless `mapping_hidden_dim` says otherwise.
         input_dim: Features of the input.
         attend: Whether latents attend to each other.
 
@@ -58,30 +63,46 @@ class MappingMLP(ConfiguredLayer):
                 self.steps.append(self._update(f"layer{index}", shape, positions_shape))
             self.steps.append(self._build(EqualizedDense(self.width, name=f"dense{max(count - 1, 0)}", **dense), shape))
             return
+        hidden = config.mapping_hidden_dim or self.width
         for index in range(config.mapping_layers):
-            if self.attend and index % 2 == 0 and index > 0:
-                self.steps.append(self._update(f"layer{index}", shape, positions_shape))
-            layer = EqualizedDense(self.width, name=f"dense{index}", **dense)
-            self.steps.append(self._build(layer, input_shape if index == 0 else shape))
+            last = index == config.mapping_layers - 1
+            if self.attend and not last:
+                self.steps.append(self._attention(f"attention{index}", input_shape, positions_shape))
+            layer = EqualizedDense(self.width if last else hidden, name=f"dense{index}", **dense)
+            self.steps.append(self._build(layer, input_shape))
+            input_shape = (*input_shape[:-1], layer.units)
 
     def _build(self, layer: keras.layers.Layer, shape: Any) -> keras.layers.Layer:
         layer.build(shape)
         return layer
 
-    def _update(self, name: str, shape: Any, positions_shape: Any) -> LatentUpdate:
+    def _attention_options(self, name: str) -> dict[str, Any]:
         config = self.config
-        layer = LatentUpdate(
-            attend=self.attend,
-            lr_multiplier=config.mapping_lr_multiplier,
-            num_heads=config.num_heads,
-            query_gate=config.latent_gate,
-            key_gate=config.latent_gate,
-            dropout=config.attention_dropout,
-            name=name,
-            dtype=self.dtype_policy,
-        )
+        return {
+            "num_heads": config.num_heads,
+            "query_gate": config.mapping_gate,
+            "key_gate": config.mapping_gate,
+            "dropout": config.attention_dropout,
+            "name": name,
+            "dtype": self.dtype_policy,
+        }
+
+    def _update(self, name: str, shape: Any, positions_shape: Any) -> LatentUpdate:
+        multiplier = self.config.mapping_lr_multiplier
+        layer = LatentUpdate(attend=self.attend, lr_multiplier=multiplier, **self._attention_options(name))
         layer.build(shape, shape, positions_shape, positions_shape)
         return layer
+
+    def _attention(self, name: str, shape: Any, positions_shape: Any) -> BipartiteAttention:
+        layer = BipartiteAttention(int(shape[-1]), **self._attention_options(name))
+        layer.build(shape, shape, positions_shape, positions_shape)
+        return layer
+
+    def width_of(self, step: keras.layers.Layer) -> int:
+        """Features behind one step of the stack."""
+        if isinstance(step, BipartiteAttention):
+            return step.dim
+        return step.units if isinstance(step, EqualizedDense) else self.width
 
     def call(
         self,
@@ -93,16 +114,12 @@ class MappingMLP(ConfiguredLayer):
     ) -> Any:
         if self.input_dense is not None:
             x = self.input_dense(x)
+        options = {"component_mask": component_mask, "training": training, "rng": rng}
         for step in self.steps:
             if isinstance(step, LatentUpdate):
-                x = step(
-                    x,
-                    x_pos=positions,
-                    y_pos=positions,
-                    component_mask=component_mask,
-                    training=training,
-                    rng=rng,
-                )
+                x = step(x, x_pos=positions, y_pos=positions, **options)
+            elif isinstance(step, BipartiteAttention):
+                x, _ = step(x, x, x_pos=positions, y_pos=positions, **options)
             else:
                 x = step(x)
         return x
@@ -118,68 +135,77 @@ class MappingMLP(ConfiguredLayer):
 class MappingNetwork(ConfiguredLayer):
     """z to w: `k` component latents through one stack, the global latent through its own.
 
-    What enters the stack of the components is normalised by its root mean square; the global latent is not, as in the
-    original. Labels are embedded linearly and appended to the features of every latent. `mapping_shared_dim` maps all
-    components together through one vector; `mapping_dim` sets another width inside.
+    What enters the stack of the components is normalised by its root mean square, of each component or of all of them
+    together (`latent_normalization`); the global latent with `normalize_global` only. Labels are embedded linearly and
+    appended to the features of every latent before that, or, with the "normalized" embedding of StyleGAN2-ADA,
+    normalised by themselves and appended behind it. `mapping_shared_dim` maps all components together through one
+    vector; `mapping_dim` sets another width inside.
 
     Call arguments:
         z: `[batch, num_latents, latent_dim]`, the global latent last.
         labels: `[batch, label_dim]` one-hot, or None.
-        positions: Embedding of the components `[k, latent_dim]`, or None.
+        positions: Embedding of the components `[k, style_dim]`, or None.
         component_mask: `[batch, k]` or None.
         training, rng: For dropout.
 
     Returns:
-        `[batch, num_latents, latent_dim]`, one w for all layers.
+        `[batch, num_latents, style_dim]`, one w for all layers.
 
-    Source: GANsformer, section 3.2; StyleGAN, section 2.
+    Source: GANsformer, section 3.2; StyleGAN, section 2; StyleGAN2-ADA, appendix D (labels).
     """
 
     def build(self, input_shape: Any = None) -> None:
         config = self.config
-        dim, k = config.latent_dim, config.num_components
-        self.label_embedding = None
-        features = dim
-        if config.label_dim:
-            self.label_embedding = keras.layers.Dense(
-                dim,
-                use_bias=False,
-                kernel_initializer=keras.initializers.RandomNormal(stddev=1.0),
-                name="label_embedding",
-                dtype=self.dtype_policy,
-            )
-            self.label_embedding.build((None, config.label_dim))
-            features += dim
-        self.shared_in: Any = None
-        self.shared_out: Any = None
-        self.map_start: Any = None
-        self.map_end: Any = None
-        self.map_positions: Any = None
+        dim, k = config.style_dim, config.num_components
+        self._build_label_embedding()
+        features = config.latent_dim + (0 if self.labels_normalized else config.label_features)
+        appended = config.label_features if self.labels_normalized else 0
+        local_appended = 0 if config.transformer else appended
+        self.shared_in = self.shared_out = self.map_start = self.map_end = self.map_positions = None
         shared = config.mapping_shared_dim if k > 1 or config.transformer else 0
         attend = config.mapping_self_attention and not shared
-        positions_shape = (k, dim) if attend and config.use_pos else None
-        width, latents, local_features = dim, k, features
+        positions_shape = (k, dim) if attend and config.embeds_components else None
+        width, latents, local_features, global_features = dim, k, features, features
         if shared:
-            self.shared_in = self._dense(shared, "shared_in", (None, k * features))
+            self.shared_in = self._dense(shared, "shared_in", (None, k * (features + local_appended)))
             self.shared_out = self._dense(k * dim, "shared_out", (None, shared))
-            width, latents, local_features = shared, 1, shared
+            width, latents, local_features, local_appended = shared, 1, shared, 0
         elif config.mapping_dim:
             self.map_start = self._dense(config.mapping_dim, "map_start", (None, features))
             self.map_end = self._dense(dim, "map_end", (None, config.mapping_dim))
-            width = local_features = config.mapping_dim
+            width = local_features = global_features = config.mapping_dim
             if positions_shape is not None:
                 self.map_positions = self._dense(config.mapping_dim, "map_positions", (None, dim))
                 positions_shape = (k, config.mapping_dim)
+        local_features += local_appended
         self.components = MappingMLP(config, width, local_features, attend, name="components", dtype=self.dtype_policy)
         self.components.build((None, latents, local_features), positions_shape)
         self.global_ = None
         if config.transformer:
-            global_width = config.mapping_dim if config.mapping_dim and not shared else dim
-            global_features = global_width if self.map_start is not None else features
-            self.global_ = MappingMLP(
-                config, global_width, global_features, False, name="global", dtype=self.dtype_policy
-            )
+            width = config.mapping_dim if self.map_start is not None else dim
+            global_features += appended
+            self.global_ = MappingMLP(config, width, global_features, False, name="global", dtype=self.dtype_policy)
             self.global_.build((None, 1, global_features))
+
+    def _build_label_embedding(self) -> None:
+        config = self.config
+        self.label_embedding = None
+        if not config.label_dim:
+            return
+        options = {"name": "label_embedding", "dtype": self.dtype_policy}
+        if self.labels_normalized:
+            self.label_embedding = EqualizedDense(config.label_features, **options)
+        else:
+            initializer = keras.initializers.RandomNormal(stddev=1.0)
+            self.label_embedding = keras.layers.Dense(
+                config.label_features, use_bias=False, kernel_initializer=initializer, **options
+            )
+        self.label_embedding.build((None, config.label_dim))
+
+    @property
+    def labels_normalized(self) -> bool:
+        """Whether labels are normalised by themselves and appended behind the normalisation of the latents."""
+        return self.config.label_embedding == "normalized"
 
     def _dense(self, units: int, name: str, shape: Any) -> EqualizedDense:
         dense = EqualizedDense(units, name=name, dtype=self.dtype_policy)
@@ -195,28 +221,27 @@ class MappingNetwork(ConfiguredLayer):
         training: bool = False,
         rng: Any = None,
     ) -> Any:
-        config = self.config
-        k = config.num_components
-        local = self._with_labels(z[:, :k], labels)
-        local = self._map_components(local, positions, component_mask, training, rng)
+        k = self.config.num_components
+        embedded = self._embedded(labels)
+        early, late = (None, embedded) if self.labels_normalized else (embedded, None)
+        local = _append(z[:, :k], early)
+        local_late = late if self.global_ is None else None
+        local = self._map_components(local, local_late, positions, component_mask, training, rng)
         if self.global_ is None:
             return local
-        global_ = self._with_labels(z[:, k:], labels)
-        if self.map_start is not None:
-            global_ = self.map_start(global_)
-        global_ = self.global_(global_, training=training, rng=rng)
-        if self.map_end is not None:
-            global_ = self.map_end(global_)
-        return ops.concatenate([local, global_], axis=1)
+        return ops.concatenate([local, self._map_global(_append(z[:, k:], early), late, training, rng)], axis=1)
 
-    def _map_components(self, x: Any, positions: Any, component_mask: Any, training: bool, rng: Any) -> Any:
-        k, dim = self.config.num_components, self.config.latent_dim
+    def _map_components(
+        self, x: Any, labels: Any, positions: Any, component_mask: Any, training: bool, rng: Any
+    ) -> Any:
+        k, dim = self.config.num_components, self.config.style_dim
         if self.map_start is not None:
             x = self.map_start(x)
             if self.map_positions is not None:
                 positions = self.map_positions(positions)
         if self.config.normalize_latents:
-            x = x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + NORMALIZATION_EPSILON)
+            x = normalize_second_moment(x, axis=-1 if self.config.latent_normalization == "components" else (1, 2))
+        x = _append(x, labels)
         if self.shared_in is not None:
             x = self.shared_in(ops.reshape(x, (-1, 1, k * x.shape[-1])))
             x = self.shared_out(self.components(x, training=training, rng=rng))
@@ -224,16 +249,32 @@ class MappingNetwork(ConfiguredLayer):
         x = self.components(x, positions=positions, component_mask=component_mask, training=training, rng=rng)
         return x if self.map_end is None else self.map_end(x)
 
-    def _with_labels(self, z: Any, labels: Any) -> Any:
+    def _map_global(self, x: Any, labels: Any, training: bool, rng: Any) -> Any:
+        if self.map_start is not None:
+            x = self.map_start(x)
+        if self.config.normalize_global:
+            x = normalize_second_moment(x)
+        x = self.global_(_append(x, labels), training=training, rng=rng)
+        return x if self.map_end is None else self.map_end(x)
+
+    def _embedded(self, labels: Any) -> Any:
         if self.label_embedding is None:
-            return z
+            return None
         if labels is None:
             raise ValueError(
                 f"this model was trained with {self.config.label_dim} classes; "
                 f"pass labels [batch, {self.config.label_dim}]."
             )
-        embedded = ops.broadcast_to(self.label_embedding(labels)[:, None], ops.shape(z))
-        return ops.concatenate([z, embedded], axis=-1)
+        embedded = self.label_embedding(labels)
+        return normalize_second_moment(embedded) if self.labels_normalized else embedded
 
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
-        return tuple(input_shape)
+        return (*input_shape[:-1], self.config.style_dim)
+
+
+def _append(x: Any, features: Any) -> Any:
+    """`[batch, latents, a]` with the features `[batch, b]`, or None, appended to every latent."""
+    if features is None:
+        return x
+    features = ops.broadcast_to(features[:, None], (*ops.shape(x)[:2], features.shape[-1]))
+    return ops.concatenate([x, features], axis=-1)

@@ -37,7 +37,7 @@ def format_shape(shape: tuple) -> str:
 def generator_layers(generator: Any) -> Iterator[Layer]:
     """(name, variables, output shape) of every part of a generator, in the order of computation."""
     config = generator.config
-    latents = (None, config.num_latents, config.latent_dim)
+    latents = (None, config.num_latents, config.style_dim)
     if generator.component_embedding is not None:
         yield "component_embedding", [generator.component_embedding], tuple(generator.component_embedding.shape)
     mapping = generator.mapping
@@ -50,7 +50,7 @@ def generator_layers(generator: Any) -> Iterator[Layer]:
             continue
         count = 1 if stack is mapping.global_ or mapping.shared_in is not None else config.num_components
         for step in ([stack.input_dense] if stack.input_dense is not None else []) + stack.steps:
-            yield f"mapping/{stack.name}/{step.name}", step.weights, (None, count, stack.width)
+            yield f"mapping/{stack.name}/{step.name}", step.weights, (None, count, stack.width_of(step))
     for layer in (mapping.shared_out, mapping.map_end):
         if layer is not None:
             yield f"mapping/{layer.name}", layer.weights, latents
@@ -114,6 +114,9 @@ def discriminator_layers(discriminator: Any) -> Iterator[Layer]:
     if scores is not None:
         yield "component_scores/dense", scores.dense.weights, (None, *aggregators)
         yield "component_scores/output", scores.output_layer.weights, (None, config.num_components, 1)
+    if discriminator.label_embedding is not None:
+        for layer in (discriminator.label_embedding, *discriminator.label_mapping):
+            yield layer.name, layer.weights, (None, layer.units)
     yield "output", discriminator.output_layer.weights, (None, discriminator.output_layer.units)
 
 

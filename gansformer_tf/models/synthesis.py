@@ -25,10 +25,10 @@ class Flow:
     """What travels through the synthesis network beside the image features.
 
     Attributes:
-        w: `[batch, num_latents, num_layers, latent_dim]`.
+        w: `[batch, num_latents, num_layers, style_dim]`.
         noise_mode: "random", "const" or "none".
         noise: Per-layer noise `[batch, height, width, maps]`, or None.
-        grids: Encodings of the image positions by level.
+        grids: Encodings of the image positions by level, or by layer with `positions_per_layer`.
         positions: Embedding of the components, or None.
         component_mask: `[batch, k]` or None.
         training, rng: For dropout.
@@ -102,13 +102,18 @@ class SynthesisLayer(ConfiguredLayer):
         before = self.config.attention_form == "paper" and self.resample == "up"
         return self.level - 1 if before else self.level
 
+    @property
+    def grid_key(self) -> int:
+        """Where `Flow.grids` has the encoding of the positions that attend."""
+        return self.index if self.config.positions_per_layer else self.attention_level
+
     def build(self, input_shape: Any) -> None:
         config = self.config
         channels = config.channels_at(self.level)
         height, width = config.size_at(self.level)
         options = {"modulate": config.style, "resample": self.resample, "dtype": self.dtype_policy}
         self.conv = ModulatedConv2D(channels, 3, name="conv", **options)
-        self.conv.build(input_shape, (None, config.latent_dim))
+        self.conv.build(input_shape, (None, config.style_dim))
         self.attention: Any = None
         components = config.attends_at(self.attention_level)
         image = config.self_attends_at(self.attention_level)
@@ -120,9 +125,9 @@ class SynthesisLayer(ConfiguredLayer):
             grid_size = config.size_at(self.attention_level)
             self.attention.build(
                 (None, *grid_size, attended_channels),
-                (None, config.num_components, config.latent_dim),
+                (None, config.num_components, config.style_dim),
                 None if self.position_dim is None else (math.prod(grid_size), self.position_dim),
-                (config.num_components, config.latent_dim) if config.use_pos else None,
+                (config.num_components, config.style_dim) if config.embeds_components else None,
             )
         self.noise: Any = None
         if config.local_noise:
@@ -142,7 +147,7 @@ class SynthesisLayer(ConfiguredLayer):
             if noise is not None and self.pictures > self.maps:
                 noise = ops.repeat(noise, self.pictures, axis=0)
             x = self.noise(x, noise_mode=flow.noise_mode, noise=noise)
-        return bias_act(x, self.bias, activation="lrelu")
+        return bias_act(x, self.bias, activation="lrelu", clamp=self.config.conv_clamp)
 
     def _attend(self, x: Any, flow: Flow) -> Any:
         height, width = x.shape[1], x.shape[2]
@@ -156,7 +161,7 @@ class SynthesisLayer(ConfiguredLayer):
         x, updated, probabilities, flow.assignments = self.attention(
             x,
             latents=latents,
-            grid=flow.grids.get(self.attention_level),
+            grid=flow.grids.get(self.grid_key),
             positions=flow.positions,
             assignments=self._carried_assignments(flow, height, width),
             component_mask=flow.component_mask,
@@ -215,11 +220,12 @@ class ToRGB(ConfiguredLayer):
         channels = self.config.image_channels
         options = {"modulate": self.config.style, "demodulate": False, "dtype": self.dtype_policy}
         self.conv = ModulatedConv2D(channels, 1, name="conv", **options)
-        self.conv.build(input_shape, (None, self.config.latent_dim))
+        self.conv.build(input_shape, (None, self.config.style_dim))
         self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
 
     def call(self, x: Any, flow: Flow) -> Any:
-        x = bias_act(self.conv(x, flow.style(self.index, self.pictures > 1)), self.bias)
+        x = self.conv(x, flow.style(self.index, self.pictures > 1))
+        x = bias_act(x, self.bias, clamp=self.config.conv_clamp)
         return ops.tanh(x) if self.config.tanh else x
 
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
@@ -247,8 +253,8 @@ class Stem(ConfiguredLayer):
             return
         units = math.prod(self.grid)
         # gain sqrt(2) / 4 as in the original, over the fan-in of w
-        self.scale = math.sqrt(2.0) / 4.0 / math.sqrt(config.latent_dim)
-        self.kernel = self.add_weight(shape=(config.latent_dim, units), initializer=normal, name="kernel")
+        self.scale = math.sqrt(2.0) / 4.0 / math.sqrt(config.style_dim)
+        self.kernel = self.add_weight(shape=(config.style_dim, units), initializer=normal, name="kernel")
         self.bias = self.add_weight(shape=(self.grid[-1],), initializer="zeros", name="bias")
         if config.local_noise:
             # its map is the one of the first convolution, so the strength alone is learned here
@@ -327,13 +333,16 @@ class SynthesisBlock(ConfiguredLayer):
         pictures = 1 if self.merge is not None else self.pictures
         features = (None, *config.size_at(level), config.channels_at(level))
         self.extra = self.to_rgb = None
-        if last and config.transformer and level <= config.attention_end:
+        own = last and config.final_conv == "own"  # it has an entry of w, between the last layer's and the picture's
+        self.extra_index = 2 * level - 3 + own
+        if own or (last and config.transformer and level <= config.attention_end):
             self.extra = ModulatedConv2D(
                 config.channels_at(level), 3, modulate=config.style, name="extra", dtype=self.dtype_policy
             )
-            self.extra.build(features, (None, config.latent_dim))
+            self.extra.build(features, (None, config.style_dim))
         if last or config.architecture == "skip":
-            self.to_rgb = ToRGB(config, index=2 * level - 2, pictures=pictures, name="to_rgb", dtype=self.dtype_policy)
+            index = 2 * level - 2 + own
+            self.to_rgb = ToRGB(config, index=index, pictures=pictures, name="to_rgb", dtype=self.dtype_policy)
             self.to_rgb.build(features)
 
     def _add(self, name: str, index: int, input_shape: Any, resample: str | None) -> None:
@@ -371,7 +380,7 @@ class SynthesisBlock(ConfiguredLayer):
             return x, image
         features = x
         if self.extra is not None:
-            features = self.extra(x, flow.style(2 * self.level - 3, False))
+            features = self.extra(x, flow.style(self.extra_index, False))
         rgb = self.to_rgb(features, flow=flow)
         return x, rgb if image is None else image + rgb
 
@@ -394,11 +403,8 @@ class SynthesisNetwork(ConfiguredLayer):
     def build(self, input_shape: Any = None) -> None:
         config = self.config
         levels = range(BASE_LEVEL, config.resolution_log2 + 1)
-        self.grids: list[GridPositions] = []
-        self.grid_levels: list[int] = []
-        if config.use_pos:
-            self.grid_levels = [level for level in levels if config.attends_at(level) or config.self_attends_at(level)]
-            self.grids = [self._grid(level) for level in self.grid_levels]
+        self.grid_levels = self._grid_levels(levels) if config.use_pos else {}
+        self.grids = [self._grid(key, level) for key, level in self.grid_levels.items()]
         pictures = config.num_components if config.kgan else 1
         self.stem = Stem(config, pictures=pictures, name="stem", dtype=self.dtype_policy)
         self.stem.build(None)
@@ -419,7 +425,21 @@ class SynthesisNetwork(ConfiguredLayer):
             self.blocks.append(block)
             shape = (None, *config.size_at(level), config.channels_at(level))
 
-    def _grid(self, level: int) -> GridPositions:
+    def _grid_levels(self, levels: range) -> dict[int, int]:
+        """Key in `Flow.grids` -> level, for all layers that attend."""
+        config = self.config
+        attended = {level for level in levels if config.attends_at(level) or config.self_attends_at(level)}
+        if not config.positions_per_layer:
+            return {level: level for level in levels if level in attended}
+        layers = {}
+        for level in levels:
+            up = 2 * level - 4
+            if level > BASE_LEVEL:
+                layers[up] = level - 1 if config.attention_form == "paper" else level
+            layers[up + 1] = level
+        return {index: level for index, level in layers.items() if level in attended}
+
+    def _grid(self, key: int, level: int) -> GridPositions:
         config = self.config
         height, width = config.size_at(level)
         grid = GridPositions(
@@ -429,7 +449,7 @@ class SynthesisNetwork(ConfiguredLayer):
             kind=config.pos_type,
             init=config.pos_init,
             directions=config.pos_directions,
-            name=f"grid{level}",
+            name=f"grid{key}",
             dtype=self.dtype_policy,
         )
         grid.build(None)
@@ -456,7 +476,7 @@ class SynthesisNetwork(ConfiguredLayer):
     def call(self, flow: Flow) -> Any:
         if flow.noise is not None:
             flow.noise = [self._per_picture(noise) for noise in flow.noise]
-        flow.grids = {level: grid.encoding() for level, grid in zip(self.grid_levels, self.grids, strict=True)}
+        flow.grids = {key: grid.encoding() for key, grid in zip(self.grid_levels, self.grids, strict=True)}
         x = self.stem(flow=flow, noise=self._stem_noise(flow))
         image = None
         for block in self.blocks:

@@ -138,7 +138,7 @@ class PhaseLosses:
 
     def statistics_of(self, phase: str) -> dict[str, list[int]]:
         """Names and shapes of the statistics of a phase."""
-        average = {"w_average": [self.generator.config.latent_dim]}
+        average = {"w_average": [self.generator.config.style_dim]}
         return {
             "G": {"loss/g": []} | average,
             "G_reg": {"penalty/path_length": [], "path_length": []},
@@ -202,7 +202,7 @@ class PhaseLosses:
         return tf.cast(scores, tf.float32)
 
 
-def group_order(size: int, group_size: int) -> list[int] | None:
+def group_order(size: int, group_size: int | None) -> list[int] | None:
     """Order that puts neighbours in the global batch into the same minibatch-stddev group.
 
     The discriminator groups sample i of a batch of n with i + n/g, i + 2n/g, ... Which samples meet would then depend
@@ -212,7 +212,7 @@ def group_order(size: int, group_size: int) -> list[int] | None:
     Returns:
         The permutation, or None when it is the identity.
     """
-    group = min(group_size, size)
+    group = size if group_size is None else min(group_size, size)
     if group <= 1 or group == size:
         return None
     columns = size // group
