@@ -45,7 +45,6 @@ def train(arguments: argparse.Namespace) -> None:
     given = vars(arguments)
     devices = select_devices(given.get("gpus", (0,)))
     from gansformer_tf.training.errors import TrainingError
-    from gansformer_tf.training.run_dir import RunDir
 
     run_dir = _run_dir(given, restart=bool(given.get("restart")))
     config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
@@ -135,7 +134,7 @@ def _chosen_pictures(typed: dict[str, Any]) -> dict[str, Any]:
         "ablation",
     )
     if any(typed.get(kind) for kind in kinds):
-        return {kind: False for kind in kinds} | typed
+        return dict.fromkeys(kinds, False) | typed
     return dict(typed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -98,7 +99,7 @@ class CheckpointStore:
             try:
                 metadata = self._read(step, variables)
             except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-                problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+                problem = _first_line(error)
                 problems.append(f"step {step}: {problem}")
                 if len(problems) < len(steps):
                     self.report(f"The checkpoint of step {step} cannot be used ({problem}); trying the one before.")
@@ -138,7 +139,7 @@ class CheckpointStore:
             raise OSError(errno.ENOSPC, f"{needed >> 20} MB needed, {free >> 20} MB free")
 
     def _failure(self, step: int, error: Exception) -> str:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
         kept = self.steps()
         rest = f"the checkpoint of step {kept[-1]} is untouched" if kept else "there is no earlier one"
         return (
@@ -158,6 +159,12 @@ class CheckpointStore:
 def _trackable(variables: Mapping[str, tf.Variable]) -> dict[str, tf.Variable]:
     # Attribute names of tf.train.Checkpoint; a name that is one of its own methods would not do.
     return {f"variable:{name}": variable for name, variable in variables.items()}
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, without TensorFlow's naming of the kernel that raised it."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return re.sub(r"^\{\{.*?\}\} |\s*\[Op:\w+\]$", "", text)
 
 
 def _sync(path: Path) -> None:

@@ -11,17 +11,21 @@ from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, ModelConf
 from gansformer_tf.layers.minibatch_stddev import MinibatchStddev
 
 RESOLUTION = 8
+NOISE_SHAPE = (RESOLUTION, RESOLUTION, 1)
 
 
 class TinyGenerator(keras.Model):
     """w goes through one dense layer per layer of w; the layers are added up to one image, with noise."""
 
     def __init__(self, config: GeneratorConfig, **kwargs: Any) -> None:
+        kwargs.setdefault("name", "generator")
         super().__init__(**kwargs)
         self.config = config
+        self.noise_shapes = [NOISE_SHAPE]
         self.mapping = keras.layers.Dense(config.latent_dim, activation="leaky_relu", name="mapping")
         self.painters = [
-            keras.layers.Dense(RESOLUTION * RESOLUTION * 3, name=f"painter{i}") for i in range(config.num_layers)
+            keras.layers.Dense(RESOLUTION * RESOLUTION * 3, name=f"painter{index}")
+            for index in range(config.num_layers)
         ]
         self.strength = self.add_weight(shape=(), initializer="ones", name="strength")
         self.w_avg = self.add_weight(shape=(config.latent_dim,), initializer="zeros", trainable=False, name="w_avg")
@@ -33,28 +37,28 @@ class TinyGenerator(keras.Model):
     def map(
         self, z: Any, labels: Any = None, truncation_psi: float = 1.0, training: bool = False, rng: Any = None
     ) -> Any:
-        w = self.mapping(z)
-        return ops.repeat(ops.expand_dims(w, 2), self.config.num_layers, axis=2)
+        return ops.repeat(ops.expand_dims(self.mapping(z), 2), self.config.num_layers, axis=2)
 
-    def synthesize(self, w: Any, noise_mode: str = "random", training: bool = False, rng: Any = None) -> Any:
-        batch = w.shape[0]
-        rows = ops.reshape(ops.transpose(w, (0, 2, 1, 3)), (batch, self.config.num_layers, -1))
+    def synthesize(
+        self, w: Any, noise_mode: str = "random", noise: Any = None, training: bool = False, rng: Any = None
+    ) -> Any:
+        rows = ops.reshape(ops.transpose(w, (0, 2, 1, 3)), (-1, self.config.num_layers, w.shape[1] * w.shape[3]))
         flat = sum(painter(rows[:, layer]) for layer, painter in enumerate(self.painters))
-        images = ops.tanh(ops.reshape(flat, (batch, RESOLUTION, RESOLUTION, 3)))
+        images = ops.tanh(ops.reshape(flat, (-1, RESOLUTION, RESOLUTION, 3)))
         if noise_mode == "random":
-            images = images + 0.1 * self.strength * rng.normal((batch, RESOLUTION, RESOLUTION, 1))
+            drawn = rng.normal((w.shape[0], *NOISE_SHAPE)) if noise is None else noise[0]
+            images = images + 0.1 * self.strength * drawn
         return images
 
-    def call(
-        self, z: Any, labels: Any = None, truncation_psi: float = 1.0, noise_mode: str = "random", rng: Any = None
-    ) -> Any:
-        return self.synthesize(self.map(z), noise_mode=noise_mode, rng=rng)
+    def call(self, z: Any) -> Any:
+        return self.synthesize(self.map(z), noise_mode="none")
 
 
 class TinyDiscriminator(keras.Model):
     """One convolution, minibatch standard deviation, dropout and a dense layer."""
 
     def __init__(self, config: DiscriminatorConfig, **kwargs: Any) -> None:
+        kwargs.setdefault("name", "discriminator")
         super().__init__(**kwargs)
         self.config = config
         self.convolution = keras.layers.Conv2D(
@@ -84,7 +88,7 @@ def tiny_networks(seed: int = 1) -> tuple[TinyGenerator, TinyDiscriminator, Tiny
     keras.utils.set_random_seed(seed)
     config = tiny_model_config()
     generator, discriminator = TinyGenerator(config.generator), TinyDiscriminator(config.discriminator)
-    average = TinyGenerator(config.generator)
+    average = TinyGenerator(config.generator, name="ema_generator")
     average.set_weights(generator.get_weights())
     return generator, discriminator, average
 
@@ -96,5 +100,6 @@ def tiny_train_config(**changes: Any) -> TrainConfig:
         "path_length": True,
         "g_reg_interval": 2,
         "d_reg_interval": 3,
+        "component_mixing": 0.5,
     }
     return TrainConfig(**(values | changes))

@@ -1,0 +1,132 @@
+"""How much memory training will take, counted on the traced step before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+# Outputs that share their input's memory.
+_ALIASES = {"Identity", "Reshape", "ExpandDims", "Squeeze", "StopGradient", "PreventGradient", "Snapshot", "Bitcast"}
+# Outputs that live elsewhere: variables and inputs of the function.
+_NO_MEMORY = {"ReadVariableOp", "Placeholder", "NoOp", "Assert"}
+# Element-wise operations take over the memory of an input that nothing else needs.
+_IN_PLACE = {
+    "Add",
+    "AddV2",
+    "AddN",
+    "BiasAdd",
+    "Cast",
+    "DivNoNan",
+    "LeakyRelu",
+    "LeakyReluGrad",
+    "Maximum",
+    "Minimum",
+    "Mul",
+    "Neg",
+    "RealDiv",
+    "Relu",
+    "ReluGrad",
+    "Rsqrt",
+    "RsqrtGrad",
+    "Sigmoid",
+    "SigmoidGrad",
+    "Softmax",
+    "Softplus",
+    "SoftplusGrad",
+    "Sqrt",
+    "SqrtGrad",
+    "Square",
+    "Sub",
+    "Tanh",
+    "TanhGrad",
+}
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes of each part, and their sum."""
+
+    libraries: int
+    weights: int
+    optimizer: int
+    gradients: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        return self.libraries + self.weights + self.optimizer + self.gradients + self.activations
+
+
+def peak_bytes(graph: Any, outputs: Iterable[Any]) -> int:
+    """Largest number of bytes alive at once when a graph runs in the order it was built.
+
+    Args:
+        graph: A `FuncGraph`. Bodies of conditionals are not entered.
+        outputs: Tensors that stay alive to the end.
+    """
+    needed = _needed(graph, outputs)
+    operations = [operation for operation in graph.get_operations() if operation in needed]
+    last_use = {}  # tensor id -> index of the last operation that reads it
+    for index, operation in enumerate(operations):
+        for tensor in operation.inputs:
+            last_use[id(tensor)] = index
+    for tensor in outputs:
+        last_use[id(tensor)] = len(operations)
+    owners: dict[int, list] = {}  # tensor id -> [bytes, readers that are still to come]
+    alive = peak = 0
+    ends: dict[int, list[list]] = {}
+    for index, operation in enumerate(operations):
+        for tensor in operation.outputs:
+            end = last_use.get(id(tensor))
+            if end is None or operation.type in _NO_MEMORY:
+                continue
+            donor = _donor(operation, tensor, owners, last_use, index)
+            if donor is None:
+                donor = [_bytes(tensor), 0]
+                alive += donor[0]
+            owners[id(tensor)] = donor
+            donor[1] += 1
+            ends.setdefault(end, []).append(donor)
+        peak = max(peak, alive)
+        for donor in ends.pop(index, []):
+            donor[1] -= 1
+            if donor[1] == 0:
+                alive -= donor[0]
+    return peak
+
+
+def _donor(operation: Any, tensor: Any, owners: dict[int, list], last_use: dict[int, int], index: int) -> list | None:
+    """The memory block an output takes over from an input, if it does."""
+    if operation.type in _ALIASES and operation.inputs:
+        return owners.get(id(operation.inputs[0]))
+    if operation.type in _IN_PLACE:
+        for source in operation.inputs:
+            block = owners.get(id(source))
+            if block and block[1] == 1 and last_use.get(id(source)) == index and block[0] == _bytes(tensor):
+                return block
+    return None
+
+
+def _needed(graph: Any, outputs: Iterable[Any]) -> set:
+    """Operations that run: what outputs and state changes depend on."""
+    waiting = [tensor.op for tensor in outputs]
+    waiting += [operation for operation in graph.get_operations() if operation.type in ("If", "StatelessIf")]
+    needed = set()
+    while waiting:
+        operation = waiting.pop()
+        if operation not in needed:
+            needed.add(operation)
+            waiting += [tensor.op for tensor in operation.inputs]
+            waiting += operation.control_inputs
+    return needed
+
+
+def _bytes(tensor: Any) -> int:
+    shape = tensor.shape.as_list() if tensor.shape.rank is not None else []
+    if any(size is None for size in shape) or tensor.dtype in (tf.resource, tf.variant, tf.string):
+        return 0
+    return math.prod(shape) * tensor.dtype.size

@@ -1,0 +1,84 @@
+"""Adam, clipping and the moving average against numbers of the published code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gansformer_tf.training.ema import ema_beta
+from gansformer_tf.training.optimizers import Adam, clip_to_norm, global_norm
+
+with np.load(Path(__file__).parents[1] / "golden" / "training" / "optimizer.npz") as archive:
+    ARRAYS = dict(archive)
+CASES = json.loads(ARRAYS.pop("cases").tobytes())
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "reg_interval" in CASES[name]])
+def test_main_and_regularization_steps_share_one_adam(name):
+    case = CASES[name]
+    variables = [tf.Variable(ARRAYS[f"{name}/{variable}0"]) for variable in "ab"]
+    adam = Adam(
+        variables, learning_rate=case["lr"], beta1=0.0, beta2=0.99, epsilon=case["epsilon"],
+        lazy_interval=case["reg_interval"],
+    )  # fmt: skip
+    assert adam.learning_rate == pytest.approx(case["lr_eff"])
+    assert adam.beta2 == pytest.approx(case["beta2_eff"])
+    pending: list = []
+    for step in range(len(case["sequence"])):
+        gradients = [tf.constant(ARRAYS[f"{name}/step{step}/grad_{variable}"]) for variable in "ab"]
+        if case["clip"] is not None:
+            gradients = clip_to_norm(gradients, global_norm(gradients), case["clip"])
+        pending.append(gradients)
+        if len(pending) == case["batch_multiplier"]:  # micro-batches are averaged
+            adam.apply([tf.add_n(parts) / len(parts) for parts in zip(*pending, strict=True)])
+            pending = []
+        for variable, value in zip("ab", variables, strict=True):
+            np.testing.assert_allclose(value, ARRAYS[f"{name}/step{step}/{variable}"], rtol=1e-6, atol=1e-7)
+
+
+def test_without_lazy_steps_adam_is_keras_adam():
+    import keras
+
+    ours, theirs = tf.Variable([1.0, -2.0]), keras.Variable([1.0, -2.0])
+    adam = Adam([ours], learning_rate=0.01, beta1=0.9, beta2=0.99, epsilon=1e-3)
+    reference = keras.optimizers.Adam(0.01, 0.9, 0.99, 1e-3)
+    for gradient in ([0.5, -1.0], [0.1, 3.0], [-2.0, 0.0]):
+        adam.apply([tf.constant(gradient)])
+        reference.apply([tf.constant(gradient)], [theirs])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["ema_bs32", "ema_bs8"])
+def test_moving_average(name):
+    case = CASES[name]
+    beta = ema_beta(case["batch_size"], case["smoothing_kimg"])
+    assert beta == pytest.approx(case["beta"])
+    prefix = f"{name}/Gs_before/"
+    for key, before in ARRAYS.items():
+        if key.startswith(prefix):
+            variable = key.removeprefix(prefix)
+            new = ARRAYS[f"{name}/G/{variable}"]
+            expected = new if variable in case["nontrainable"] else new + beta * (before - new)
+            np.testing.assert_allclose(expected, ARRAYS[f"{name}/Gs_after/{variable}"], rtol=1e-5, atol=1e-6)
+
+
+def test_rampup_limits_the_half_life():
+    assert ema_beta(32, 10.0, images_seen=1000, rampup=0.05) == pytest.approx(0.5 ** (32 / 50))
+    assert ema_beta(32, 10.0, images_seen=10**9, rampup=0.05) == ema_beta(32, 10.0)
+
+
+def test_global_norm_shows_one_bad_element():
+    good = tf.ones([3])
+    assert float(global_norm([good, 2.0 * good])) == pytest.approx(np.sqrt(15.0))
+    for bad in (np.nan, np.inf):
+        assert not np.isfinite(global_norm([good, tf.constant([1.0, bad])]))
+
+
+def test_clipping_scales_all_gradients_together():
+    gradients = [tf.constant([3.0]), tf.constant([4.0])]
+    np.testing.assert_allclose(clip_to_norm(gradients, global_norm(gradients), 1.0), [[0.6], [0.8]], rtol=1e-6)
+    np.testing.assert_array_equal(clip_to_norm(gradients, global_norm(gradients), 10.0), [[3.0], [4.0]])

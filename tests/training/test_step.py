@@ -1,0 +1,131 @@
+"""The training step: traces, cuts of the batch, skipped steps, averages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gansformer_tf.config import ConfigError
+from gansformer_tf.training.step import TrainStep, raw_variables
+from tests.training.tiny_networks import RESOLUTION, tiny_networks, tiny_train_config
+
+BATCHES = np.random.default_rng(0).integers(0, 256, (6, 8, RESOLUTION, RESOLUTION, 3), np.uint8)
+NO_LABELS = np.zeros((8, 0), np.float32)
+
+
+def make_step(**changes) -> TrainStep:
+    return TrainStep(*tiny_networks(), tiny_train_config(**changes))
+
+
+def train(step: TrainStep, count: int = 6) -> list[np.ndarray]:
+    for index in range(count):
+        step.run(index, BATCHES[index], NO_LABELS)
+    return [variable.numpy() for variable in step.state().values()]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """A step trained with the batch in one piece, and its state."""
+    step = make_step()
+    return step, train(step)
+
+
+def test_every_phase_is_traced_once(whole):
+    step, _ = whole
+    assert step.trace_counts == {"G": 1, "G_reg": 1, "D": 1, "D_reg": 1, "EMA": 1}
+
+
+def test_regularizers_run_at_their_intervals(whole):
+    step, _ = whole
+    assert [len(step.phases_of(index)) for index in range(7)] == [4, 2, 3, 3, 3, 2, 4]
+    assert int(step.g_optimizer.step) == 6 + 3
+    assert int(step.d_optimizer.step) == 6 + 2
+
+
+@pytest.mark.parametrize("micro", [4, 2])
+def test_gradient_accumulation_makes_the_same_update(whole, micro):
+    """Path length, penalty, dropout, noise and statistics groups included."""
+    step = make_step(batch_size_per_replica=micro)
+    for ours, theirs in zip(train(step), whole[1], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-4)
+    assert step.trace_counts == {"G": 1, "G_reg": 1, "D": 1, "D_reg": 1, "EMA": 1}
+
+
+def test_the_averaged_generator_follows_and_copies_buffers(whole):
+    step, _ = whole
+    trained, averaged = step.generator.trainable_variables[0], step.ema_generator.trainable_variables[0]
+    initial = tiny_networks()[0].trainable_variables[0]
+    moved = np.abs(np.asarray(averaged) - initial).max() / np.abs(np.asarray(trained) - initial).max()
+    assert 0 < moved < 0.1  # half-life of 10 kimg after 48 images
+    np.testing.assert_array_equal(step.ema_generator.w_avg, step.generator.w_avg)
+    assert np.abs(np.asarray(step.generator.w_avg)).max() > 0
+
+
+def test_w_avg_moves_towards_the_mean_of_w():
+    step = make_step(w_avg_decay=0.75, path_length=False, d_reg="none")
+    statistics = {}
+    original = step.losses._latents
+    means = []
+
+    def record(*arguments):
+        w, average = original(*arguments)
+        means.append(average)
+        return w, average
+
+    step.losses._latents = record
+    # eagerly, so that the means can be read
+    tf.config.run_functions_eagerly(True)
+    try:
+        statistics = step.run(0, BATCHES[0], NO_LABELS)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    expected = np.zeros_like(means[0])
+    for mean in means:
+        expected = 0.75 * expected + 0.25 * mean.numpy()
+    assert len(means) == 2  # G and D phase
+    np.testing.assert_allclose(step.generator.w_avg, expected, rtol=1e-5)
+    assert {"loss/g", "loss/d", "score/real", "score/fake"} <= statistics.keys()
+
+
+def test_a_non_finite_gradient_skips_the_whole_step(whole):
+    step, _ = whole
+    weights = [variable.numpy() for variable in raw_variables(step.discriminator.trainable_variables)]
+    slots = [variable.numpy() for variable in step.d_optimizer.first_moments]
+    kernel = step.discriminator.convolution.kernel
+    good = kernel.numpy()
+    kernel.assign(np.full_like(good, np.nan))
+    before = int(step.skipped["D"])
+    for count in (1, 2):
+        step._phases["D"](tf.constant(count, tf.int64), tf.constant(BATCHES[0]), tf.constant(NO_LABELS))
+        assert int(step.skipped_in_row["D"]) == count
+    kernel.assign(good)
+    for ours, theirs in zip(raw_variables(step.discriminator.trainable_variables), weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs)
+    for ours, theirs in zip(step.d_optimizer.first_moments, slots, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs)
+    step._phases["D"](tf.constant(0, tf.int64), tf.constant(BATCHES[0]), tf.constant(NO_LABELS))
+    assert int(step.skipped_in_row["D"]) == 0
+    assert int(step.skipped["D"]) == before + 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 6, "batch_size_per_replica": 4}, "batch size 6 is not a multiple of 4"),
+        ({"batch_size": 9, "batch_size_per_replica": 3}, "minibatch-stddev group"),
+    ],
+)
+def test_a_batch_that_cannot_be_cut_is_an_error(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        make_step(**changes)
+
+
+@pytest.mark.parametrize("settings", [{"d_reg": "gp", "g_loss": "hinge", "d_loss": "hinge"}, {"d_reg": "r2"}])
+def test_other_losses_and_penalties_train(settings):
+    step = make_step(path_length=False, clip_norm=0.1, style_mixing=0.0, **settings)
+    before = step.discriminator.get_weights()
+    statistics = step.run(0, BATCHES[0], NO_LABELS)
+    assert f"penalty/{settings['d_reg']}" in statistics
+    assert all(np.isfinite(float(value)) for value in statistics.values())
+    assert any(np.any(a != b) for a, b in zip(before, step.discriminator.get_weights(), strict=True))

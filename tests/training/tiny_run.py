@@ -1,0 +1,88 @@
+"""Trains a tiny run in a process of its own, and kills it where a test wants: `python tiny_run.py RESULTS DATA ...`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from gansformer_tf.config import DataConfig, RunConfig
+from gansformer_tf.training import checkpoint, trainer
+from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.run_dir import RunDir
+from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator, tiny_model_config, tiny_train_config
+
+trainer.Generator, trainer.Discriminator = TinyGenerator, TinyDiscriminator
+
+
+def tiny_run_config(data_dir: str | Path, images: int, **train: object) -> RunConfig:
+    """A run of `images` images: a tick and a checkpoint every 4 steps of 8."""
+    settings = {"tick_kimg": 0.032, "snapshot_ticks": 2, "sample_columns": 2, "sample_rows": 1} | train
+    return RunConfig(
+        model=tiny_model_config(),
+        data=DataConfig(dataset="tiny", data_dir=str(data_dir), mirror=True),
+        train=tiny_train_config(total_kimg=images / 1000, **settings),
+    )
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("results")
+    parser.add_argument("data")
+    parser.add_argument("--images", type=int, default=160)
+    parser.add_argument("--kill-at-step", type=int, help="before this step is made")
+    parser.add_argument("--kill-in-checkpoint", type=int, help="while this one is written, data on disk, marker not")
+    parser.add_argument("--file-limit", type=int, help="no file may grow beyond this many bytes: a full disk")
+    options = parser.parse_args()
+
+    run_dir = RunDir.select(options.results, "tiny")
+    run_dir.create()
+    run_dir.lock()
+    run = trainer.Trainer(tiny_run_config(options.data, options.images), run_dir, progress=False)
+    run_dir.write_config(run.config)
+    run.restore()
+    print("resumed at", run.step, flush=True)
+
+    if options.kill_at_step is not None:
+        make_step = run.train_step.run
+
+        def step_or_die(step: int, *arguments: object) -> object:
+            if step == options.kill_at_step:
+                die()
+            return make_step(step, *arguments)
+
+        run.train_step.run = step_or_die
+    if options.kill_in_checkpoint is not None:
+        sync = checkpoint._sync
+
+        def sync_or_die(path: Path) -> None:
+            sync(path)
+            if f"step-{options.kill_in_checkpoint:08d}" in str(path):
+                die()
+
+        checkpoint._sync = sync_or_die
+    if options.file_limit is not None:
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_limit, options.file_limit))
+    try:
+        run.train()
+    except TrainingError as error:
+        print("error:", error, flush=True)
+        return 1
+    print("ended at", run.step, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
