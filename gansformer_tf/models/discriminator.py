@@ -31,8 +31,9 @@ BASE_LEVEL = 2
 class DiscriminatorBlock(ConfiguredLayer):
     """One resolution: attention, two convolutions and down-sampling by 2.
 
-    Attention comes before the convolutions: aggregators collect from the image, then may talk to each other, and
-    image positions may attend to the aggregators (`latent_to_image`) and to each other.
+    Attention comes before the convolutions: aggregators collect from the image (`Y + a(Y, X)`; in the paper's form
+    `u^a(Y, X) = LayerNorm(Y + a(Y, X))`), then may talk to each other, and image positions may attend to the
+    aggregators (`latent_to_image`) and to each other.
     """
 
     config_class = DiscriminatorConfig
@@ -70,10 +71,13 @@ class DiscriminatorBlock(ConfiguredLayer):
         positions = (k, dim) if config.use_pos else None
         shared = {"num_heads": config.num_heads, "dropout": config.attention_dropout, "dtype": self.dtype_policy}
         gates = {"query_gate": config.latent_gate, "key_gate": config.image_gate}
-        self.collect = self.latent_update = self.image_update = self.image_attention = None
+        self.collect = self.collect_norm = self.latent_update = self.image_update = self.image_attention = None
         if config.attends_at(self.level):
             self.collect = BipartiteAttention(dim, name="collect", **gates, **shared)
             self.collect.build(latents, image, positions, grid)
+            if config.attention_form == "paper":
+                self.collect_norm = keras.layers.LayerNormalization(name="collect_norm", dtype=self.dtype_policy)
+                self.collect_norm.build(latents)
             if config.latent_self_attention:
                 gates = {"query_gate": config.latent_gate, "key_gate": config.latent_gate}
                 self.latent_update = LatentUpdate(name="latent_update", **gates, **shared)
@@ -117,6 +121,8 @@ class DiscriminatorBlock(ConfiguredLayer):
         options = {"training": training, "rng": rng}
         if self.collect is not None:
             aggregators, _ = self.collect(aggregators, tokens, x_pos=positions, y_pos=grid, **options)
+        if self.collect_norm is not None:
+            aggregators = self.collect_norm(aggregators)
         if self.latent_update is not None:
             aggregators = self.latent_update(aggregators, x_pos=positions, y_pos=positions, **options)
         if self.image_update is not None:

@@ -95,6 +95,7 @@ def discriminator_layers(discriminator: Any) -> Iterator[Layer]:
         for layer, shape in (
             (block.from_rgb, wide),
             (block.collect, (None, *aggregators)),
+            (block.collect_norm, (None, *aggregators)),
             (block.latent_update, (None, *aggregators)),
             (block.image_update, wide),
             (block.image_attention, wide),
