@@ -37,7 +37,7 @@ def ease(data: bytes, max_pixels: int) -> bytes:
         return data
     if len(rows) != size or not inflater.eof:
         return data
-    return b"".join((_SIGNATURE, *others, _chunk(b"IDAT", _stored(rows)), _chunk(b"IEND", b"")))
+    return b"".join((_SIGNATURE, *others, *_chunk(b"IDAT", _stored(rows)), *_chunk(b"IEND", [])))
 
 
 def _split(data: bytes) -> tuple[bytes, list[bytes], bytes] | None:
@@ -64,16 +64,19 @@ def _split(data: bytes) -> tuple[bytes, list[bytes], bytes] | None:
     return None
 
 
-def _stored(data: bytes) -> bytes:
-    """A zlib stream that holds `data` uncompressed."""
-    blocks = [b"\x78\x01"]
+def _stored(data: bytes) -> list[bytes]:
+    """A zlib stream that holds `data` uncompressed, in parts."""
+    parts = [b"\x78\x01"]
     for start in range(0, len(data), _STORED_LIMIT):
-        part = data[start : start + _STORED_LIMIT]
+        block = data[start : start + _STORED_LIMIT]
         last = start + _STORED_LIMIT >= len(data)
-        blocks += [struct.pack("<BHH", last, len(part), len(part) ^ 0xFFFF), part]
-    return b"".join((*blocks, struct.pack(">I", fast_zlib.adler32(data))))
+        parts += [struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF), block]
+    parts.append(struct.pack(">I", fast_zlib.adler32(data)))
+    return parts
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    crc = fast_zlib.crc32(content, fast_zlib.crc32(kind))
-    return b"".join((struct.pack(">I", len(content)), kind, content, struct.pack(">I", crc)))
+def _chunk(kind: bytes, parts: list[bytes]) -> list[bytes]:
+    crc = fast_zlib.crc32(kind)
+    for part in parts:
+        crc = fast_zlib.crc32(part, crc)
+    return [struct.pack(">I", sum(map(len, parts))), kind, *parts, struct.pack(">I", crc)]
