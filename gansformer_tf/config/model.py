@@ -307,8 +307,8 @@ class GeneratorConfig(AttentionConfig):
         if self.mapping_hidden_dim is not None:
             require(
                 not (self.mapping_residual or self.mapping_shared_dim or self.mapping_dim),
-                f"mapping_hidden_dim is {self.mapping_hidden_dim}; it sets the width of the plain form, so leave it out "
-                "with mapping_residual, mapping_shared_dim and mapping_dim.",
+                f"mapping_hidden_dim is {self.mapping_hidden_dim}; it sets the width of the plain form, so leave it "
+                "out with mapping_residual, mapping_shared_dim and mapping_dim.",
             )
 
     @property

@@ -42,6 +42,12 @@ def sinusoidal_encoding(height: int, width: int, dim: int, directions: int = 2) 
     return np.concatenate(blocks, axis=-1).astype(np.float32)
 
 
+def directional_coordinates(height: int, width: int, directions: int) -> np.ndarray:
+    """Positions projected on the angles `pi j / directions`, `[height, width, directions]`."""
+    x, y = _coordinates(height, width)
+    return np.stack([x * a + y * b for a, b in _directions(directions)], axis=-1).astype(np.float32)
+
+
 @keras.saving.register_keras_serializable("gansformer_tf")
 class GridPositions(keras.layers.Layer):
     """Encoding of the positions of an image grid, one row per pixel in raster order.
@@ -108,9 +114,8 @@ class GridPositions(keras.layers.Layer):
         if self.kind == "sinus":
             return ops.convert_to_tensor(sinusoidal_encoding(self.height, self.width, self.dim, self.directions))
         if self.kind == "linear":
-            x, y = _coordinates(self.height, self.width)
-            stacked = np.stack([x * a + y * b for a, b in _directions(self.directions)], axis=-1).astype(np.float32)
-            return ops.convert_to_tensor(stacked)[..., None] * self.vectors  # [height, width, directions, block]
+            lengths = directional_coordinates(self.height, self.width, self.directions)
+            return ops.convert_to_tensor(lengths)[..., None] * self.vectors  # [height, width, directions, block]
         if self.kind == "trainable":
             grid = (self.height, self.width, self.dim // 2)
             columns = ops.broadcast_to(ops.convert_to_tensor(self.columns)[None], grid)

@@ -161,7 +161,9 @@ class MappingNetwork(ConfiguredLayer):
         features = config.latent_dim + (0 if self.labels_normalized else config.label_features)
         appended = config.label_features if self.labels_normalized else 0
         local_appended = 0 if config.transformer else appended
-        self.shared_in = self.shared_out = self.map_start = self.map_end = self.map_positions = None
+        self.shared_in: Any = None
+        self.shared_out: Any = None
+        self.map_start = self.map_end = self.map_positions = None
         shared = config.mapping_shared_dim if k > 1 or config.transformer else 0
         attend = config.mapping_self_attention and not shared
         positions_shape = (k, dim) if attend and config.embeds_components else None
@@ -180,7 +182,7 @@ class MappingNetwork(ConfiguredLayer):
         local_features += local_appended
         self.components = MappingMLP(config, width, local_features, attend, name="components", dtype=self.dtype_policy)
         self.components.build((None, latents, local_features), positions_shape)
-        self.global_ = None
+        self.global_: Any = None
         if config.transformer:
             width = config.mapping_dim if self.map_start is not None else dim
             global_features += appended
