@@ -15,16 +15,22 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = Path("demo/results/scenes-000")
 IMAGES = Path("demo/images")
 
-TOTAL_KIMG = 40
-INTERRUPT_AT_KIMG = 16  # where the demo stops the training once, as Ctrl-C does
+TOTAL_KIMG = 16
+INTERRUPT_AT_KIMG = 6  # where the demo stops the training once, as Ctrl-C does
 # On a slow machine the two stretches of training end here instead, so that the demo stays under ten minutes.
-FIRST_STRETCH_SECONDS = 160
-SECOND_STRETCH_SECONDS = 260
+FIRST_STRETCH_SECONDS = 170
+SECOND_STRETCH_SECONDS = 240
 
-PREPARE = "prepare_data.py --scenes --resolution 64 --max-images 5000 --data-dir demo/datasets"
+# Narrow networks (16 to 64 channels), fewer and smaller latents, and a short average, so that minutes are enough.
+SMALL = (
+    "--channel-base 512 --channel-max 64 --components-num 8 --latent-size 128 --batch-size 16 --batch-gpu 16 "
+    "--g-lr 0.003 --d-lr 0.003 --ema-kimg 0.5 --tick-kimg 1"
+)
+
+PREPARE = "prepare_data.py --scenes --resolution 64 --max-images 4000 --data-dir demo/datasets"
 TRAIN = (
     "run_network.py --train --gpus 0 --gansformer-default --expname scenes --dataset scenes "
-    f"--data-dir demo/datasets --result-dir demo/results --total-kimg {TOTAL_KIMG}"
+    f"--data-dir demo/datasets --result-dir demo/results --total-kimg {TOTAL_KIMG} {SMALL}"
 )
 GENERATE = f"generate.py --gpus 0 --model {RUN} --output-dir {IMAGES} --images-num 24 --grid --attention --overwrite"
 PLOT = f"-m gansformer_tf.cli.plot {RUN} --output demo/losses.png"
@@ -40,7 +46,7 @@ def main() -> int:
     """Runs the steps; returns the status of the first that fails."""
     started = time.monotonic()
     try:
-        say("1/5  Data: render 5,000 scenes and store them as TFRecords.")
+        say("1/5  Data: render 4,000 scenes and store them as TFRecords.")
         run(PREPARE)
         if progress_kimg() < INTERRUPT_AT_KIMG:
             say("2/5  Training: a small GANsformer. Stopped on the way, as Ctrl-C would, to show that nothing is lost.")
