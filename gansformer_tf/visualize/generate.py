@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,11 @@ from tqdm import tqdm
 from gansformer_tf.visualize.attention_maps import attention_panel, enlarge_attention
 from gansformer_tf.visualize.grids import image_grid
 from gansformer_tf.visualize.palette import component_colors
-from gansformer_tf.visualize.picture_files import already_made, prepare_folder, save_picture
+from gansformer_tf.visualize.picture_files import already_made, prepare_folder, require_format, save_picture
 from gansformer_tf.visualize.sampling import Sample, Sampler, require_attention, samples_on_devices
 from gansformer_tf.visualize.seeds import check_seeds, labels_from_seeds
 
-GRID_NAME = "grid"
+SECTION_SIZE = 100  # pictures on one sheet, which are also all that is kept in memory
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def generate_pictures(
         classes: Class numbers that the pictures take in turn; None draws them from the seeds.
         ratio: Height / width to which the pictures are cropped around the middle; None keeps them whole.
         image_format: "png", "jpg" or "webp".
-        grid: Whether to write a sheet of all pictures, `grid.png`.
+        grid: Whether to write a sheet of all pictures, `grid.png` (of more than 100: sheets `grid-000.png`, ...).
         attention: Whether to write each picture's attention maps beside it, `seed0007-attention.png`.
         overwrite: Whether to replace pictures made from something else.
         progress: Whether to show a progress bar.
@@ -71,56 +70,85 @@ def generate_pictures(
     if attention:
         require_attention(sampler.config)
         component_colors(sampler.config.num_components)
+    require_format(image_format, sampler.config.image_channels)
     seeds = list(dict.fromkeys(seeds))  # a seed named twice is one picture
     labels = labels_from_seeds(seeds, sampler.config.label_dim, classes)
     crop = crop_box(sampler.config.height, sampler.config.width, ratio)
     folder = prepare_folder(output_dir)
 
-    def describe(row: int) -> dict[str, Any]:
-        return {
-            **_settings(sampler, model, ratio),
-            "seed": seeds[row],
-            **({} if labels is None else {"label": int(labels[row].argmax())}),
-        }
-
-    files = [folder / f"seed{seed:04d}.{image_format}" for seed in seeds]
-    panels = [folder / f"seed{seed:04d}-attention.{image_format}" for seed in seeds] if attention else []
-    sheet_file = folder / f"{GRID_NAME}.{image_format}"
-    sheet_metadata = {**_settings(sampler, model, ratio), "seeds": compact(seeds)}
-    if labels is not None:
-        sheet_metadata["labels"] = labels.argmax(axis=-1).tolist()
-
-    def is_made(path: Path, metadata: dict[str, Any]) -> bool:
-        return not overwrite and already_made(path, metadata)
-
+    plan = _plan(sampler, seeds, labels, folder, image_format, model=model, ratio=ratio, grid=grid, attention=attention)
     # Everything is looked at before anything is drawn, so that a clash costs no time and leaves no mixture.
-    wanted = {path: describe(row) for row, path in enumerate(files)}
-    wanted |= {path: {**describe(row), "maps": "attention"} for row, path in enumerate(panels)}
-    if grid:
-        wanted[sheet_file] = sheet_metadata
-    kept = [path for path, metadata in wanted.items() if is_made(path, metadata)]
-    missing = set(wanted) - set(kept)
-    draw_all = sheet_file in missing
-    rows = [
-        row for row in range(len(seeds)) if draw_all or files[row] in missing or (attention and panels[row] in missing)
-    ]
+    kept = [] if overwrite else [item.path for item in plan if already_made(item.path, item.metadata)]
+    missing = [item for item in plan if item.path not in set(kept)]
+    rows = sorted({row for item in missing for row in item.rows})
+    by_last_row: dict[int, list[_Output]] = {}
+    for item in missing:
+        by_last_row.setdefault(item.rows[-1], []).append(item)
 
-    cells: list[np.ndarray] = []
     samples = samples_on_devices(
         samplers, [seeds[row] for row in rows], None if labels is None else labels[rows], with_attention=attention
     )
+    section: list[np.ndarray] = []
     bar = tqdm(zip(rows, samples, strict=True), total=len(rows), unit="img", desc="generate", disable=not progress)
     for row, sample in bar:
         pixels = sample.pixels[crop]
-        if draw_all:
-            cells.append(pixels)
-        if files[row] in missing:
-            save_picture(files[row], pixels, wanted[files[row]])
-        if attention and panels[row] in missing:
-            save_picture(panels[row], panel_of(sample, crop), wanted[panels[row]])
-    if draw_all:
-        save_picture(sheet_file, image_grid(cells), sheet_metadata)
-    return Written(new=[path for path in wanted if path in missing], kept=kept)
+        section.append(pixels)
+        for item in by_last_row.get(row, ()):
+            if item.kind == "sheet":
+                save_picture(item.path, image_grid(section[-len(item.rows) :]), item.metadata)
+            else:
+                save_picture(item.path, pixels if item.kind == "picture" else panel_of(sample, crop), item.metadata)
+        del section[:-SECTION_SIZE]
+    return Written(new=[item.path for item in missing], kept=kept)
+
+
+@dataclass(frozen=True)
+class _Output:
+    """A file to write: its kind ("picture", "panel", "sheet"), what it is made from, and of which rows."""
+
+    path: Path
+    kind: str
+    rows: range
+    metadata: dict[str, Any]
+
+
+def _plan(
+    sampler: Sampler,
+    seeds: Sequence[int],
+    labels: np.ndarray | None,
+    folder: Path,
+    image_format: str,
+    *,
+    model: str,
+    ratio: float | None,
+    grid: bool,
+    attention: bool,
+) -> list[_Output]:
+    settings = {
+        "model": model,
+        "truncation_psi": sampler.truncation_psi,
+        "noise_mode": sampler.noise_mode,
+        "ratio": ratio,
+        "software": "gansformer-tf",
+    }
+    classes = None if labels is None else labels.argmax(axis=-1).tolist()
+    plan = []
+    for row, seed in enumerate(seeds):
+        metadata = {**settings, "seed": seed, **({} if classes is None else {"label": classes[row]})}
+        name, rows = f"seed{seed:04d}", range(row, row + 1)
+        plan.append(_Output(folder / f"{name}.{image_format}", "picture", rows, metadata))
+        if attention:
+            file = folder / f"{name}-attention.{image_format}"
+            plan.append(_Output(file, "panel", rows, {**metadata, "maps": "attention"}))
+    if grid:
+        for start in range(0, len(seeds), SECTION_SIZE):
+            rows = range(start, min(start + SECTION_SIZE, len(seeds)))
+            metadata = {**settings, "seeds": compact(seeds[rows.start : rows.stop])}
+            if classes is not None:
+                metadata["labels"] = classes[rows.start : rows.stop]
+            name = "grid" if len(seeds) <= SECTION_SIZE else f"grid-{start // SECTION_SIZE:03d}"
+            plan.append(_Output(folder / f"{name}.{image_format}", "sheet", rows, metadata))
+    return plan
 
 
 def panel_of(sample: Sample, crop: tuple[slice, slice]) -> np.ndarray:
@@ -155,14 +183,3 @@ def compact(seeds: Sequence[int]) -> str:
         else:
             runs.append([seed, seed])
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
-
-
-def _settings(sampler: Sampler, model: str, ratio: float | None) -> dict[str, Any]:
-    settings = {
-        "model": model,
-        "truncation_psi": sampler.truncation_psi,
-        "noise_mode": sampler.noise_mode,
-        "ratio": ratio,
-        "software": "gansformer-tf",
-    }
-    return json.loads(json.dumps(settings))

@@ -53,10 +53,7 @@ def save_picture(path: str | Path, pixels: np.ndarray, metadata: dict[str, Any] 
     """
     path = Path(path)
     form = path.suffix.lower().lstrip(".")
-    if form not in FORMATS:
-        raise ValueError(f"{path.name} ends in {path.suffix!r}; pictures are written as {', '.join(FORMATS)}.")
-    if form == "jpg" and pixels.shape[-1] == 4:
-        raise ValueError(f"{path.name}: JPEG has no transparency; write RGBA pictures as png or webp.")
+    require_format(form, pixels.shape[-1])
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     text = json.dumps(metadata or {}, sort_keys=True)
     options: dict[str, Any]
@@ -78,6 +75,14 @@ def save_picture(path: str | Path, pixels: np.ndarray, metadata: dict[str, Any] 
         raise OSError(f"cannot write {path} ({reason}); free some space or choose another folder.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_format(form: str, channels: int) -> None:
+    """Raises `ValueError` if pictures of that many channels cannot be written in a format."""
+    if form not in FORMATS:
+        raise ValueError(f"the picture format {form!r} is unknown; choose one of {', '.join(FORMATS)}.")
+    if form == "jpg" and channels == 4:
+        raise ValueError("JPEG has no transparency; write the RGBA pictures of this model as png or webp.")
 
 
 def read_metadata(path: str | Path) -> dict[str, Any] | None:

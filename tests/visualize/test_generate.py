@@ -99,6 +99,25 @@ def test_labels_are_taken_in_turn(tmp_path):
     assert labels == [2, 0, 2, 0, 2]
 
 
+def test_sheets_of_many_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr("gansformer_tf.visualize.generate.SECTION_SIZE", 2)
+    write(tmp_path, grid=True)
+    sheets = [pixels(tmp_path / f"grid-00{index}.png") for index in range(3)]
+    single = [pixels(tmp_path / f"seed000{seed}.png") for seed in range(5)]
+    np.testing.assert_array_equal(sheets[1], np.concatenate(single[2:4], axis=1))
+    np.testing.assert_array_equal(sheets[2], single[4])
+    (tmp_path / "grid-001.png").unlink()
+    assert [path.name for path in write(tmp_path, grid=True).new] == ["grid-001.png"]
+    np.testing.assert_array_equal(pixels(tmp_path / "grid-001.png"), sheets[1])
+
+
+def test_transparent_pictures_are_no_jpeg(tmp_path):
+    with pytest.raises(ValueError, match="png or webp"):
+        write(tmp_path, samplers=[sampler(config=tiny_config(image_channels=4))], image_format="jpg")
+    write(tmp_path, samplers=[sampler(config=tiny_config(image_channels=4))], seeds=[1])
+    assert pixels(tmp_path / "seed0001.png").shape == (16, 16, 4)
+
+
 def test_noise_modes():
     quiet = next(sampler(noise_mode="none").samples([3])).pixels
     noisy = next(sampler(noise_mode="random").samples([3])).pixels
