@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,12 +60,21 @@ class Source:
         raise NotImplementedError
 
     def identity(self) -> str:
-        """SHA-256 over names, sizes and labels: changes when the source changes."""
+        """SHA-256 over names, sizes, times of change and labels: another one when the source changes."""
         raise NotImplementedError
 
     def describe(self) -> dict[str, Any]:
         """The entry `source` of a manifest."""
         return {"format": self.format, "place": self.place, "num_items": len(self), "identity": self.identity()}
+
+
+def stamp(path: str | os.PathLike[str]) -> str:
+    """Size and time of change of a file: what `identity` knows about its content without reading it."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return "unreadable"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def digest(parts: Iterable[object]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gansformer_tf.data.images import MAX_ENCODED_BYTES
-from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest
+from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest, stamp
 
 # WebP and BMP belong to both formats; what a file really is, its content says.
 EXTENSIONS = {
@@ -55,14 +55,7 @@ class FolderSource(Source):
                 yield Item(name, problem=f"cannot be read: {error.strerror or error}")
 
     def identity(self) -> str:
-        return digest([self.format, *(f"{name} {_size(os.path.join(self.place, name))}" for name in self.names)])
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return -1
+        return digest([self.format, *(f"{name} {stamp(os.path.join(self.place, name))}" for name in self.names)])
 
 
 def _read(path: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, runs
+from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, runs, stamp
 
 _SLICE_BYTES = 8 << 20
 
@@ -80,7 +80,7 @@ class Hdf5Source(Source):
             yield Item(name, encoded=row.tobytes()) if self.encoded else Item(name, array=row)
 
     def identity(self) -> str:
-        return digest([self.key, self.shape, self.dtype, os.path.getsize(self.place)])
+        return digest([self.key, self.shape, self.dtype, stamp(self.place)])
 
 
 def _find(file: object, key: str | None, place: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest
+from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest, stamp
 
 if TYPE_CHECKING:
     import lmdb
@@ -78,9 +78,7 @@ class LmdbSource(Source):
         return Item(name, encoded=value)
 
     def identity(self) -> str:
-        return digest(
-            [os.path.getsize(self.file), len(self.keys), self.array_shape, *map(self.keys.raw, _some(self.keys))]
-        )
+        return digest([stamp(self.file), len(self.keys), self.array_shape, *map(self.keys.raw, _some(self.keys))])
 
 
 def _some(keys: NameTable) -> range:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest
+from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest, stamp
 from gansformer_tf.data.sources.folder import walk
 
 
@@ -84,7 +84,7 @@ class NpySource(Source):
                 yield Item(self.name(index), problem=f"not a readable array ({' '.join(str(error).split())})")
 
     def identity(self) -> str:
-        return digest(f"{name} {os.path.getsize(self.folder / name)}" for name in self.names)
+        return digest(f"{name} {stamp(self.folder / name)}" for name in self.names)
 
 
 def _load(path: Path) -> np.ndarray:

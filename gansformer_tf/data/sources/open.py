@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gansformer_tf.data.labels import FOLDERS, with_file_labels, with_folder_labels, with_json_labels
 from gansformer_tf.data.original import holds_original
 from gansformer_tf.data.sources.base import Source, SourceError
 from gansformer_tf.data.sources.folder import FolderSource
 from gansformer_tf.data.sources.hdf5 import Hdf5Source
+from gansformer_tf.data.sources.labels import FOLDERS, with_file_labels, with_folder_labels, with_json_labels
 from gansformer_tf.data.sources.lmdb import LmdbSource
 from gansformer_tf.data.sources.npy import NpySource
 from gansformer_tf.data.sources.original import OriginalSource

@@ -10,7 +10,7 @@ import numpy as np
 
 from gansformer_tf.data.manifest import DatasetError
 from gansformer_tf.data.original import OriginalFiles, find_original, parse_original, read_labels
-from gansformer_tf.data.sources.base import Item, Source, SourceError, digest
+from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, stamp
 from gansformer_tf.data.tfrecord import CorruptRecordError, RecordFile, scan
 
 
@@ -101,6 +101,6 @@ class OriginalSource(Source):
         return int(row.argmax()) if self.class_names is not None else tuple(float(value) for value in row)
 
     def identity(self) -> str:
-        sizes = [os.path.getsize(Path(self.place) / shard) for shard in self.shards]
+        sizes = [stamp(Path(self.place) / shard) for shard in self.shards]
         labels = self.labels.tobytes() if self.labels is not None else b""
         return digest([*self.shards, *sizes, labels])

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gansformer_tf.data.example import decode_example
-from gansformer_tf.data.sources.base import Item, Source, SourceError, digest
+from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, stamp
 from gansformer_tf.data.tfrecord import CorruptRecordError, RecordFile, scan
 
 INFO, FEATURES = "dataset_info.json", "features.json"
@@ -98,7 +98,7 @@ class TfdsSource(Source):
         return Item(name, array=pixels.reshape(self.picture.shape), label=label)
 
     def identity(self) -> str:
-        sizes = [os.path.getsize(self.folder / name) for name in self.files]
+        sizes = [stamp(self.folder / name) for name in self.files]
         return digest([self.picture.key, self.split, *self.files, *sizes, *(self.class_names or ())])
 
 

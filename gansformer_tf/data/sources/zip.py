@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from gansformer_tf.data.images import MAX_ENCODED_BYTES
-from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest
+from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest, stamp
 from gansformer_tf.data.sources.folder import EXTENSIONS
 
 LABELS_MEMBER = "dataset.json"
@@ -86,7 +86,7 @@ class ZipSource(Source):
             return archive.read(info).decode("utf-8")
 
     def identity(self) -> str:
-        return digest([os.path.getsize(self.place), *self.names])
+        return digest([stamp(self.place), *self.names])
 
 
 def has_json_labels(text: str) -> bool:
