@@ -1,0 +1,63 @@
+"""What a run would train: tables of the networks, and the memory it takes. Nothing is started."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from gansformer_tf.config import RunConfig
+from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.training.memory import MemoryEstimate, estimate
+from gansformer_tf.training.step import BatchLayout, TrainStep
+
+
+def overview(config: RunConfig, num_devices: int = 1) -> str:
+    """Tables of both networks and the memory estimate, as text."""
+    generator = Generator(config.model.generator)
+    discriminator = Discriminator(config.model.discriminator)
+    average = Generator(config.model.generator, name="ema_generator")
+    layout = BatchLayout(config.train, num_devices)
+    part = dataclasses.replace(config.train, batch_size=layout.micro_size)
+    step = TrainStep(generator, discriminator, average, part)
+    memory = estimate(step, layout.num_micro_batches)
+    return "\n\n".join(
+        (
+            network_table("Generator", generator),
+            network_table("Discriminator", discriminator),
+            memory_table(memory, layout),
+        )
+    )
+
+
+def network_table(title: str, network: Generator | Discriminator) -> str:
+    """Layer, parameters, output shape and weight shape, line by line."""
+    rows = [(name, f"{count:,}", output, weight) for name, count, output, weight in network.summary_rows()]
+    total = sum(count for _, count, _, _ in network.summary_rows())
+    return table((title, "parameters", "output shape", "weight shape"), [*rows, ("total", f"{total:,}", "", "")])
+
+
+def memory_table(memory: MemoryEstimate, layout: BatchLayout) -> str:
+    """The parts of the estimate."""
+    rows = [
+        ("libraries, input, compiled functions", memory.libraries),
+        ("weights (generator twice, discriminator)", memory.weights),
+        ("optimizer state", memory.optimizer),
+        ("sum of gradients over micro-batches", memory.gradients),
+        (f"tensors of one step with {layout.micro_size} images at once", memory.activations),
+        ("together, per device", memory.total),
+    ]
+    text = table(("Memory for training (estimate)", "MB"), [(name, f"{size / 1e6:,.0f}") for name, size in rows])
+    return f"{text}\nFewer images at once (--batch-gpu) need less memory and train the same way."
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their content; numbers are aligned to the right."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    lines = []
+    for row in (header, ["-" * width for width in widths], *rows):
+        cells = [
+            cell.rjust(width) if index == 1 else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

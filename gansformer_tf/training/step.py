@@ -128,6 +128,10 @@ class TrainStep:
         self.update_average((step + 1) * self.layout.global_size)
         return statistics
 
+    def trace(self, name: str, images: tf.Tensor, labels: tf.Tensor) -> tf.Graph:
+        """Graph of a phase for such a batch, without running it."""
+        return self._phases[name].get_concrete_function(tf.constant(0, tf.int64), images, labels).graph
+
     def update_average(self, images_seen: int) -> None:
         """Moves the averaged generator towards the current one."""
         beta = ema_beta(self.layout.global_size, self.config.ema_half_life_kimg, images_seen, self.config.ema_rampup)
