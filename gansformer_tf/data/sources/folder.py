@@ -50,7 +50,7 @@ class FolderSource(Source):
         for index in indices:
             name = self.names[index]
             try:
-                yield Item(name, encoded=_read(os.path.join(self.place, name)))
+                yield _read(name, os.path.join(self.place, name))
             except OSError as error:
                 yield Item(name, problem=f"cannot be read: {error.strerror or error}")
 
@@ -58,10 +58,19 @@ class FolderSource(Source):
         return digest([self.format, *(f"{name} {stamp(os.path.join(self.place, name))}" for name in self.names)])
 
 
-def _read(path: str) -> bytes:
+def _read(name: str, path: str) -> Item:
     with open(path, "rb") as file:
-        # one byte more than the limit is enough to see that it is exceeded
-        return file.read(MAX_ENCODED_BYTES + 1)
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_ENCODED_BYTES:
+            return Item(name, problem=f"{size} bytes, over the limit of {MAX_ENCODED_BYTES}")
+        return Item(name, encoded=file.read())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself: reading it will say so
+        return False
 
 
 def walk(folder: Path, extensions: tuple[str, ...]) -> Iterator[str]:
@@ -75,7 +84,7 @@ def walk(folder: Path, extensions: tuple[str, ...]) -> Iterator[str]:
             return
         seen.add(key)
         with os.scandir(place) as listing:
-            entries = sorted((entry.name, entry.is_dir()) for entry in listing)
+            entries = sorted((entry.name, _is_folder(entry)) for entry in listing)
         for name, is_folder in entries:
             if is_folder:
                 try:
