@@ -19,6 +19,7 @@ from gansformer_tf.config import (
     from_dict,
     to_dict,
 )
+from gansformer_tf.config.base import is_power_of_two
 from gansformer_tf.config.model import BASE_GRID
 from gansformer_tf.config.presets import Sections, form_values, merge_sections, preset
 
@@ -102,6 +103,8 @@ def _with_data_set(config: RunConfig, given: dict[str, Any]) -> RunConfig:
     except DatasetError as error:
         raise UsageError(str(error)) from error
     typed = given.get("resolution")
+    if typed is not None and not is_power_of_two(typed):
+        raise UsageError(f"--resolution {typed} is not a power of two; data sets have 8, 16, 32, 64, 128, ... pixels.")
     if typed is not None and typed != info.resolution:
         raise UsageError(
             f"--resolution {typed}, but the images of {folder} have {info.height}x{info.width} pixels; leave the flag "

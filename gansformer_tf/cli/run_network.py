@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gansformer_tf.cli.common import RunError, UsageError, run_script
+from gansformer_tf.cli.common import RunError, UsageError, import_tensorflow, run_script
 from gansformer_tf.cli.flags import build_parser, typed_values
 
 
@@ -43,20 +43,21 @@ def train(arguments: argparse.Namespace) -> None:
     from gansformer_tf.cli.resolve import resolve
 
     given = vars(arguments)
-    devices = select_devices(given.get("gpus", (0,)))
-    from gansformer_tf.training.errors import TrainingError
-
     run_dir = _run_dir(given, restart=bool(given.get("restart")))
     config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
+    devices = select_devices(given.get("gpus", (0,)))
+    from gansformer_tf.training.errors import TrainingError
+    from gansformer_tf.training.step import BatchLayout
+    from gansformer_tf.training.strategy import make_strategy
+    from gansformer_tf.training.trainer import Trainer
+
+    layout = BatchLayout(config.train, len(devices))
+    config.model.discriminator.check_batch(layout.micro_size)
     try:
         run_dir.create()
         run_dir.lock()
-        from gansformer_tf.training.strategy import make_strategy
-        from gansformer_tf.training.trainer import Trainer
-
         trainer = Trainer(config, run_dir, make_strategy(devices))
-        resumed = trainer.restore()
-        if resumed:
+        if trainer.restore():
             print(f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step}).", flush=True)
         else:
             print(f"Starting {run_dir.path}.", flush=True)
@@ -108,6 +109,7 @@ def show(arguments: argparse.Namespace) -> None:
     given = vars(arguments)
     run_dir = _run_dir(given, restart=bool(given.get("restart")))
     config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
+    import_tensorflow()
     from gansformer_tf.training.overview import overview
 
     print(overview(config))

@@ -10,14 +10,23 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Stopped(BaseException):
+    """Raised where a stop was asked for while there was nothing to save."""
+
+
 class StopRequest:
     """Context in which Ctrl-C and SIGTERM ask for a stop instead of ending the process.
 
     `requested` tells whether they did. A second signal of the same kind acts as it would outside.
+
+    Attributes:
+        at_once: While True, a signal raises `Stopped` where it arrives; set it to False as soon as there is work that
+            must be saved.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.at_once = True
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -34,3 +43,5 @@ class StopRequest:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         signal.signal(number, self._previous[number])
+        if self.at_once:
+            raise Stopped

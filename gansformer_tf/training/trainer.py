@@ -20,7 +20,7 @@ from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.logs import Averages, MetricsLog, Progress, peak_memory_mb, tick_line
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.samples import SampleWriter
-from gansformer_tf.training.signals import StopRequest
+from gansformer_tf.training.signals import Stopped, StopRequest
 from gansformer_tf.training.step import TrainStep, raw_variables
 
 
@@ -58,6 +58,8 @@ class Trainer:
         self.config, self.run_dir = config, run_dir
         self.strategy = strategy or tf.distribute.get_strategy()
         self.show_progress = progress
+        # Grappler's remapper gives up on these graphs, with an error on the screen; it has nothing to fuse in them.
+        tf.config.optimizer.set_experimental_options({"remapping": False})
         keras.utils.set_random_seed(config.train.seed)
         with self.strategy.scope():
             self.generator = Generator(config.model.generator)
@@ -122,8 +124,12 @@ class Trainer:
         self._tick_start = (time.monotonic(), self.images)
         try:
             with StopRequest() as stop:
-                self._loop(total, stop)
-            self._finish()
+                try:
+                    self._loop(total, stop)
+                except Stopped:
+                    self._say("Stopped before the first step was complete; nothing had changed since the last save.")
+                    return TrainResult(self.step, self.images, True)
+                self._finish()
             return TrainResult(self.step, self.images, stop.requested)
         finally:
             self._progress.close()
@@ -132,6 +138,8 @@ class Trainer:
     def _loop(self, total: int, stop: StopRequest) -> None:
         tick_images = max(1, int(self.config.train.tick_kimg * 1000))
         if self.images >= total:
+            self._say(f"This run has had its {self.config.train.total_kimg:g} kimg; raise --total-kimg to train on.")
+            stop.at_once = False
             return
         batches = iter(self._dataset())
         if self.step == 0:
@@ -140,6 +148,7 @@ class Trainer:
         while self.images < total and not stop.requested:
             batch = self._next(batches)
             statistics = self.train_step.run(self.step, batch["image"], batch["label"])
+            stop.at_once = False
             self.step += 1
             self.images += self.config.train.batch_size
             now = time.monotonic()
@@ -165,8 +174,6 @@ class Trainer:
 
     def _finish(self) -> None:
         """Saves at the end of training or after a stop, unless that was just done."""
-        if self.step == 0:
-            return
         if self.step not in self.checkpoints.steps():
             self.save_checkpoint()
         self._snapshot()
