@@ -15,8 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = Path("demo/results/scenes-000")
 IMAGES = Path("demo/images")
 
-TOTAL_KIMG = 16
-INTERRUPT_AT_KIMG = 6  # where the demo stops the training once, as Ctrl-C does
+INTERRUPT_AT_KIMG = 8  # of 20: where the demo stops the training once, as Ctrl-C does
 # On a slow machine the two stretches of training end here instead, so that the demo stays under ten minutes.
 FIRST_STRETCH_SECONDS = 170
 SECOND_STRETCH_SECONDS = 240
