@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 ConfigT = TypeVar("ConfigT")
 
@@ -50,6 +50,7 @@ def from_dict(cls: type[ConfigT], values: dict[str, Any], where: str = "") -> Co
     if not isinstance(values, dict):
         raise ConfigError(f"{where or cls.__name__} is {type(values).__name__}; expected a JSON object.")
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = get_type_hints(cls)
     unknown = sorted(set(values) - set(fields))
     if unknown:
         known = ", ".join(sorted(fields))
@@ -58,11 +59,21 @@ def from_dict(cls: type[ConfigT], values: dict[str, Any], where: str = "") -> Co
     for name, value in values.items():
         nested = fields[name].metadata.get("config")
         if nested is not None:
-            value = from_dict(nested, value, where=f"{where}{name}.")
-        elif isinstance(value, list):
-            value = tuple(value)
-        built[name] = value
+            built[name] = from_dict(nested, value, where=f"{where}{name}.")
+            continue
+        built[name] = tuple(value) if isinstance(value, list) else value
+        _require_type(where + name, built[name], hints[name])
     return cls(**built)
+
+
+def _require_type(name: str, value: Any, hint: Any) -> None:
+    """Raises `ConfigError` unless a value has the type of its field; whole numbers may stand for real ones."""
+    allowed = {getattr(kind, "__origin__", None) or kind for kind in get_args(hint) or (hint,)}
+    if float in allowed:
+        allowed.add(int)
+    if type(value) not in allowed:
+        listed = " or ".join(sorted("null" if kind is type(None) else kind.__name__ for kind in allowed))
+        raise ConfigError(f"{name} is {value!r}; it must be of type {listed}.")
 
 
 def nested(cls: type) -> Any:

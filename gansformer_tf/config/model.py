@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gansformer_tf.config.base import (
     is_power_of_two,
@@ -121,6 +122,9 @@ class AttentionConfig(ImageConfig):
     # reproduces the numbers of the original where it is broken; for its snapshots only, see COMPATIBILITY.md
     original_behaviour: bool = False
 
+    # exponent of the smallest stage that can attend
+    first_level: ClassVar[int] = 2
+
     @property
     def latent_dim(self) -> int:
         """Size of one latent component (of one aggregator in the discriminator)."""
@@ -156,40 +160,44 @@ class AttentionConfig(ImageConfig):
         require_positive("pos_directions", self.pos_directions)
         if self.pos_dim is not None:
             require_positive("pos_dim", self.pos_dim)
-        if self.image_self_attention:
-            require(
-                2 <= self.image_self_attention <= self.resolution_log2,
-                f"image self-attention at exponent {self.image_self_attention} lies outside "
-                f"2..{self.resolution_log2} (4x4 to {self.resolution}x{self.resolution}).",
-            )
-        if self.transformer:
-            self._validate_attended_stages()
-
-    def _validate_attended_stages(self) -> None:
-        levels = [level for level in range(2, self.resolution_log2 + 1) if self.attends_at(level)]
+        stages = f"{self.first_level} ({2**self.first_level}x{2**self.first_level}) to {self.resolution_log2}"
         require(
-            bool(levels),
-            f"the attention range {self.attention_start}..{self.attention_end} leaves no attended layer at "
-            f"resolution {self.resolution}; stages go from 2 (4x4) to {self.resolution_log2}.",
+            self.image_self_attention == 0 or self.image_self_attention in self._levels,
+            f"image self-attention is asked for at exponent {self.image_self_attention}; stages go from {stages} "
+            f"({self.resolution}x{self.resolution}), and 0 switches it off.",
         )
-        self._validate_heads(levels)
-        if self.use_pos and self.pos_type in ("sinus", "linear"):
+        require(
+            not self.transformer or any(self.attends_at(level) for level in self._levels),
+            f"the attention range {self.attention_start}..{self.attention_end} leaves no attended layer at "
+            f"resolution {self.resolution}; stages go from {stages}, and the range ends before its last number.",
+        )
+        if self.use_pos and (self.transformer or self.image_self_attention):
             self._validate_position_dim()
 
-    def _validate_heads(self, levels: list[int]) -> None:
-        for level in levels:
-            channels = self.channels_at(level)
-            require(
-                channels % self.num_heads == 0,
-                f"num_heads {self.num_heads} does not divide the {channels} channels at "
-                f"{2**level}x{2**level}; choose a divisor.",
-            )
+    @property
+    def _levels(self) -> range:
+        """Stages that can attend."""
+        return range(self.first_level, self.resolution_log2 + 1)
+
+    def _validate_channel_heads(self) -> None:
+        for level in self._levels:
+            if self.attends_at(level) or self.self_attends_at(level):
+                self._validate_heads(self.channels_at(level), f"channels at {2**level}x{2**level}")
+
+    def _validate_heads(self, size: int, what: str) -> None:
+        require(
+            size % self.num_heads == 0,
+            f"num_heads {self.num_heads} does not divide the {size} {what}; choose a divisor.",
+        )
 
     def _validate_position_dim(self) -> None:
-        if self.pos_type == "sinus":
-            unit = 4 if self.pos_directions == 2 else 2 * self.pos_directions
-        else:
-            unit = self.pos_directions
+        units = {
+            "sinus": 4 if self.pos_directions == 2 else 2 * self.pos_directions,
+            "linear": self.pos_directions,
+            "trainable": 2,
+            "trainable2d": 1,
+        }
+        unit = units[self.pos_type]
         require(
             self.position_dim >= unit,
             f"pos_dim {self.position_dim} is too small for {self.pos_directions} directions of type "
@@ -284,14 +292,13 @@ class GeneratorConfig(AttentionConfig):
             "add --transformer or --kgan, or use one component.",
         )
         require(not (self.transformer and self.kgan), "transformer and kgan cannot be combined; choose one of them.")
+        self._validate_channel_heads()
         latents_attend = self.mapping_self_attention or self.latent_self_attention or self.image_to_latent
         if latents_attend or (self.transformer and self.kmeans and self.attention_form == "paper"):
             for size in (self.latent_dim, self.style_dim):
-                require(
-                    size % self.num_heads == 0,
-                    f"num_heads {self.num_heads} does not divide the latent dimension {size}; "
-                    "latents that attend need a divisor.",
-                )
+                self._validate_heads(size, "features of a latent, which attends too")
+        if self.mapping_self_attention and self.mapping_dim is not None:
+            self._validate_heads(self.mapping_dim, "features of the mapping network (mapping_dim)")
         if self.kgan and self.merge_layer != -1:
             require(
                 2 <= self.merge_layer <= self.resolution_log2,
@@ -372,14 +379,30 @@ class DiscriminatorConfig(AttentionConfig):
     # aggregators start from a table of their own, not from the embedding that tells them apart
     separate_aggregators: bool = False
 
+    first_level: ClassVar[int] = 3  # its last convolution, at 4x4, has no attention
+
     def __post_init__(self) -> None:
         self._validate_attention()
+        if self.transformer or self.image_self_attention:
+            self._validate_heads(self.latent_dim, "features of an aggregator")
+        if self.transformer and self.latent_to_image:
+            self._validate_channel_heads()
         require_choice("architecture", self.architecture, ARCHITECTURES)
         require(
             self.mbstd_group_size is None or self.mbstd_group_size >= 0,
             f"mbstd_group_size is {self.mbstd_group_size}; use 0 to switch it off.",
         )
         require_positive("mbstd_num_features", self.mbstd_num_features)
+        if self.has_mbstd:
+            sizes = {"channels at 4x4": self.channels_at(2)}
+            if self.transformer:
+                sizes["features of an aggregator"] = self.latent_dim
+            for what, size in sizes.items():
+                require(
+                    size % self.mbstd_num_features == 0,
+                    f"mbstd_num_features {self.mbstd_num_features} does not divide the {size} {what}; "
+                    "choose a divisor.",
+                )
         for name in ("conv_clamp", "cmap_dim"):
             if getattr(self, name) is not None:
                 require_positive(name, getattr(self, name))

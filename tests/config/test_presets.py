@@ -1,0 +1,156 @@
+"""Presets hold what the published command line sets; saved configurations come back as they were."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, RunConfig, TrainConfig, from_dict
+from gansformer_tf.config.presets import PRESET_NAMES, preset
+
+# What the original's command line hands to its networks and training loop for `--ganformer-default`.
+PUBLISHED_GENERATOR = {
+    "architecture": "resnet",
+    "mapping_layers": 8,
+    "mapping_residual": True,
+    "local_noise": True,
+    "latent_stem": False,
+    "transformer": True,
+    "attention_normalization": "layer",
+    "integration": "mul",
+    "kmeans": True,
+    "kmeans_iterations": 1,
+    "iterative": False,
+    "use_pos": True,
+    "num_heads": 1,
+    "pos_type": "sinus",
+    "pos_init": "uniform",
+    "pos_directions": 2,
+    "merge_layer": -1,
+    "attention_start": 0,
+    "attention_end": 8,
+    "attention_dropout": 0.12,
+    "image_self_attention": 0,
+    "component_dropout": 0.0,
+    "attention_form": "code",
+}
+PUBLISHED_DISCRIMINATOR = {
+    "architecture": "resnet",
+    "mbstd_group_size": 4,
+    "use_pos": True,
+    "transformer": False,
+    "attention_end": 8,
+}
+PUBLISHED_TRAINING = {
+    "total_kimg": 25000,
+    "batch_size": 32,
+    "batch_size_per_replica": 4,
+    "g_learning_rate": 0.002,
+    "d_learning_rate": 0.002,
+    "adam_beta1": 0.0,
+    "adam_beta2": 0.99,
+    "adam_epsilon": 1e-8,
+    "g_loss": "logistic_ns",
+    "d_loss": "logistic",
+    "d_reg": "r1",
+    "g_reg_interval": 4,
+    "d_reg_interval": 16,
+    "path_length": False,
+    "style_mixing": 0.9,
+    "component_mixing": 0.0,
+    "ema_half_life_kimg": 10,
+    "seed": 1000,
+}
+# data set: components, size of one, mapping self-attention, style, gamma, mirror, ratio
+PUBLISHED_DATASETS = {
+    "ffhq": (16, 32, True, True, 10, True, None),
+    "clevr": (8, 16, False, False, 40, False, 0.75),
+    "cityscapes": (16, 32, True, True, 20, True, 0.5),
+    "bedrooms": (16, 32, True, True, 100, False, 0.734375),
+    "other": (16, 32, True, True, 10, False, None),
+}
+
+
+def configured(name: str, dataset: str = "other") -> tuple[RunConfig, dict]:
+    sections = preset(name, dataset)
+    model = ModelConfig(GeneratorConfig(**sections["generator"]), DiscriminatorConfig(**sections["discriminator"]))
+    return RunConfig(model=model, train=TrainConfig(**sections["train"])), sections["data"]
+
+
+def has(config: object, values: dict) -> None:
+    found = {name: getattr(config, name) for name in values}
+    assert found == values
+
+
+@pytest.mark.parametrize("dataset", PUBLISHED_DATASETS)
+def test_gansformer_default(dataset: str) -> None:
+    components, size, attends, style, gamma, mirror, ratio = PUBLISHED_DATASETS[dataset]
+    config, data = configured("gansformer-default", dataset)
+    g, d = config.model.generator, config.model.discriminator
+    has(g, PUBLISHED_GENERATOR | {"mapping_self_attention": attends, "style": style})
+    has(d, PUBLISHED_DISCRIMINATOR)
+    has(config.train, PUBLISHED_TRAINING | {"gamma": gamma})
+    for network in (g, d):
+        has(network, {"num_components": components, "latent_dim": size})
+    assert g.num_latents == components + 1
+    assert data.get("mirror", False) == mirror
+    assert data.get("ratio") == ratio
+
+
+# name: (fields of the generator, size of one latent)
+PUBLISHED_BASELINES = {
+    "GAN": ({"style": False, "latent_stem": True, "num_components": 1, "image_self_attention": 0}, 512),
+    "SAGAN": ({"style": False, "latent_stem": True, "num_components": 1, "image_self_attention": 5}, 512),
+    "StyleGAN2": ({"style": True, "latent_stem": False, "num_components": 1}, 512),
+    "kGAN": ({"style": True, "num_components": 8, "kgan": True, "merge_type": "softmax", "merge_layer": 5}, 64),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED_BASELINES)
+def test_baselines(name: str) -> None:
+    fields, size = PUBLISHED_BASELINES[name]
+    config, _ = configured(name)
+    has(
+        config.model.generator,
+        fields | {"architecture": "skip", "transformer": False, "latent_dim": size, "integration": "add"},
+    )
+    has(config.model.discriminator, {"architecture": "resnet", "transformer": False, "image_self_attention": 0})
+    has(config.train, PUBLISHED_TRAINING | {"gamma": 10})
+
+
+def test_hyper_parameters_of_the_study() -> None:
+    """The two tables of hyper-parameters: what the paper says, and what its code does."""
+    paper, code = (configured(name)[0] for name in ("paper", "code"))
+    has(paper.train, {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 0.001})
+    has(code.train, {"adam_beta1": 0.0, "adam_beta2": 0.99, "adam_epsilon": 1e-8})
+    for config in (paper, code):
+        has(config.model.generator, {"latent_dim": 32, "num_components": 16})
+    has(paper.model.generator, {"attention_form": "paper", "integration": "both", "attention_normalization": "layer"})
+    has(paper.model.discriminator, {"attention_form": "paper", "transformer": True})
+    has(code.model.generator, PUBLISHED_GENERATOR)
+    has(code.model.discriminator, {"attention_form": "code", "transformer": False})
+
+
+@pytest.mark.parametrize("name", PRESET_NAMES)
+def test_simplex_and_duplex_by_one_field(name: str) -> None:
+    for kmeans in (False, True):
+        GeneratorConfig(**(preset(name)["generator"] | {"kmeans": kmeans}))
+
+
+@pytest.mark.parametrize("name", PRESET_NAMES)
+def test_saved_configurations_come_back(name: str) -> None:
+    config, _ = configured(name)
+    assert RunConfig.from_json(config.to_json()) == config
+
+
+def test_a_preset_is_a_fresh_copy() -> None:
+    preset("gansformer-default")["generator"]["num_components"] = 3
+    assert preset("gansformer-default")["generator"]["num_components"] == 16
+
+
+def test_missing_keys_take_defaults_and_configurations_are_frozen() -> None:
+    config = from_dict(GeneratorConfig, {"resolution": 64})
+    assert config == GeneratorConfig(resolution=64)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.resolution = 32  # type: ignore[misc]
