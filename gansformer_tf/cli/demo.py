@@ -20,16 +20,11 @@ INTERRUPT_AT_KIMG = 8  # of 20: where the demo stops the training once, as Ctrl-
 FIRST_STRETCH_SECONDS = 170
 SECOND_STRETCH_SECONDS = 240
 
-# Narrow networks (16 to 64 channels), fewer and smaller latents, and a short average, so that minutes are enough.
-SMALL = (
-    "--channel-base 512 --channel-max 64 --components-num 8 --latent-size 128 --batch-size 16 --batch-gpu 16 "
-    "--g-lr 0.003 --d-lr 0.003 --ema-kimg 0.5 --tick-kimg 1"
-)
-
 PREPARE = "prepare_data.py --scenes --resolution 64 --max-images 4000 --data-dir demo/datasets"
+# The preset: GANsformer's defaults with narrow networks and small latents, so that minutes are enough.
 TRAIN = (
-    "run_network.py --train --gpus 0 --gansformer-default --expname scenes --dataset scenes "
-    f"--data-dir demo/datasets --result-dir demo/results --total-kimg {TOTAL_KIMG} {SMALL}"
+    "run_network.py --train --gpus 0 --preset demo --expname scenes --dataset scenes "
+    "--data-dir demo/datasets --result-dir demo/results"
 )
 GENERATE = f"generate.py --gpus 0 --model {RUN} --output-dir {IMAGES} --images-num 24 --grid --attention --overwrite"
 PLOT = f"-m gansformer_tf.cli.plot {RUN} --output demo/losses.png"
