@@ -6,6 +6,10 @@ import os
 
 import pytest
 
+from tests.golden_rows import golden_row, pytest_terminal_summary
+
+__all__ = ["golden_row", "pytest_terminal_summary"]
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 

@@ -14,16 +14,14 @@ from gansformer_tf.convert.original_names import NameMap, discriminator_names, g
 
 # Variables that exist in the original and have no influence on any output there.
 _DEAD = (
-    r"lod$",
+    r"lod$",  # progress of the growing that StyleGAN2 does not do
     r"ltnt_emb/emb$",  # without attention, or without positional encoding
     r"(G_synthesis/)?pos_emb\d+/(x_|y_)?emb$",  # resolutions without attention
     r"G_synthesis/noise\d+$",  # one map beyond the last layer, or all of them without local noise
-    r"G_synthesis/.*/noise_strength$",
     r"G_synthesis/.*/mod_(weight|bias)$",  # --style False
     # --kmeans compares the image with centroids: keys made from the latents are never used
     r"G_synthesis/.*/AttLayer_l2n/(weight|bias)_(key|to_pos)$",
     r"G_synthesis/.*/merge\d+/weight$",  # merge type "sum"
-    r"G_mapping/global/.*",  # --style False: nothing reads the global latent
 )
 
 

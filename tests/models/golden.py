@@ -40,11 +40,7 @@ class Golden:
     def __init__(self, name: str) -> None:
         self.name = name
         self.info = INDEX[name]
-        with np.load(FOLDER / f"{name}.npz") as archive:
-            if "shapes" in archive:
-                self.arrays = _unpack(archive["values"], json.loads(archive["shapes"].tobytes()))
-            else:
-                self.arrays = {key: archive[key] for key in archive.files}
+        self.arrays = read_arrays(FOLDER / f"{name}.npz")
 
     def __contains__(self, key: str) -> bool:
         return key in self.arrays
@@ -75,6 +71,14 @@ class Golden:
             return [stacked[:1, :, layer] for layer in range(stacked.shape[2])]
         found = self.under("out/maps/")
         return [found[str(layer)] for layer in range(len(found))]
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of a file by name, packed (`values` and `shapes`) or one by one."""
+    with np.load(path) as archive:
+        if "shapes" not in archive:
+            return {key: archive[key] for key in archive.files}
+        return _unpack(archive["values"], json.loads(archive["shapes"].tobytes()))
 
 
 def _unpack(values: np.ndarray, shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:

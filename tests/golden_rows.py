@@ -1,4 +1,4 @@
-"""Prints the table of differences from the original networks at the end of a run."""
+"""Table of differences from reference networks, printed at the end of a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-ROWS = pytest.StashKey[list]()
-
 
 @pytest.fixture
-def golden_row(request: pytest.FixtureRequest, record_property: Any) -> Any:
+def golden_row(record_property: Any) -> Any:
     """Records (configuration, tensor, error, bound); the rows travel with the report, also from worker processes."""
 
     def record(configuration: str, tensor: str, error: float, bound: float) -> None:
@@ -27,6 +25,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         rows += [json.loads(value) for name, value in getattr(report, "user_properties", []) if name == "golden_row"]
     if not rows:
         return
-    terminalreporter.section("differences from the original networks (relative)")
+    terminalreporter.section("differences from the reference networks (relative)")
     for configuration, tensor, error, bound in rows:
         terminalreporter.write_line(f"{configuration:28s} {tensor:34s} {error:9.1e}  (allowed {bound:.0e})")
