@@ -28,9 +28,6 @@ SCENES = "scenes"
 def run_tasks(given: dict[str, Any]) -> int:
     """Prepares every data set that was asked for, one after the other."""
     names = list(dict.fromkeys(given["tasks"]))
-    own = [name for name in names if name not in CATALOG and not _is_scenes(name, given)]
-    if "images_dir" in given and not own and not any(name in CATALOG for name in names):
-        raise UsageError("--images-dir needs the name of a data set: add --task NAME.")
     if "images_dir" in given and len(names) > 1:
         raise UsageError(f"--images-dir belongs to one data set; prepare {', '.join(names)} with separate commands.")
     if "source_archive" in given and (len(names) > 1 or names[0] not in CATALOG):
