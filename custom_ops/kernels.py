@@ -103,14 +103,16 @@ class _Pool(ctypes.Structure):
 
 
 class Kernels:
-    """The CPU kernels of one library.
+    """The kernels of one library, on NumPy arrays.
 
     Args:
         path: the library; None takes the environment's GANSFORMER_TF_KERNELS, else the built one.
         threads: run on this many threads; 1 runs in the calling thread.
+        emulated: call the CUDA kernels of a library that was built with --emulate-cuda.
     """
 
-    def __init__(self, path: Path | str | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path | str | None = None, threads: int = 1, emulated: bool = False) -> None:
+        self.emulated = emulated
         self.path = Path(path or os.environ.get("GANSFORMER_TF_KERNELS") or LIBRARY)
         self.lib = ctypes.CDLL(str(self.path))
         for name in ("gf_stamp", "gf_isa"):
@@ -143,9 +145,12 @@ class Kernels:
         if code:
             raise KernelError(message.value.decode() or f"{function} failed with code {code}")
 
-    @property
-    def pool(self) -> Any:
-        return ctypes.byref(self._pool) if self._pool else None
+    def run(self, function: str, *arguments: Any) -> None:
+        """Calls the CPU or CUDA variant; its last argument is the pool or the stream."""
+        if self.emulated:
+            self.call(f"{function}_cuda", *arguments, None)
+        else:
+            self.call(f"{function}_cpu", *arguments, ctypes.byref(self._pool) if self._pool else None)
 
     def upfirdn2d(
         self, x: np.ndarray, kernel: np.ndarray, up: Sequence[int], down: Sequence[int], padding: Sequence[int]
@@ -155,7 +160,7 @@ class Kernels:
         size = (_i64 * 2)()
         self.call("gf_upfirdn2d_size", ctypes.byref(op), size)
         y = aligned((x.shape[0], size[0], size[1], x.shape[3]), x.dtype)
-        self.call("gf_upfirdn2d_cpu", ctypes.byref(op), dtype_of(x), address(x), address(y), self.pool)
+        self.run("gf_upfirdn2d", ctypes.byref(op), dtype_of(x), address(x), address(y))
         del keep
         return y
 
@@ -174,7 +179,7 @@ class Kernels:
         op = bias_act_op(x.shape, activation, alpha, gain, clamp, order)
         y = aligned(x.shape, x.dtype)
         arrays = [address(array) for array in (x, bias, first, second, y)]
-        self.call("gf_bias_act_cpu", ctypes.byref(op), dtype_of(x), *arrays, self.pool)
+        self.run("gf_bias_act", ctypes.byref(op), dtype_of(x), *arrays)
         return y
 
     def filtered_lrelu(
@@ -197,7 +202,7 @@ class Kernels:
         self.call("gf_filtered_lrelu_size", ctypes.byref(op), size)
         y = aligned(x.shape if mode == 2 else (x.shape[0], size[0], size[1], x.shape[3]), x.dtype)
         arrays = [address(array) for array in (x, bias, other, y)]
-        self.call("gf_filtered_lrelu_cpu", ctypes.byref(op), dtype_of(x), *arrays, self.pool)
+        self.run("gf_filtered_lrelu", ctypes.byref(op), dtype_of(x), *arrays)
         del keep
         return y
 
@@ -219,7 +224,7 @@ class Kernels:
         softmax = aligned((x.shape[0], score_weight.shape[1], x.shape[1], score_weight.shape[3]), x.dtype)
         arrays = (x, score_weight, score_bias, value, output_bias, probability_scale, target, output, softmax)
         data = AttentionData(*(address(array) for array in arrays))
-        self.call("gf_attention_cpu", ctypes.byref(op), dtype_of(x), ctypes.byref(data), self.pool)
+        self.run("gf_attention", ctypes.byref(op), dtype_of(x), ctypes.byref(data))
         return output, softmax
 
     def centroids(self, x: np.ndarray, probabilities: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
@@ -229,7 +234,10 @@ class Kernels:
         centroids = aligned((batch, heads, components, x.shape[2]), x.dtype)
         total = aligned((batch, heads, components), x.dtype)
         arrays = [address(array) for array in (x, probabilities, centroids, total)]
-        self.call("gf_centroids_cpu", ctypes.byref(op), dtype_of(x), *arrays, self.pool)
+        if self.emulated:
+            workspace = np.full(self.lib.gf_centroids_workspace(ctypes.byref(op)), np.nan, np.float32)
+            arrays.append(address(workspace))
+        self.run("gf_centroids", ctypes.byref(op), dtype_of(x), *arrays)
         return centroids, total
 
 

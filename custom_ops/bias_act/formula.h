@@ -29,26 +29,26 @@ struct BiasActNumbers {
 };
 
 // order 0: clip(gain * f(x)); 1: first * gain * f'(x); 2: first * second * gain * f''(x); 0 where clipped.
-template <int kActivation, int kOrder, typename T>
-GF_HOST_DEVICE inline T bias_act(T x, T first, T second, const BiasActNumbers<T>& numbers) {
+template <int kOrder, typename T>
+GF_HOST_DEVICE inline T bias_act(int activation, T x, T first, T second, const BiasActNumbers<T>& numbers) {
   T f = x, d1 = 1, d2 = 0;
-  if (kActivation == GF_RELU) {
+  if (activation == GF_RELU) {
     f = x > 0 ? x : T(0);
     d1 = x > 0 ? T(1) : T(0);
-  } else if (kActivation == GF_LRELU) {
+  } else if (activation == GF_LRELU) {
     f = x > 0 ? x : x * numbers.alpha;
     d1 = x > 0 ? T(1) : numbers.alpha;
-  } else if (kActivation == GF_TANH) {
+  } else if (activation == GF_TANH) {
     f = tanh(x);
     d1 = 1 - f * f;
     d2 = -2 * f * d1;
-  } else if (kActivation == GF_SIGMOID) {
+  } else if (activation == GF_SIGMOID) {
     f = 1 / (1 + exp(-x));
     d1 = f * (1 - f);
     d2 = d1 * (1 - 2 * f);
-  } else if (kActivation == GF_ELU || kActivation == GF_SELU) {
-    const T scale = kActivation == GF_SELU ? T(kSeluScale) : T(1);
-    const T alpha = kActivation == GF_SELU ? T(kSeluAlpha) : T(1);
+  } else if (activation == GF_ELU || activation == GF_SELU) {
+    const T scale = activation == GF_SELU ? T(kSeluScale) : T(1);
+    const T alpha = activation == GF_SELU ? T(kSeluAlpha) : T(1);
     if (x < 0) {
       f = scale * alpha * expm1(x);
       d1 = d2 = scale * alpha * exp(x);
@@ -56,11 +56,11 @@ GF_HOST_DEVICE inline T bias_act(T x, T first, T second, const BiasActNumbers<T>
       f = scale * x;
       d1 = scale;
     }
-  } else if (kActivation == GF_SOFTPLUS) {
+  } else if (activation == GF_SOFTPLUS) {
     f = x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
     d1 = 1 / (1 + exp(-x));
     d2 = d1 * (1 - d1);
-  } else if (kActivation == GF_SWISH) {
+  } else if (activation == GF_SWISH) {
     const T s = 1 / (1 + exp(-x));
     const T ds = s * (1 - s);
     f = x * s;
@@ -79,35 +79,3 @@ GF_HOST_DEVICE inline T bias_act(T x, T first, T second, const BiasActNumbers<T>
 
 }  // namespace GF_ISA
 }  // namespace gf
-
-// Calls `statement` with kActivation and kOrder as constants.
-#define GF_BIAS_ACT_CASE(activation, statement)                 \
-  case activation: {                                            \
-    constexpr int kActivation = activation;                     \
-    if (order == 0) {                                           \
-      constexpr int kOrder = 0;                                 \
-      statement;                                                \
-    } else if (order == 1) {                                    \
-      constexpr int kOrder = 1;                                 \
-      statement;                                                \
-    } else {                                                    \
-      constexpr int kOrder = 2;                                 \
-      statement;                                                \
-    }                                                           \
-    break;                                                      \
-  }
-#define GF_BIAS_ACT_SWITCH(activation, order_value, statement) \
-  {                                                            \
-    const int order = order_value;                             \
-    switch (activation) {                                      \
-      GF_BIAS_ACT_CASE(GF_LINEAR, statement)                   \
-      GF_BIAS_ACT_CASE(GF_RELU, statement)                     \
-      GF_BIAS_ACT_CASE(GF_LRELU, statement)                    \
-      GF_BIAS_ACT_CASE(GF_TANH, statement)                     \
-      GF_BIAS_ACT_CASE(GF_SIGMOID, statement)                  \
-      GF_BIAS_ACT_CASE(GF_ELU, statement)                      \
-      GF_BIAS_ACT_CASE(GF_SELU, statement)                     \
-      GF_BIAS_ACT_CASE(GF_SOFTPLUS, statement)                 \
-      GF_BIAS_ACT_CASE(GF_SWISH, statement)                    \
-    }                                                          \
-  }

@@ -19,9 +19,25 @@ void loop(const BiasActNumbers<T>& numbers, const T* x, const T* bias, const T* 
 #pragma GCC ivdep
     for (int64_t c = 0; c < channels; ++c) {
       const T sum = x[at + c] + (bias != nullptr ? bias[c] : T(0));
-      y[at + c] = bias_act<kActivation, kOrder>(sum, kOrder >= 1 ? first[at + c] : T(0),
+      y[at + c] = bias_act<kOrder>(kActivation, sum, kOrder >= 1 ? first[at + c] : T(0),
                                                 kOrder == 2 ? second[at + c] : T(0), numbers);
     }
+  }
+}
+
+// A constant activation lets the compiler vectorise the loops of the simple ones.
+template <int kOrder, typename T, typename... Rest>
+void loops(int activation, const BiasActNumbers<T>& numbers, Rest... rest) {
+  switch (activation) {
+    case GF_LINEAR: return loop<GF_LINEAR, kOrder, T>(numbers, rest...);
+    case GF_RELU: return loop<GF_RELU, kOrder, T>(numbers, rest...);
+    case GF_LRELU: return loop<GF_LRELU, kOrder, T>(numbers, rest...);
+    case GF_TANH: return loop<GF_TANH, kOrder, T>(numbers, rest...);
+    case GF_SIGMOID: return loop<GF_SIGMOID, kOrder, T>(numbers, rest...);
+    case GF_ELU: return loop<GF_ELU, kOrder, T>(numbers, rest...);
+    case GF_SELU: return loop<GF_SELU, kOrder, T>(numbers, rest...);
+    case GF_SOFTPLUS: return loop<GF_SOFTPLUS, kOrder, T>(numbers, rest...);
+    case GF_SWISH: return loop<GF_SWISH, kOrder, T>(numbers, rest...);
   }
 }
 
@@ -32,9 +48,11 @@ void rows(const gf_bias_act& op, const T* x, const T* bias, const T* first, cons
   const int64_t at = begin * op.channels;
   if (first != nullptr) first += at;
   if (second != nullptr) second += at;
-  GF_BIAS_ACT_SWITCH(op.activation, op.order,
-                     (loop<kActivation, kOrder, T>(numbers, x + at, bias, first, second, y + at, end - begin,
-                                                   op.channels)));
+  switch (op.order) {
+    case 0: return loops<0>(op.activation, numbers, x + at, bias, first, second, y + at, end - begin, op.channels);
+    case 1: return loops<1>(op.activation, numbers, x + at, bias, first, second, y + at, end - begin, op.channels);
+    default: return loops<2>(op.activation, numbers, x + at, bias, first, second, y + at, end - begin, op.channels);
+  }
 }
 
 }  // namespace
