@@ -18,6 +18,8 @@ EXAMPLES = """examples:
   python prepare_data.py --task birds --images-dir ~/birds --format jpg --resolution 128
   python prepare_data.py --task streets --images-dir ~/streets.h5 --format hdf5 --ratio 0.5 --shards-num 5
   python prepare_data.py --ffhq --cityscapes --clevr --bedrooms --max-images 100000
+  python prepare_data.py --task big --images-dir /shared/big --data-dir /shared/datasets --shards-num 500 \\
+      --runner beam --beam-options --runner=FlinkRunner --flink_master=host:8081
 Run the same command again after an interruption: finished shards are kept.
 """
 
@@ -85,7 +87,12 @@ def build_parser() -> Parser:
     run.add_argument("--workers", type=int, metavar="N", help="processes (default: number of cores)")
     run.add_argument("--on-error", choices=ON_ERROR, help="at a bad picture (default: skip and list it)")
     run.add_argument("--runner", choices=RUNNERS, help="where pictures are converted (default: local)")
-    run.add_argument("--beam-options", metavar="TEXT", help="flags for Apache Beam, with --runner beam")
+    run.add_argument(
+        "--beam-options",
+        nargs=argparse.REMAINDER,
+        metavar="FLAGS",
+        help="Apache Beam's own flags: everything that follows, so put this last",
+    )
     return parser
 
 
@@ -118,6 +125,15 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
+def _beam_options(words: list[str]) -> str:
+    """The words after `--beam-options` as one text; they may also be given as one quoted word."""
+    own = {option for action in build_parser()._actions for option in action.option_strings} - {"--runner"}
+    swallowed = [word for word in words if word.split("=")[0] in own]
+    if swallowed:
+        raise UsageError(f"--beam-options takes everything that follows it; put {swallowed[0]} before it.")
+    return " ".join(words)
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Checks or prepares what was asked for."""
     # The arithmetic here is small: threads of a BLAS library would only get in the way of the worker processes.
@@ -125,6 +141,8 @@ def main(arguments: argparse.Namespace) -> int:
     from gansformer_tf.cli import dataset_checks, prepare_tasks
 
     given = vars(arguments)
+    if "beam_options" in given:
+        given["beam_options"] = _beam_options(given["beam_options"])
     jobs = [name for name in ("inspect", "verify", "tasks") if name in given]
     if not jobs:
         raise UsageError(

@@ -121,7 +121,8 @@ def test_rectangles_say_what_is_stored(tmp_path):
         (("--verify", "tests"), "tests is not a complete data set"),
         (("--scenes", "--source-archive", "x"), "belongs to one data set of the catalog"),
         (("--clevr", "--source-archive", "nowhere.zip"), "nowhere.zip does not exist"),
-        (("--scenes", "--beam-options", "x"), "needs --runner beam"),
+        (("--scenes", "--beam-options=x"), "needs --runner beam"),
+        (("--scenes", "--beam-options", "--x", "--ratio", "1"), "put --ratio before it"),
         (("--scenes", "--workers", "-1"), "--workers is -1"),
         (("--task", "x", "--images-dir", "x.npy", "--value-range", "1,0"), "must be below the second"),
         (("--task", "x", "--images-dir", "x", "--array-shape", "3"), "is no shape"),
@@ -131,7 +132,7 @@ def test_wrong_usage_is_refused(flags, message, tmp_path, capsys, monkeypatch):
     """In this process, to save time; one of them as a subprocess below."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     try:
-        main(build_parser().parse_args([*flags, "--data-dir", str(tmp_path / "d")]))
+        main(build_parser().parse_args(["--data-dir", str(tmp_path / "d"), *flags]))
         raise AssertionError("accepted")
     except (UsageError, ConfigError) as error:
         shown = str(error)
