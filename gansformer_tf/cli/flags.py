@@ -18,7 +18,7 @@ from gansformer_tf.config.model import (
     POSITION_TYPES,
 )
 from gansformer_tf.config.presets import PRESET_NAMES, Sections
-from gansformer_tf.config.train import D_LOSSES, D_REGULARIZERS, G_LOSSES
+from gansformer_tf.config.train import AUGMENT_PIPES, AUGMENTATIONS, D_LOSSES, D_REGULARIZERS, G_LOSSES
 
 G, D, BOTH = ("generator",), ("discriminator",), ("generator", "discriminator")
 DATA, TRAIN, VIS = ("data",), ("train",), ("visualize",)
@@ -115,6 +115,22 @@ OPTIMIZATION = (
     Flag("--component-mixing", "probability of mixing components", float, TRAIN, "component_mixing"),
     Flag("--ema-kimg", "half-life of the averaged generator", float, TRAIN, "ema_half_life_kimg"),
     Flag("--ema-rampup", "limit of the half-life, as a share of the images seen", float, TRAIN, "ema_rampup"),
+)
+
+AUGMENTATION = (
+    Flag("--aug", "augmentation of what the discriminator sees", str, TRAIN, "augment", AUGMENTATIONS),
+    Flag(
+        "--augpipe",
+        "transformations: pixel blitting, geometry, colour, filter, noise, cutout",
+        str,
+        TRAIN,
+        "augment_pipe",
+        AUGMENT_PIPES,
+    ),
+    Flag("--p", "probability of each (with --aug ada: to start with)", float, TRAIN, "augment_p"),
+    Flag("--ada-target", "mean sign of the scores of real images that ada steers to", float, TRAIN, "ada_target"),
+    Flag("--ada-kimg", "thousands of images in which p can move from 0 to 1", float, TRAIN, "ada_kimg"),
+    Flag("--ada-max-p", "limit of p", float, TRAIN, "ada_max_p"),
 )
 
 PROGRESS = (
@@ -239,6 +255,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("experiment", EXPERIMENT),
     ("data", DATASET),
     ("losses and optimization", OPTIMIZATION),
+    ("augmentation", AUGMENTATION),
     ("progress and saving", PROGRESS),
     ("networks", NETWORKS),
     ("mapping network", MAPPING),

@@ -9,6 +9,8 @@ from gansformer_tf.config.base import require, require_choice, require_positive,
 G_LOSSES = ("logistic", "logistic_ns", "hinge", "hinge_code", "wgan")
 D_LOSSES = ("logistic", "hinge", "wgan")
 D_REGULARIZERS = ("none", "r1", "r2", "gp")
+AUGMENTATIONS = ("none", "ada", "fixed", "diffaug")
+AUGMENT_PIPES = ("blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class TrainConfig:
     # the half-life is at most this share of the images seen so far (None: no limit)
     ema_rampup: float | None = None
     w_avg_decay: float = 0.995
+    # augmentation of what D sees: kind, set of transformations, probability (its start with "ada")
+    augment: str = "none"
+    augment_pipe: str = "bgc"
+    augment_p: float = 0.0
+    # "ada" steers the mean sign of D's scores of real images to the target: p moves from 0 to 1 within ada_kimg, and
+    # stays below ada_max_p, since a transformation that is nearly always seen leaks into the generated images
+    ada_target: float = 0.6
+    ada_kimg: float = 500.0
+    ada_interval: int = 4
+    ada_max_p: float = 0.8
     tick_kimg: float = 8.0
     checkpoint_ticks: int = 1
     snapshot_ticks: int = 3
@@ -69,7 +81,18 @@ class TrainConfig:
         require_choice("g_loss", self.g_loss, G_LOSSES)
         require_choice("d_loss", self.d_loss, D_LOSSES)
         require_choice("d_reg", self.d_reg, D_REGULARIZERS)
-        for name in ("style_mixing", "component_mixing", "w_avg_decay"):
+        require_choice("augment", self.augment, AUGMENTATIONS)
+        require_choice("augment_pipe", self.augment_pipe, AUGMENT_PIPES)
+        require(
+            -1.0 < self.ada_target < 1.0, f"ada_target is {self.ada_target}; it is a mean sign, so between -1 and 1."
+        )
+        require_positive("ada_kimg", self.ada_kimg)
+        require_positive("ada_interval", self.ada_interval)
+        require(
+            self.augment != "fixed" or self.augment_p > 0,
+            "augment is 'fixed' and augment_p is 0, which augments nothing; give --p, for example --p 0.2.",
+        )
+        for name in ("style_mixing", "component_mixing", "w_avg_decay", "augment_p", "ada_max_p"):
             require_probability(name, getattr(self, name))
         require(self.gamma >= 0, f"gamma is {self.gamma}; the weight of a regulariser cannot be negative.")
         require(

@@ -166,6 +166,8 @@ def tick_line(record: Mapping[str, Any]) -> str:
         if name in record:
             parts.append(f"{label} {record[name]:.3f}")
     parts += [f"{name.removeprefix('penalty/')} {record[name]:.4f}" for name in record if name.startswith("penalty/")]
+    if "augment_p" in record:
+        parts.append(f"p {record['augment_p']:.3f}")
     parts.append(f"memory {record['peak_memory_mb']:.0f} MB")
     skipped = record.get("skipped_steps", 0)
     if skipped:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from gansformer_tf.config import TrainConfig
 from gansformer_tf.training import losses, mixing, regularizers
+from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.draws import SampleStream
 
 # Sums over the samples at hand, divided by the global batch size: adding them over micro-batches and replicas gives the
@@ -45,10 +46,11 @@ class PhaseLosses:
     distribution of the data.
     """
 
-    def __init__(self, generator: Any, discriminator: Any, config: TrainConfig) -> None:
+    def __init__(self, generator: Any, discriminator: Any, config: TrainConfig, augmentation: Augmentation) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.config = config
+        self.augmentation = augmentation
 
     # main phases
 
@@ -193,7 +195,8 @@ class PhaseLosses:
         return self.generator.synthesize(w, noise_mode="random", training=True, rng=stream, **mask)
 
     def _scores(self, images: tf.Tensor, labels: tf.Tensor | None, stream: SampleStream) -> tf.Tensor:
-        """Scores `[batch, 1]` in float32, in the order of the statistics groups."""
+        """Scores `[batch, 1]` of augmented images, in float32, in the order of the statistics groups."""
+        images = self.augmentation(images, stream)
         order = group_order(int(images.shape[0]), self.discriminator.config.mbstd_group_size)
         if order is not None:
             images = tf.gather(images, order)

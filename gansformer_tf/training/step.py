@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from gansformer_tf.config import ConfigError, TrainConfig
+from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.ema import ema_beta
 from gansformer_tf.training.optimizers import Adam, clip_to_norm, global_norm
@@ -72,7 +73,8 @@ class TrainStep:
         self.strategy = strategy or tf.distribute.get_strategy()
         self.layout = BatchLayout(config, self.strategy.num_replicas_in_sync)
         discriminator.config.check_batch(self.layout.micro_size)
-        self.losses = PhaseLosses(generator, discriminator, config)
+        self.augmentation = Augmentation(config)
+        self.losses = PhaseLosses(generator, discriminator, config, self.augmentation)
         self.trace_counts: collections.Counter[str] = collections.Counter()
 
         common = {"beta1": config.adam_beta1, "beta2": config.adam_beta2, "epsilon": config.adam_epsilon}
@@ -143,6 +145,7 @@ class TrainStep:
         state |= network_state(self.generator, "generator")
         state |= network_state(self.discriminator, "discriminator")
         state |= network_state(self.ema_generator, "ema_generator")
+        state |= {f"augment/{name}": variable for name, variable in self.augmentation.state().items()}
         for network, optimizer in (("G", self.g_optimizer), ("D", self.d_optimizer)):
             state[f"skipped/{network}"] = self.skipped[network]
             state[f"skipped_in_row/{network}"] = self.skipped_in_row[network]
@@ -269,6 +272,8 @@ class TrainStep:
                 average.assign(w_average + self.config.w_avg_decay * (average - w_average))
             if path_length is not None:
                 self.path_mean.assign_add(self.config.path_length_decay * (path_length - self.path_mean))
+            if "score/real_sign" in statistics:
+                self.augmentation.observe(statistics["score/real_sign"])
             self.skipped_in_row[network].assign(0)
             return tf.constant(0, tf.int64)
 

@@ -207,6 +207,7 @@ class Trainer:
             "seconds_per_kimg": elapsed * 1000.0 / done,
             "peak_memory_mb": peak_memory_mb(),
             "skipped_steps": skipped,
+            **({"augment_p": float(self.train_step.augmentation.p)} if self.train_step.augmentation.active else {}),
             **self._averages.take(),
         }
 
