@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from custom_ops.setup_command import BuildNativeOps, can_build  # noqa: E402
 
 REQUIRES = [
     "absl-py>=2.1",
@@ -46,10 +50,12 @@ TEST = [
 ]
 
 EXTRAS = {
+    "backends": ["jax>=0.5", "torch>=2.5"],  # other Keras backends, for the networks
     "beam": ["apache-beam>=2.60"],
     "cuda": ["tensorflow[and-cuda]>=2.18"],
     "test": TEST,
     "viewer": VIEWER,
+    "ops": ["cmake>=3.20", "ninja>=1.11"],
     "dev": [*TEST, "mypy>=1.13", "ruff>=0.9"],
 }
 
@@ -73,6 +79,9 @@ setup(
     packages=find_packages(include=["gansformer_tf", "gansformer_tf.*"]),
     install_requires=REQUIRES,
     extras_require=EXTRAS,
+    # The native ops are optional: where they cannot be built, the package is a pure Python one.
+    ext_modules=[Extension("gansformer_tf.ops._lib", sources=[], optional=True)] if can_build() else [],
+    cmdclass={"build_ext": BuildNativeOps},
     classifiers=[
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.10",
