@@ -158,7 +158,7 @@ def _check_bfloat16(
     low.set_weights(layer.get_weights())
     assert all(variable.dtype == "float32" for variable in low.variables)
     for result, rounded in zip(results, _flat(run(low, tensors)), strict=True):
-        assert rounded.dtype == tf.bfloat16
+        assert rounded.dtype == tf.bfloat16, f"a bfloat16 layer returns {rounded.dtype.name}"
         result, rounded = np.asarray(result), np.asarray(tf.cast(rounded, tf.float32))
         error = np.linalg.norm(rounded - result) / max(np.linalg.norm(result), 1e-12)
         assert error <= tolerance, f"bfloat16 differs by {error:.3f}, allowed {tolerance}"
