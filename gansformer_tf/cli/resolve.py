@@ -81,7 +81,7 @@ def _chosen_preset(given: dict[str, Any], dataset: str) -> Sections:
 
 def _build(sections: Sections) -> RunConfig:
     """The configuration of sections whose two networks may not agree on the geometry yet."""
-    parts = {name: from_dict(cls, sections[name], f"{name}.") for name, cls in _SECTIONS.items()}
+    parts: dict[str, Any] = {name: from_dict(cls, sections[name], f"{name}.") for name, cls in _SECTIONS.items()}
     model = ModelConfig(parts["generator"], parts["discriminator"])
     return RunConfig(model=model, data=parts["data"], train=parts["train"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,7 +174,7 @@ def open_entry(entry: Entry, data_dir: Path, archive: Path | None = None, report
                 _direct(known.url),
                 folder / known.file,
                 md5=known.md5,
-                on_progress=lambda done, total, known=known: report(known.file, done, total),
+                on_progress=functools.partial(report, known.file),
             )
         except RefusedError as error:
             refusals.append(str(error))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from gansformer_tf.config.data import PrepareConfig
 from gansformer_tf.data import keys
@@ -26,11 +29,11 @@ def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] 
     if item.problem is not None:
         return Converted(item.name, None, item.problem)
     try:
-        image = decode(item.encoded) if item.encoded is not None else from_array(item.array, value_range)
+        image = decode(item.encoded) if item.encoded is not None else from_array(_array_of(item), value_range)
         image = fit(image, config.size, channels=config.channels, mode=config.fit, resize_filter=config.resize_filter)
     except BadImageError as error:
         return Converted(item.name, None, str(error))
-    features = {
+    features: dict[str, Any] = {
         keys.ENCODED: encode(image, config.encoding, config.quality),
         keys.FORMAT: config.encoding,
         keys.HEIGHT: image.height,
@@ -43,3 +46,9 @@ def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] 
         else:
             features[keys.LABEL] = item.label
     return Converted(item.name, frame(encode_example(features)))
+
+
+def _array_of(item: Item) -> np.ndarray:
+    if item.array is None:
+        raise ValueError(f"{item.name} has neither encoded bytes nor an array; a source must give one of them.")
+    return item.array

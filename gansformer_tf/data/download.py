@@ -128,8 +128,8 @@ def _fetch(url: str, part: Path, report: Callable[[int, int | None], None]) -> b
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == _RANGE_NOT_SATISFIABLE and start:
-            total = error.headers.get("Content-Range", "").rpartition("/")[2]
-            if total == str(start):  # it was complete already
+            whole = error.headers.get("Content-Range", "").rpartition("/")[2]
+            if whole == str(start):  # it was complete already
                 return True
             part.unlink()
             return False

@@ -32,7 +32,7 @@ def _field(number: int, payload: bytes) -> bytes:
 
 
 def _feature(value: Value) -> bytes:
-    values = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
+    values: list = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
     if all(isinstance(one, bytes | str) for one in values):
         texts = (one.encode() if isinstance(one, str) else one for one in values)
         return _field(_BYTES, b"".join(_field(1, text) for text in texts))

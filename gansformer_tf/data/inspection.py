@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -68,7 +69,9 @@ def _labels(info: DatasetInfo, records: Records) -> list[str]:
     if info.class_names is None:
         return [f"  labels     vectors of {info.label_dim} numbers"]
     step = max(1, len(records) // _MAX_LABELS_READ)
-    counts = collections.Counter(label_of(records.read(number), info) for number in range(0, len(records), step))
+    counts: collections.Counter[Any] = collections.Counter(
+        label_of(records.read(number), info) for number in range(0, len(records), step)
+    )
     shown = [f"{info.class_names[label]} {count}" for label, count in counts.most_common(_MAX_CLASSES_SHOWN)]
     more = f", and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
     sample = f" (every {step}th picture)" if step > 1 else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from gansformer_tf.config.data import PrepareConfig
 from gansformer_tf.data.convert import Converted, convert
@@ -28,7 +29,7 @@ def local_runner(workers: int) -> Runner:
     def run(job: Job) -> None:
         tasks = list(_tasks(job))
         arguments = (job.source, job.config, job.value_range)
-        results = ordered_map(_convert_task, tasks, min(workers, len(tasks)), _set_up, arguments)
+        results: Any = ordered_map(_convert_task, tasks, min(workers, len(tasks)), _set_up, arguments)
         counted = _count(job, results)
         try:
             for index, group in itertools.groupby(counted, key=lambda result: result[0]):

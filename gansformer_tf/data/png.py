@@ -7,7 +7,9 @@ other files, and every file where isal is not installed, go to Pillow as they ar
 from __future__ import annotations
 
 import struct
+from typing import Any
 
+fast_zlib: Any
 try:
     from isal import isal_zlib as fast_zlib
 except ImportError:  # it has no build for some machines
@@ -42,7 +44,9 @@ def ease(data: bytes, max_pixels: int) -> bytes:
 
 def _split(data: bytes) -> tuple[bytes, list[bytes], bytes] | None:
     """(content of IHDR, whole chunks before the pixels, compressed pixels); None for anything unusual."""
-    others, compressed, at = [], [], len(_SIGNATURE)
+    others: list[bytes] = []
+    compressed: list[bytes] = []
+    at = len(_SIGNATURE)
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
         end = at + 12 + length

@@ -82,7 +82,7 @@ def prepare(
     runner = runner or local_runner(0)
     folder = Path(data_dir) / config.name
     plan = {"settings": settings_of(config), "source": {**source.describe(), "value_range": value_range}}
-    chosen = spread(len(source), config.max_images)
+    chosen: Any = spread(len(source), config.max_images)
     count = count_shards(config, len(chosen))
     if already_complete(folder, plan):
         return Outcome(read_manifest(folder), folder, already_done=True, kept_shards=count)

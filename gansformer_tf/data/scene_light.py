@@ -26,7 +26,7 @@ MIRROR_SHARE = 0.85  # how much of a shiny surface is mirror, and how much of it
 SHINY_DIFFUSE = 0.42
 
 
-def linear(color: tuple[int, int, int]) -> np.ndarray:
+def linear(color: tuple[int, int, int] | np.ndarray) -> np.ndarray:
     """sRGB bytes to linear light."""
     return (np.asarray(color, np.float32) / 255) ** np.float32(2.2)
 
@@ -168,7 +168,8 @@ def add_gloss(
     halfway = view + to_lamp
     sheen = np.maximum(dot(normal, halfway), 0) / np.sqrt(dot(halfway, halfway))
     shiny = np.array([item.material == "shiny" for item in scene.objects])[who]
-    exponent, strength = np.where(shiny, np.float32([[220], [0.9]]), np.float32([[18], [0.055]]))
+    polish, matt = np.array([[220], [0.9]], np.float32), np.array([[18], [0.055]], np.float32)
+    exponent, strength = np.where(shiny, polish, matt)
     highlight = strength * np.power(sheen, exponent) * lamp_share[on_objects]
     light[:, on_objects] += highlight * column(LAMP_COLOR)
 

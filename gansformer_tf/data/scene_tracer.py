@@ -8,7 +8,7 @@ averaged, which is where anti-aliasing shows.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -94,11 +94,12 @@ def trace(scene: Scene, colors: np.ndarray, height: int, width: int) -> tuple[np
     # the last column is the floor, so that BACKGROUND = -1 picks it
     albedo = np.concatenate([linear(colors).T, column(FLOOR_ALBEDO)], axis=1)
     rays = [part.reshape(*part.shape[:-2], height * width) for part in (directions, depth, owner, normals)]
-    chosen = [
+    chosen: Any = [
         np.concatenate([part[..., 0, :][..., smooth], part[..., mixed].reshape(*part.shape[:-2], -1)], axis=-1)
         for part in rays
     ]
-    light = _tone(_light(scene, albedo, *chosen, whole=smooth.size))
+    directions, depth, owner_of_ray, normals = chosen
+    light = _tone(_light(scene, albedo, directions, depth, owner_of_ray, normals, whole=smooth.size))
     picture = np.empty((3, height * width), np.float32)
     picture[:, smooth] = light[:, : smooth.size]
     picture[:, mixed] = light[:, smooth.size :].reshape(3, 4, mixed.size).mean(axis=1)
@@ -114,15 +115,16 @@ def _visible(scene: Scene, camera: Camera, directions: np.ndarray) -> tuple[np.n
     owner = np.full(directions.shape[1:], BACKGROUND, np.int8)
     normals = np.zeros(directions.shape, np.float32)
     for index, item in enumerate(scene.objects):
-        box = (..., *camera.box(item))
+        box: Any = (..., *camera.box(item))
         part = directions[box]
         hit = first_hit(item, column(scene.camera, 4), part)
         closer = np.nonzero(hit < depth[box])
+        along_rays: Any = (slice(None), *closer)
         nearest = hit[closer]
         depth[box][closer] = nearest
         owner[box][closer] = index
-        points = column(scene.camera) + nearest * part[(slice(None), *closer)]
-        normals[box][(slice(None), *closer)] = normals_at(item, points)
+        points = column(scene.camera) + nearest * part[along_rays]
+        normals[box][along_rays] = normals_at(item, points)
     return depth, owner, normals
 
 

@@ -46,7 +46,7 @@ def scan(path: str | os.PathLike[str]) -> tuple[np.ndarray, str | None]:
         `(lengths, problem)`: int64 `[records]` of the records that are there in full, and what is wrong with the
         rest of the file (None: nothing). After a damaged length nothing that follows can be found.
     """
-    lengths = []
+    lengths: list[int] = []
     size = os.path.getsize(path)
     offset = 0
     with open(path, "rb", buffering=0) as file:

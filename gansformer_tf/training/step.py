@@ -94,7 +94,7 @@ class TrainStep:
         self.path_mean = _counter(0.0, "path_mean", tf.float32)
         self.skipped = {network: _counter(0, f"skipped_{network}") for network in ("G", "D")}
         self.skipped_in_row = {network: _counter(0, f"skipped_in_row_{network}") for network in ("G", "D")}
-        self._phases = {name: self._compile(name) for name in PHASES}
+        self._phases: dict[str, Any] = {name: self._compile(name) for name in PHASES}
         self._update_average = tf.function(self._ema_phase, autograph=False)
 
     def phases_of(self, step: int) -> list[str]:

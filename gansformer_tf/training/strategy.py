@@ -1,18 +1,156 @@
-"""The distribution strategy for a list of devices."""
+"""Distribution strategies: one device, several in one machine, several machines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
+from gansformer_tf.training.errors import TrainingError
 
-def make_strategy(devices: Sequence[str]) -> tf.distribute.Strategy:
-    """One device: no distribution. Several: a copy of the networks on each, gradients summed over them.
+# A healthy cluster answers within seconds; starting TensorFlow on a slow machine may take a minute.
+CONNECT_SECONDS = 300.0
+
+
+def is_cluster() -> bool:
+    """Whether `TF_CONFIG` describes a cluster of several processes."""
+    return len(_workers()) > 1
+
+
+def make_strategy(devices: Sequence[str], connect_seconds: float = CONNECT_SECONDS) -> tf.distribute.Strategy:
+    """The strategy for these devices, after checking that all of them answer.
+
+    With `TF_CONFIG` in the environment (TensorFlow's usual description of a cluster) training runs on several
+    machines, else on one. Gradients are summed over all devices in both cases.
 
     Args:
-        devices: TensorFlow device names, such as `["/GPU:0", "/GPU:1"]`.
+        devices: TensorFlow device names of this machine, such as `["/GPU:0", "/GPU:1"]`.
+        connect_seconds: After this long without an answer from another machine the process ends with advice.
+
+    Raises:
+        TrainingError: The devices do not add up correctly, or `TF_CONFIG` cannot be read.
     """
+    if is_cluster():
+        advice = (
+            f"error: no answer from the other workers within {connect_seconds:.0f} s. Check that one process runs for "
+            f"each entry of TF_CONFIG ({', '.join(_workers())}), that the ports are open, and that every "
+            "process has its own task index."
+        )
+        with _deadline(connect_seconds, advice):
+            return _checked(tf.distribute.MultiWorkerMirroredStrategy())
     if len(devices) == 1:
         return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy(list(devices))
+    advice = (
+        f"error: the devices {', '.join(devices)} do not answer each other within {connect_seconds:.0f} s. Try fewer "
+        "--gpus, or set NCCL_P2P_DISABLE=1 where the driver's peer-to-peer copies hang."
+    )
+    with _deadline(connect_seconds, advice):
+        return _checked(tf.distribute.MirroredStrategy(list(devices)))
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the run's files; exactly one does."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or not is_cluster() or int(resolver.task_id) == 0
+
+
+def worker_shard(strategy: tf.distribute.Strategy) -> tuple[int, int]:
+    """(index, count) of this process among those that read data."""
+    if not is_cluster():
+        return 0, 1
+    return int(strategy.cluster_resolver.task_id), len(_workers())
+
+
+def agree_on(strategy: tf.distribute.Strategy, value: int) -> int:
+    """The chief's value, on every process."""
+    if not is_cluster():
+        return value
+    share = value if is_chief(strategy) else 0
+    return round(_sum_over_processes(strategy, float(share)))
+
+
+def require_equal(strategy: tf.distribute.Strategy, value: int, what: str) -> None:
+    """Raises `TrainingError` unless every process has the same value."""
+    if not is_cluster():
+        return
+    count = worker_shard(strategy)[1]
+    total = _sum_over_processes(strategy, float(value))
+    squares = _sum_over_processes(strategy, float(value) ** 2)
+    if abs(count * squares - total**2) > 0.5:
+        raise TrainingError(
+            f"the workers start from different {what} (here {value}); the result folder must be one that all machines "
+            "share. Copy it, or use a shared file system."
+        )
+
+
+def _workers() -> list[str]:
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return []
+    try:
+        cluster = json.loads(text)["cluster"]
+        return [address for job in ("chief", "worker") for address in cluster.get(job, [])]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(
+            f"TF_CONFIG is not valid ({error}); it must be JSON such as "
+            '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}.'
+        ) from error
+
+
+def _checked(strategy: tf.distribute.Strategy) -> tf.distribute.Strategy:
+    """Adds a known value over all replicas and compares."""
+    count = strategy.num_replicas_in_sync
+    expected = count * (count + 1) / 2
+
+    @tf.function
+    def total() -> tf.Tensor:
+        def replica() -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            value = tf.cast(context.replica_id_in_sync_group + 1, tf.float32)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+        return strategy.experimental_local_results(strategy.run(replica))
+
+    found = [float(value) for value in total()]
+    if any(abs(value - expected) > 1e-3 for value in found):
+        raise TrainingError(
+            f"the {count} devices add 1 to {count} up to {found}, not to {expected:g}; their connection is faulty. "
+            "Train with fewer --gpus, and check the driver and NCCL."
+        )
+    return strategy
+
+
+def _sum_over_processes(strategy: tf.distribute.Strategy, value: float) -> float:
+    """Sum of a number over processes; each replica carries an equal part of it."""
+    local = strategy.num_replicas_in_sync // len(_workers())
+
+    @tf.function
+    def total(part: tf.Tensor) -> tf.Tensor:
+        def replica() -> tf.Tensor:
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, part)
+
+        return strategy.experimental_local_results(strategy.run(replica))[0]
+
+    return float(total(tf.constant(value / local, tf.float64)))
+
+
+@contextlib.contextmanager
+def _deadline(seconds: float, message: str) -> Iterator[None]:
+    """Ends the process with a message when the block takes longer; the calls inside cannot be interrupted."""
+
+    def end() -> None:
+        print(message, file=sys.stderr, flush=True)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

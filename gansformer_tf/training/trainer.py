@@ -73,7 +73,7 @@ class Trainer:
         self.step = 0
         self.images = 0
         self.seconds = 0.0
-        self._progress: Progress | None = None
+        self._progress: Any = None
 
     @property
     def kimg(self) -> float:

@@ -128,14 +128,13 @@ class _Growing:
 
 def runs(indices: Sequence[int], limit: int) -> Iterator[tuple[int, int]]:
     """Ascending indices as (start, stop) of neighbours, at most `limit` together."""
-    start = stop = None
+    start = stop = 0
     for index in indices:
-        if start is None:
-            start, stop = int(index), int(index) + 1
-        elif index == stop and stop - start < limit:
+        if index == stop and 0 < stop - start < limit:
             stop += 1
-        else:
+            continue
+        if stop > start:
             yield start, stop
-            start, stop = int(index), int(index) + 1
-    if start is not None:
+        start, stop = int(index), int(index) + 1
+    if stop > start:
         yield start, stop

@@ -157,8 +157,8 @@ def _enlarge(images: tf.Tensor) -> tf.Tensor:
     channels = images.shape[-1]
     for axis in (1, 2):
         kernel = np.tile(np.expand_dims(pair, (2 - axis, 2)), (1, 1, channels, 1))
-        padding = [[reach, reach] if index == axis else [0, 0] for index in range(4)]
-        both = tf.nn.depthwise_conv2d(tf.pad(images, padding), kernel, [1, 1, 1, 1], "VALID")
+        paddings = [[reach, reach] if index == axis else [0, 0] for index in range(4)]
+        both = tf.nn.depthwise_conv2d(tf.pad(images, paddings), kernel, [1, 1, 1, 1], "VALID")
         batch, height, width = tf.unstack(tf.shape(both)[:3])
         both = tf.reshape(both, [batch, height, width, channels, 2])
         if axis == 1:

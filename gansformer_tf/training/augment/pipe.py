@@ -50,9 +50,9 @@ class AugmentStrengths:
     cutout_size: float = 0.5  # of the image size
 
 
-_BLIT = {"xflip": 1.0, "rotate90": 1.0, "xint": 1.0}
-_GEOMETRY = {"scale": 1.0, "rotate": 1.0, "aniso": 1.0, "xfrac": 1.0}
-_COLOR = {"brightness": 1.0, "contrast": 1.0, "lumaflip": 1.0, "hue": 1.0, "saturation": 1.0}
+_BLIT: dict[str, Any] = {"xflip": 1.0, "rotate90": 1.0, "xint": 1.0}
+_GEOMETRY: dict[str, Any] = {"scale": 1.0, "rotate": 1.0, "aniso": 1.0, "xfrac": 1.0}
+_COLOR: dict[str, Any] = {"brightness": 1.0, "contrast": 1.0, "lumaflip": 1.0, "hue": 1.0, "saturation": 1.0}
 
 # Names of published sets; the default of StyleGAN2-ADA is "bgc".
 PIPES: dict[str, AugmentStrengths] = {
