@@ -1,6 +1,8 @@
 # make demo    prepare, train, resume and draw a small GANsformer (under 10 minutes on 2 cores)
 # make test    the whole test suite
 # make lint    style and type checks
+# make ops     compile the native ops (optional, for speed); OPS_FLAGS="--cuda-arch 90" chooses the GPU
+# make ops-sanitize   their tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make clean   remove the environment, caches and the demo's output
 #
 # Everything lives in .venv, which is made on first use. Another interpreter: make PYTHON=python3.12 demo
@@ -10,7 +12,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint environment clean
+.PHONY: demo test lint ops ops-sanitize environment clean
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -27,6 +29,13 @@ lint: $(INSTALLED)
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
+
+ops: $(INSTALLED)
+	@command -v cmake >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check cmake ninja
+	$(BIN)/python custom_ops/build.py $(OPS_FLAGS)
+
+ops-sanitize: $(INSTALLED)
+	$(BIN)/python custom_ops/sanitize.py
 
 environment: $(INSTALLED)
 

@@ -93,11 +93,16 @@ def tensorflow_facts() -> dict:
     return json.loads(line.removeprefix("FACTS"))
 
 
+def source_files() -> list[Path]:
+    return [
+        file for file in sorted(SOURCE.rglob("*")) if file.suffix in (".h", ".cc", ".cu", ".txt") and file.is_file()
+    ]
+
+
 def source_digest() -> str:
     digest = hashlib.sha256()
-    for file in sorted(SOURCE.rglob("*")):
-        if file.suffix in (".h", ".cc", ".cu", ".txt") and file.is_file():
-            digest.update(file.relative_to(SOURCE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    for file in source_files():
+        digest.update(file.relative_to(SOURCE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
