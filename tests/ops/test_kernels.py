@@ -1,4 +1,4 @@
-"""The kernels behind the C interface against NumPy, without TensorFlow; also run under sanitizers (make ops-sanitize)."""
+"""The kernels behind the C interface against NumPy, without TensorFlow (make ops-sanitize runs them instrumented)."""
 
 from __future__ import annotations
 
