@@ -133,10 +133,9 @@ def attention_panel(
     attention = enlarge_attention(attention, height, width)
     hard = hard_map(attention, colors=colors)
     soft = soft_map(attention, colors=colors)
-    gap = np.full((height, 4, 3), 255, np.uint8)
-    row = np.concatenate([pixels, gap, blend(pixels, hard, alpha), gap, hard, gap, soft], axis=1)
-    strip = legend(attention.shape[-1], row.shape[1], colors)
-    return stack_rows([row, strip])
+    names = ["picture", "blend", "hard map", "soft map"]
+    sheet = labelled_sheet([[pixels, blend(pixels, hard, alpha), hard, soft]], column_labels=names)
+    return stack_rows([sheet, legend(attention.shape[-1], sheet.shape[1], colors)])
 
 
 def component_sheet(image: np.ndarray, attention: np.ndarray, title: str = "") -> np.ndarray:
