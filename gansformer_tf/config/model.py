@@ -366,7 +366,7 @@ class DiscriminatorConfig(AttentionConfig):
     """Discriminator; `transformer` adds aggregators that collect from the image."""
 
     architecture: str = "resnet"
-    # samples per group of the minibatch standard deviation: None takes the whole batch, 0 leaves it out
+    # samples per group of the minibatch standard deviation: None takes all images of a call, 0 leaves it out
     mbstd_group_size: int | None = 4
     mbstd_num_features: int = 1
     # largest absolute value behind each activation of a convolution, or None

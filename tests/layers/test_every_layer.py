@@ -140,6 +140,7 @@ CASES = {
     "conv up": case(
         EqualizedConv2D, 5, 3, resample="up", activation="lrelu", inputs={"inputs": IMAGE}, outputs=[(BATCH, 8, 8, 5)]
     ),
+    "conv clamp": case(EqualizedConv2D, 5, 1, clamp=0.5, inputs={"inputs": IMAGE}, outputs=[(BATCH, 4, 4, 5)]),
     "conv down": case(
         EqualizedConv2D, 5, 1, resample="down", use_bias=False, inputs={"inputs": IMAGE}, outputs=[(BATCH, 2, 2, 5)]
     ),
@@ -180,6 +181,9 @@ CASES = {
         num_features=3,
         inputs={"inputs": array(4, 3, 2, CHANNELS)},
         outputs=[(4, 3, 2, CHANNELS + 3)],
+    ),
+    "minibatch stddev of the batch": case(
+        MinibatchStddev, group_size=None, inputs={"inputs": array(3, 2, CHANNELS)}, outputs=[(3, 2, CHANNELS + 1)]
     ),
     "minibatch stddev of tokens": case(
         MinibatchStddev, inputs={"inputs": array(4, 3, CHANNELS)}, outputs=[(4, 3, CHANNELS + 1)]
