@@ -112,7 +112,7 @@ class Kernels:
     """
 
     def __init__(self, path: Path | str | None = None, threads: int = 1, emulated: bool = False) -> None:
-        self.emulated = emulated
+        self.on_cuda = emulated
         self.path = Path(path or os.environ.get("GANSFORMER_TF_KERNELS") or LIBRARY)
         self.lib = ctypes.CDLL(str(self.path))
         for name in ("gf_stamp", "gf_isa"):
@@ -145,12 +145,46 @@ class Kernels:
         if code:
             raise KernelError(message.value.decode() or f"{function} failed with code {code}")
 
-    def run(self, function: str, *arguments: Any) -> None:
-        """Calls the CPU or CUDA variant; its last argument is the pool or the stream."""
-        if self.emulated:
-            self.call(f"{function}_cuda", *arguments, None)
-        else:
-            self.call(f"{function}_cpu", *arguments, ctypes.byref(self._pool) if self._pool else None)
+    def run(
+        self,
+        function: str,
+        op: Any,
+        arrays: Sequence[np.ndarray | None],
+        outputs: Sequence[np.ndarray],
+        structure: Any = None,
+    ) -> None:
+        """Calls the CPU or CUDA variant of a function of the interface.
+
+        Args:
+            function: name without _cpu or _cuda.
+            op: the argument structure.
+            arrays: every array in the order of the interface, outputs included; the first gives the type.
+            outputs: those of `arrays` that are written.
+            structure: takes all addresses and is passed in their place, where the interface wants that.
+        """
+        addresses = [self.place(array) for array in arrays]
+        data = [ctypes.byref(structure(*addresses))] if structure else addresses
+        variant, last = ("cuda", None) if self.on_cuda else ("cpu", ctypes.byref(self._pool) if self._pool else None)
+        try:
+            self.call(f"{function}_{variant}", ctypes.byref(op), dtype_of(arrays[0]), *data, last)  # type: ignore[arg-type]
+            for array, at in zip(arrays, addresses, strict=True):
+                if any(array is output for output in outputs):
+                    self.fetch(array, at)
+        finally:
+            for at in addresses:
+                self.release(at)
+
+    # Where the arrays live while a kernel runs; a GPU overrides these.
+
+    def place(self, array: np.ndarray | None) -> Any:
+        """Address of the array for the kernel, None for None."""
+        return address(array)
+
+    def fetch(self, array: np.ndarray, at: Any) -> None:
+        """Brings what the kernel wrote at `at` into the array."""
+
+    def release(self, at: Any) -> None:
+        """Gives back what `place` took."""
 
     def upfirdn2d(
         self, x: np.ndarray, kernel: np.ndarray, up: Sequence[int], down: Sequence[int], padding: Sequence[int]
@@ -160,7 +194,7 @@ class Kernels:
         size = (_i64 * 2)()
         self.call("gf_upfirdn2d_size", ctypes.byref(op), size)
         y = aligned((x.shape[0], size[0], size[1], x.shape[3]), x.dtype)
-        self.run("gf_upfirdn2d", ctypes.byref(op), dtype_of(x), address(x), address(y))
+        self.run("gf_upfirdn2d", op, (x, y), (y,))
         del keep
         return y
 
@@ -178,8 +212,7 @@ class Kernels:
     ) -> np.ndarray:
         op = bias_act_op(x.shape, activation, alpha, gain, clamp, order)
         y = aligned(x.shape, x.dtype)
-        arrays = [address(array) for array in (x, bias, first, second, y)]
-        self.run("gf_bias_act", ctypes.byref(op), dtype_of(x), *arrays)
+        self.run("gf_bias_act", op, (x, bias, first, second, y), (y,))
         return y
 
     def filtered_lrelu(
@@ -201,8 +234,7 @@ class Kernels:
         size = (_i64 * 2)()
         self.call("gf_filtered_lrelu_size", ctypes.byref(op), size)
         y = aligned(x.shape if mode == 2 else (x.shape[0], size[0], size[1], x.shape[3]), x.dtype)
-        arrays = [address(array) for array in (x, bias, other, y)]
-        self.run("gf_filtered_lrelu", ctypes.byref(op), dtype_of(x), *arrays)
+        self.run("gf_filtered_lrelu", op, (x, bias, other, y), (y,))
         del keep
         return y
 
@@ -223,8 +255,7 @@ class Kernels:
         output = aligned((x.shape[0], x.shape[1], width), x.dtype)
         softmax = aligned((x.shape[0], score_weight.shape[1], x.shape[1], score_weight.shape[3]), x.dtype)
         arrays = (x, score_weight, score_bias, value, output_bias, probability_scale, target, output, softmax)
-        data = AttentionData(*(address(array) for array in arrays))
-        self.run("gf_attention", ctypes.byref(op), dtype_of(x), ctypes.byref(data))
+        self.run("gf_attention", op, arrays, (output, softmax), AttentionData)
         return output, softmax
 
     def centroids(self, x: np.ndarray, probabilities: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
@@ -233,11 +264,10 @@ class Kernels:
         op = CentroidsOp(batch, tokens, x.shape[2], heads, components, epsilon)
         centroids = aligned((batch, heads, components, x.shape[2]), x.dtype)
         total = aligned((batch, heads, components), x.dtype)
-        arrays = [address(array) for array in (x, probabilities, centroids, total)]
-        if self.emulated:
-            workspace = np.full(self.lib.gf_centroids_workspace(ctypes.byref(op)), np.nan, np.float32)
-            arrays.append(address(workspace))
-        self.run("gf_centroids", ctypes.byref(op), dtype_of(x), *arrays)
+        arrays = [x, probabilities, centroids, total]
+        if self.on_cuda:
+            arrays.append(np.full(self.lib.gf_centroids_workspace(ctypes.byref(op)), np.nan, np.float32))
+        self.run("gf_centroids", op, arrays, (centroids, total))
         return centroids, total
 
 
@@ -255,6 +285,15 @@ def address(array: np.ndarray | None) -> Any:
     if not array.flags.c_contiguous:
         raise KernelError("arrays must be C contiguous; use numpy.ascontiguousarray.")
     return array.ctypes.data_as(_pointer)
+
+
+def numpy_type(name: str) -> np.dtype:
+    """The NumPy type of a name; bfloat16 needs the package ml_dtypes."""
+    if name != "bfloat16":
+        return np.dtype(name)
+    import ml_dtypes
+
+    return np.dtype(ml_dtypes.bfloat16)
 
 
 def dtype_of(array: np.ndarray) -> int:

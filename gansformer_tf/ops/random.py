@@ -111,5 +111,9 @@ class SeedStream(keras.random.SeedGenerator):
         """
         return SeedStream(self.next())
 
+    def copy(self) -> SeedStream:
+        """A stream that will make the same draws as this one."""
+        return SeedStream(self)
+
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError("a SeedStream holds a position, not a configuration; pass it as a call argument.")

@@ -8,11 +8,20 @@ import math
 import numpy as np
 import pytest
 
-from custom_ops import definitions, kernels
+from custom_ops import kernels
+from custom_ops.checks import (
+    Draw,
+    many_tokens,
+    run_attention,
+    run_bias_act,
+    run_centroids,
+    run_filtered_lrelu,
+    run_upfirdn2d,
+    some_tokens,
+)
 
 SHAPES = 500
 EMULATED_SHAPES = 48  # a thread of the operating system per CUDA thread is slow
-TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 4e-3}
 
 
 @pytest.fixture(scope="module")
@@ -28,173 +37,6 @@ def threaded(kernels_library):
 @pytest.fixture(scope="module")
 def cuda(emulated_library):
     return kernels.Kernels(emulated_library, emulated=True)
-
-
-def error(found: np.ndarray, expected: np.ndarray) -> float:
-    assert found.shape == expected.shape
-    return float(np.max(np.abs(found - expected)) / max(1.0, np.max(np.abs(expected)))) if found.size else 0.0
-
-
-def check(found, expected, *about):
-    bound = TOLERANCE[found.dtype.name]
-    assert error(found.astype(np.float64), expected) <= bound, about
-
-
-class Draw:
-    """Random arguments; every third call gives the geometry the networks use."""
-
-    def __init__(self, seed: int, dtypes: tuple[str, ...]) -> None:
-        self.random = np.random.default_rng(seed)
-        self.dtypes = dtypes
-        self.count = 0
-
-    def start(self) -> None:
-        self.count += 1
-        self.dtype = self.dtypes[self.count % len(self.dtypes)]
-
-    def integer(self, low: int, high: int) -> int:
-        return int(self.random.integers(low, high + 1))
-
-    def chance(self, probability: float) -> bool:
-        return bool(self.random.random() < probability)
-
-    def array(self, *shape: int) -> np.ndarray:
-        return self.random.standard_normal(shape).astype(self.dtype)
-
-    def pictures(self) -> np.ndarray:
-        height, width = self.integer(1, 9), self.integer(1, 9)
-        if self.chance(0.1):
-            height = self.integer(40, 80)  # several blocks of rows
-        return self.array(self.integer(0, 2), height, width, self.integer(1, 37))
-
-    def kernel(self) -> np.ndarray:
-        if self.chance(0.6):
-            return self.random.standard_normal(self.integer(1, 9)).astype(np.float32)
-        return self.random.standard_normal((self.integer(1, 5), self.integer(1, 5))).astype(np.float32)
-
-    def factors(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, ...]]:
-        if self.count % 3 == 0:
-            up, down = [((2, 2), (1, 1)), ((1, 1), (2, 2)), ((1, 1), (1, 1))][self.count // 3 % 3]
-        else:
-            up, down = (tuple(self.integer(1, 4) for _ in range(2)) for _ in range(2))
-        return up, down, tuple(self.integer(-4, 9) for _ in range(4))
-
-
-def leaves_output(x, kernel, up, padding) -> bool:
-    left, right, top, bottom = padding
-    return (
-        x.shape[1] * up[0] + top + bottom >= kernel.shape[0] and x.shape[2] * up[1] + left + right >= kernel.shape[-1]
-    )
-
-
-def run_upfirdn2d(library, draw, shapes):
-    done = 0
-    while done < shapes:
-        draw.start()
-        x, kernel, (up, down, padding) = draw.pictures(), draw.kernel(), draw.factors()
-        if draw.count % 3 == 0:
-            kernel = draw.random.standard_normal(4).astype(np.float32)
-        if not leaves_output(x, kernel, up, padding):
-            continue
-        found = library.upfirdn2d(x, kernel, up, down, padding)
-        expected = definitions.upfirdn2d(x.astype(np.float64), kernel, up, down, padding, flip=True)
-        check(found, expected, x.shape, kernel.shape, up, down, padding)
-        done += 1
-
-
-def run_bias_act(library, draw, shapes):
-    for number in range(shapes):
-        draw.start()
-        x = 2 * draw.array(draw.integer(0, 5), draw.integer(1, 40))
-        bias = draw.array(x.shape[1]) if draw.chance(0.8) else None
-        first, second = draw.array(*x.shape), draw.array(*x.shape)
-        name = kernels.ACTIVATIONS[number % len(kernels.ACTIVATIONS)]
-        # In 16 bits values near the clamp may fall on either side of it.
-        clamp = 0.8 if draw.chance(0.4) and draw.dtype != "float16" else -1.0
-        for order in (0, 1, 2):
-            found = library.bias_act(x, bias, name, 0.3, 1.2, clamp, order, first, second)
-            inputs = [None if a is None else a.astype(np.float64) for a in (x, bias, first, second)]
-            expected = definitions.bias_act(*inputs[:2], name, 0.3, 1.2, clamp, order, *inputs[2:])
-            check(found, expected, name, order, x.shape)
-
-
-def run_filtered_lrelu(library, draw, shapes):
-    done = 0
-    while done < shapes:
-        draw.start()
-        x, first, second = draw.pictures(), draw.kernel(), draw.kernel()
-        up, down, padding = draw.factors()
-        bias = draw.array(x.shape[3]) if draw.chance(0.7) else None
-        clamp = 0.7 if draw.chance(0.4) and draw.dtype != "float16" else -1.0
-        numbers = (first, second, up, down, padding, 0.2, 1.3, clamp)
-        try:
-            found = library.filtered_lrelu(x, bias, *numbers)
-        except kernels.KernelError as failure:
-            assert "samples after padding" in str(failure)
-            continue
-        exact = [None if a is None else a.astype(np.float64) for a in (x, bias)]
-        check(found, definitions.filtered_lrelu(*exact, *numbers, flip=True), x.shape, numbers)
-        done += 1
-        if draw.dtype == "float16" or not x.size:
-            continue
-        direction, gradient = draw.array(*x.shape), draw.array(*found.shape)
-        along = library.filtered_lrelu(x, bias, *numbers, 1, direction)
-        expected = definitions.filtered_lrelu(*exact, *numbers, flip=True, direction=direction.astype(np.float64))
-        # Values that are 0 but for rounding may take the other slope in float32.
-        if draw.dtype == "float64":
-            check(along, expected, x.shape, numbers)
-        # The transpose: <J d, g> = <d, J' g>.
-        back = library.filtered_lrelu(x, bias, *numbers, 2, gradient)
-        left = np.sum(along.astype(np.float64) * gradient)
-        right = np.sum(direction.astype(np.float64) * back)
-        scale = max(1.0, np.sum(np.abs(along.astype(np.float64) * gradient)))
-        assert abs(left - right) / scale <= TOLERANCE[draw.dtype], (x.shape, numbers)
-
-
-def run_attention(library, draw, shapes, tokens, most_components):
-    for number in range(shapes):
-        draw.start()
-        batch, n, channels = draw.integer(0, 3), tokens(draw), draw.integer(1, 40)
-        heads, k = draw.integer(1, 3), int(draw.random.choice([1, 2, 3, 4, 7, 8, 16, 17, 32, most_components]))
-        integration = kernels.INTEGRATIONS[number // 2 % 4]
-        width = channels if draw.chance(0.5) else draw.integer(1, 40)
-        channels_out = 2 * width if integration == "both" else width
-
-        def one(size: int) -> int:
-            return 1 if draw.chance(0.5) else size
-
-        x = draw.array(batch, n, channels)
-        weight = (draw.array(one(batch), heads, channels, k) / math.sqrt(channels)).astype(draw.dtype)
-        bias = draw.array(one(batch), heads, one(n), k) if draw.chance(0.7) else None
-        value = draw.array(one(batch), heads, k, channels_out)
-        output_bias = draw.array(channels_out) if draw.chance(0.5) else None
-        scale = draw.array(one(batch), one(heads), one(n), one(k)) if draw.chance(0.5) else None
-        target = draw.array(batch, n, width) if width != channels or draw.chance(0.5) else None
-        arrays = (x, weight, bias, value, output_bias, scale)
-        found = library.attention(*arrays, integration, target)
-        exact = [None if a is None else a.astype(np.float64) for a in (*arrays, target)]
-        expected = definitions.attention(*exact[:-1], integration, exact[-1])
-        for mine, wanted in zip(found, expected, strict=True):
-            check(mine, wanted, x.shape, weight.shape, value.shape, integration)
-
-
-def run_centroids(library, draw, shapes, tokens, most_components):
-    for _ in range(shapes):
-        draw.start()
-        batch, n, heads, k = draw.integer(0, 2), tokens(draw), draw.integer(1, 3), draw.integer(1, most_components)
-        x, probabilities = draw.array(batch, n, draw.integer(1, 40)), np.abs(draw.array(batch, heads, n, k))
-        found = library.centroids(x, probabilities, 1e-3)
-        expected = definitions.centroids(x.astype(np.float64), probabilities, 1e-3)
-        for mine, wanted in zip(found, expected, strict=True):
-            check(mine, wanted, x.shape, probabilities.shape)
-
-
-def some_tokens(draw: Draw) -> int:
-    return draw.integer(0, 40)
-
-
-def many_tokens(draw: Draw) -> int:
-    return int(draw.random.choice([1, 5, 127, 256, 300]))
 
 
 CPU_TYPES = ("float32", "float64")
@@ -299,7 +141,7 @@ def test_hostile_upfirdn2d(library, change, request):
             value = (ctypes.c_int64 * len(value))(*value)
         setattr(op, name, value)
     with pytest.raises(kernels.KernelError):
-        library.run("gf_upfirdn2d", ctypes.byref(op), 0, kernels.address(x), kernels.address(y))
+        library.run("gf_upfirdn2d", op, (x, y), (y,))
     assert np.all(y == 7)
     del keep
 
@@ -356,9 +198,8 @@ def test_hostile_attention(library, change, request):
     for name, number in change.items():
         setattr(op, name, number)
     arrays = (x, weight, None, value, None, None, None, output, softmax)
-    data = kernels.AttentionData(*(kernels.address(array) for array in arrays))
     with pytest.raises(kernels.KernelError):
-        library.run("gf_attention", ctypes.byref(op), 0, ctypes.byref(data))
+        library.run("gf_attention", op, arrays, (output, softmax), kernels.AttentionData)
     assert np.all(output == 7) and np.all(softmax == 7)
 
 
@@ -369,7 +210,7 @@ def test_hostile_numbers(cpu):
             cpu.bias_act(x, None, "lrelu", *numbers)
     op = kernels.bias_act_op((2**40, 2**30), "relu", 0.0, 1.0, -1.0, 0)
     with pytest.raises(kernels.KernelError, match="overflow"):
-        cpu.run("gf_bias_act", ctypes.byref(op), 0, kernels.address(x), None, None, None, kernels.address(x))
+        cpu.run("gf_bias_act", op, (x, None, None, None, x), (x,))
     with pytest.raises(kernels.KernelError, match="epsilon"):
         cpu.centroids(np.ones((1, 2, 3), np.float32), np.ones((1, 1, 2, 2), np.float32), -1.0)
 
@@ -384,5 +225,5 @@ def test_types_without_kernel(cpu, cuda):
 def test_missing_arrays(cpu):
     op, keep = kernels.upfirdn2d_op((1, 4, 4, 2), np.ones(1), (1, 1), (1, 1), (0, 0, 0, 0))
     with pytest.raises(kernels.KernelError, match="missing"):
-        cpu.run("gf_upfirdn2d", ctypes.byref(op), 0, None, None)
+        cpu.call("gf_upfirdn2d_cpu", ctypes.byref(op), 0, None, None, None)
     del keep

@@ -1,0 +1,186 @@
+"""Random calls of the kernels, compared with the NumPy definitions. Used by the tests and by the GPU benchmark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from custom_ops import definitions, kernels
+
+TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 4e-3, "bfloat16": 3e-2}
+SIXTEEN_BITS = ("float16", "bfloat16")
+
+
+def error(found: np.ndarray, expected: np.ndarray) -> float:
+    assert found.shape == expected.shape
+    return float(np.max(np.abs(found - expected)) / max(1.0, np.max(np.abs(expected)))) if found.size else 0.0
+
+
+def check(found: np.ndarray, expected: np.ndarray, *about: Any) -> None:
+    bound = TOLERANCE[found.dtype.name]
+    worst = error(found.astype(np.float64), expected)
+    assert worst <= bound, (worst, *about)
+
+
+class Draw:
+    """Random arguments; every third call gives the geometry the networks use."""
+
+    def __init__(self, seed: int, dtypes: tuple[str, ...]) -> None:
+        self.random = np.random.default_rng(seed)
+        self.dtypes = dtypes
+        self.count = 0
+
+    def start(self) -> None:
+        self.count += 1
+        self.dtype = self.dtypes[self.count % len(self.dtypes)]
+
+    def integer(self, low: int, high: int) -> int:
+        return int(self.random.integers(low, high + 1))
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.random.random() < probability)
+
+    def array(self, *shape: int) -> np.ndarray:
+        return self.random.standard_normal(shape).astype(kernels.numpy_type(self.dtype))
+
+    def pictures(self) -> np.ndarray:
+        height, width = self.integer(1, 9), self.integer(1, 9)
+        if self.chance(0.1):
+            height = self.integer(40, 80)  # several blocks of rows
+        return self.array(self.integer(0, 2), height, width, self.integer(1, 37))
+
+    def kernel(self) -> np.ndarray:
+        if self.chance(0.6):
+            return self.random.standard_normal(self.integer(1, 9)).astype(np.float32)
+        return self.random.standard_normal((self.integer(1, 5), self.integer(1, 5))).astype(np.float32)
+
+    def factors(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, ...]]:
+        if self.count % 3 == 0:
+            up, down = [((2, 2), (1, 1)), ((1, 1), (2, 2)), ((1, 1), (1, 1))][self.count // 3 % 3]
+        else:
+            up, down = (tuple(self.integer(1, 4) for _ in range(2)) for _ in range(2))
+        return up, down, tuple(self.integer(-4, 9) for _ in range(4))
+
+
+def leaves_output(x: np.ndarray, kernel: np.ndarray, up: Any, padding: Any) -> bool:
+    left, right, top, bottom = padding
+    return (
+        x.shape[1] * up[0] + top + bottom >= kernel.shape[0] and x.shape[2] * up[1] + left + right >= kernel.shape[-1]
+    )
+
+
+def run_upfirdn2d(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
+    done = 0
+    while done < shapes:
+        draw.start()
+        x, kernel, (up, down, padding) = draw.pictures(), draw.kernel(), draw.factors()
+        if draw.count % 3 == 0:
+            kernel = draw.random.standard_normal(4).astype(np.float32)
+        if not leaves_output(x, kernel, up, padding):
+            continue
+        found = library.upfirdn2d(x, kernel, up, down, padding)
+        expected = definitions.upfirdn2d(x.astype(np.float64), kernel, up, down, padding, flip=True)
+        check(found, expected, x.shape, kernel.shape, up, down, padding)
+        done += 1
+
+
+def run_bias_act(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
+    for number in range(shapes):
+        draw.start()
+        x = 2 * draw.array(draw.integer(0, 5), draw.integer(1, 40))
+        bias = draw.array(x.shape[1]) if draw.chance(0.8) else None
+        first, second = draw.array(*x.shape), draw.array(*x.shape)
+        name = kernels.ACTIVATIONS[number % len(kernels.ACTIVATIONS)]
+        # In 16 bits values near the clamp may fall on either side of it.
+        clamp = 0.8 if draw.chance(0.4) and draw.dtype not in SIXTEEN_BITS else -1.0
+        for order in (0, 1, 2):
+            found = library.bias_act(x, bias, name, 0.3, 1.2, clamp, order, first, second)
+            inputs = [None if a is None else a.astype(np.float64) for a in (x, bias, first, second)]
+            expected = definitions.bias_act(*inputs[:2], name, 0.3, 1.2, clamp, order, *inputs[2:])
+            check(found, expected, name, order, x.shape)
+
+
+def run_filtered_lrelu(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
+    done = 0
+    while done < shapes:
+        draw.start()
+        x, first, second = draw.pictures(), draw.kernel(), draw.kernel()
+        up, down, padding = draw.factors()
+        bias = draw.array(x.shape[3]) if draw.chance(0.7) else None
+        clamp = 0.7 if draw.chance(0.4) and draw.dtype not in SIXTEEN_BITS else -1.0
+        numbers = (first, second, up, down, padding, 0.2, 1.3, clamp)
+        try:
+            found = library.filtered_lrelu(x, bias, *numbers)
+        except kernels.KernelError as failure:
+            assert "samples after padding" in str(failure)
+            continue
+        exact = [None if a is None else a.astype(np.float64) for a in (x, bias)]
+        check(found, definitions.filtered_lrelu(*exact, *numbers, flip=True), x.shape, numbers)
+        done += 1
+        if draw.dtype in SIXTEEN_BITS or not x.size:
+            continue
+        direction, gradient = draw.array(*x.shape), draw.array(*found.shape)
+        along = library.filtered_lrelu(x, bias, *numbers, 1, direction)
+        expected = definitions.filtered_lrelu(*exact, *numbers, flip=True, direction=direction.astype(np.float64))
+        # Values that are 0 but for rounding may take the other slope in float32.
+        if draw.dtype == "float64":
+            check(along, expected, x.shape, numbers)
+        # The transpose: <J d, g> = <d, J' g>.
+        back = library.filtered_lrelu(x, bias, *numbers, 2, gradient)
+        left = np.sum(along.astype(np.float64) * gradient)
+        right = np.sum(direction.astype(np.float64) * back)
+        scale = max(1.0, np.sum(np.abs(along.astype(np.float64) * gradient)))
+        assert abs(left - right) / scale <= TOLERANCE[draw.dtype], (x.shape, numbers)
+
+
+def run_attention(
+    library: kernels.Kernels, draw: Draw, shapes: int, tokens: Callable[[Draw], int], most_components: int
+) -> None:
+    for number in range(shapes):
+        draw.start()
+        batch, n, channels = draw.integer(0, 3), tokens(draw), draw.integer(1, 40)
+        heads, k = draw.integer(1, 3), int(draw.random.choice([1, 2, 3, 4, 7, 8, 16, 17, 32, most_components]))
+        integration = kernels.INTEGRATIONS[number // 2 % 4]
+        width = channels if draw.chance(0.5) else draw.integer(1, 40)
+        channels_out = 2 * width if integration == "both" else width
+
+        def one(size: int) -> int:
+            return 1 if draw.chance(0.5) else size
+
+        x = draw.array(batch, n, channels)
+        weight = (draw.array(one(batch), heads, channels, k) / math.sqrt(channels)).astype(x.dtype)
+        bias = draw.array(one(batch), heads, one(n), k) if draw.chance(0.7) else None
+        value = draw.array(one(batch), heads, k, channels_out)
+        output_bias = draw.array(channels_out) if draw.chance(0.5) else None
+        scale = draw.array(one(batch), one(heads), one(n), one(k)) if draw.chance(0.5) else None
+        target = draw.array(batch, n, width) if width != channels or draw.chance(0.5) else None
+        arrays = (x, weight, bias, value, output_bias, scale)
+        found = library.attention(*arrays, integration, target)
+        exact = [None if a is None else a.astype(np.float64) for a in (*arrays, target)]
+        expected = definitions.attention(*exact[:-1], integration, exact[-1])
+        for mine, wanted in zip(found, expected, strict=True):
+            check(mine, wanted, x.shape, weight.shape, value.shape, integration)
+
+
+def run_centroids(
+    library: kernels.Kernels, draw: Draw, shapes: int, tokens: Callable[[Draw], int], most_components: int
+) -> None:
+    for _ in range(shapes):
+        draw.start()
+        batch, n, heads, k = draw.integer(0, 2), tokens(draw), draw.integer(1, 3), draw.integer(1, most_components)
+        x, probabilities = draw.array(batch, n, draw.integer(1, 40)), np.abs(draw.array(batch, heads, n, k))
+        found = library.centroids(x, probabilities, 1e-3)
+        expected = definitions.centroids(x.astype(np.float64), probabilities, 1e-3)
+        for mine, wanted in zip(found, expected, strict=True):
+            check(mine, wanted, x.shape, probabilities.shape)
+
+
+def some_tokens(draw: Draw) -> int:
+    return draw.integer(0, 40)
+
+
+def many_tokens(draw: Draw) -> int:
+    return int(draw.random.choice([1, 5, 127, 256, 300]))
