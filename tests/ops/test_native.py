@@ -15,7 +15,7 @@ JOINT = np.array([[0.1, 0.4, 0.2], [0.3, -0.2, 0.5]], np.float32)
 
 
 def draw(*shape: int, seed: int = 0) -> tf.Tensor:
-    return tf.random.stateless_normal(shape, [seed, len(shape)], tf.float64)
+    return tf.random.stateless_normal(shape, [seed, len(shape)], dtype=tf.float64)
 
 
 def attention(integration, scale=None, target=None):
