@@ -59,6 +59,13 @@ class BipartiteAttention(keras.layers.Layer):
 
     Raises:
         ValueError: `num_heads` does not divide `dim`.
+
+    Example:
+
+    >>> image, latents = ops.ones((2, 16, 6)), ops.ones((2, 3, 8))
+    >>> tokens, probabilities = BipartiteAttention(6, num_heads=2)(image, latents)
+    >>> tuple(tokens.shape), tuple(probabilities.shape)
+    ((2, 16, 6), (2, 2, 16, 3))
     """
 
     def __init__(

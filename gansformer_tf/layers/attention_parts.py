@@ -104,6 +104,8 @@ class AttentionGate(keras.layers.Layer):
 
     Returns:
         `[batch, heads, tokens]`.
+
+    Source: the published code of GANsformer (`--ltnt-gate`, `--img-gate`); the paper does not mention gates.
     """
 
     def __init__(self, num_heads: int, offset: float = 0.0, **kwargs: Any) -> None:

@@ -36,6 +36,15 @@ class CentroidAttention(BipartiteAttention):
 
     Returns:
         (tokens, probabilities `[batch, heads, n, k]`, assignments `[batch, heads, k, n]`).
+
+    Source: the published code of GANsformer, which section 3.1.2 describes in another form.
+
+    Example:
+
+    >>> image, latents = ops.ones((2, 16, 6)), ops.ones((2, 3, 8))
+    >>> tokens, probabilities, assignments = CentroidAttention(6, num_centroids=3)(image, latents)
+    >>> tuple(probabilities.shape), tuple(assignments.shape)
+    ((2, 1, 16, 3), (2, 1, 3, 16))
     """
 
     def __init__(

@@ -41,6 +41,13 @@ class DuplexAttention(keras.layers.Layer):
 
     Returns:
         (X, probabilities `[batch, heads, n, k]`, assignments `[batch, heads, k, n]`, Y).
+
+    Example:
+
+    >>> image, latents = ops.ones((2, 16, 6)), ops.ones((2, 3, 8))
+    >>> image, probabilities, assignments, latents = DuplexAttention(6)(image, latents)
+    >>> tuple(image.shape), tuple(latents.shape)
+    ((2, 16, 6), (2, 3, 8))
     """
 
     def __init__(

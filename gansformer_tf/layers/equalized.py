@@ -38,6 +38,11 @@ class EqualizedDense(keras.layers.Layer):
 
     Returns:
         `[..., units]`.
+
+    Example:
+
+    >>> tuple(EqualizedDense(8, activation="lrelu")(ops.ones((2, 4))).shape)
+    (2, 8)
     """
 
     def __init__(
@@ -116,6 +121,14 @@ class EqualizedConv2D(keras.layers.Layer):
 
     Returns:
         `[batch, height', width', filters]`, the sides doubled, halved or unchanged.
+
+    Raises:
+        ValueError: `resample` is unknown.
+
+    Example:
+
+    >>> tuple(EqualizedConv2D(8, 3, resample="up")(ops.ones((2, 4, 6, 3))).shape)
+    (2, 8, 12, 8)
     """
 
     def __init__(

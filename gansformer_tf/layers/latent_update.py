@@ -33,6 +33,14 @@ class LatentUpdate(keras.layers.Layer):
 
     Returns:
         `[batch, k, dim]`.
+
+    Source: the residual layers of "Attention Is All You Need" (Vaswani et al. 2017), section 3, without layer
+    normalization; GANsformer, section 3.2, for the latents that attend to each other.
+
+    Example:
+
+    >>> tuple(LatentUpdate()(ops.ones((2, 4, 8))).shape)
+    (2, 4, 8)
     """
 
     def __init__(

@@ -30,6 +30,13 @@ class ComponentMerge(keras.layers.Layer):
 
     Returns:
         Weights `[batch, k, height, width, 1]`, or `[batch, k, 1, 1, 1]` with `same`.
+
+    Example:
+
+    >>> features = ops.ones((2 * 3, 8, 8, 4))
+    >>> weights = ComponentMerge(3)(features)
+    >>> tuple(weights.shape), tuple(merge_components(features, weights).shape)
+    ((2, 3, 8, 8, 1), (2, 8, 8, 4))
     """
 
     def __init__(

@@ -29,6 +29,11 @@ class MinibatchStddev(keras.layers.Layer):
 
     Raises:
         ValueError: The batch is not divisible by the group.
+
+    Example:
+
+    >>> tuple(MinibatchStddev(group_size=2)(ops.ones((4, 8, 8, 3))).shape)
+    (4, 8, 8, 4)
     """
 
     def __init__(self, group_size: int | None = 4, num_features: int = 1, **kwargs: Any) -> None:

@@ -35,6 +35,14 @@ class ModulatedConv2D(keras.layers.Layer):
 
     Returns:
         `[batch, height', width', filters]`.
+
+    Raises:
+        ValueError: `resample` is unknown.
+
+    Example:
+
+    >>> tuple(ModulatedConv2D(8, 3)(ops.ones((2, 4, 6, 3)), ops.ones((2, 16))).shape)
+    (2, 4, 6, 8)
     """
 
     def __init__(

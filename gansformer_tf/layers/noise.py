@@ -23,6 +23,14 @@ class NoiseInjection(keras.layers.Layer):
 
     Returns:
         The shape of `inputs`.
+
+    Raises:
+        ValueError: `noise_mode` is unknown, or "random" without `noise`.
+
+    Example:
+
+    >>> tuple(NoiseInjection()(ops.ones((2, 4, 4, 3)), noise_mode="const").shape)
+    (2, 4, 4, 3)
     """
 
     def __init__(self, *, maps: int = 1, seed: int | None = None, **kwargs: Any) -> None:

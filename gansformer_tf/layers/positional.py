@@ -63,6 +63,13 @@ class GridPositions(keras.layers.Layer):
 
     Returns:
         `[height * width, output_dim]`; the layer is called without arguments through `encoding()`.
+
+    Source: "Attention Is All You Need" (Vaswani et al. 2017), section 3.5, for each direction of the image.
+
+    Example:
+
+    >>> tuple(GridPositions(4, 8, 16).encoding().shape)
+    (32, 16)
     """
 
     def __init__(
