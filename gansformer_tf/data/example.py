@@ -128,3 +128,48 @@ def _read_entry(data: bytes, start: int, end: int) -> tuple[str, list]:
             for content, _, inner, inner_end in _fields(data, at, stop):
                 values = _read_list(data, content, inner, inner_end)
     return key, values
+
+
+def find_feature(data: bytes, key: str) -> list:
+    """The values of one feature, without decoding the others.
+
+    Raises:
+        ValueError: The bytes are no `tf.train.Example`, or have no such feature.
+    """
+    kind, start, end = _locate(data, key)
+    return _read_list(data, kind, start, end)
+
+
+def find_bytes(data: bytes, key: str) -> tuple[int, int]:
+    """Where in `data` the (first) value of a bytes feature starts and ends: large values need not be copied.
+
+    Raises:
+        ValueError: The bytes are no `tf.train.Example`, or have no such feature.
+    """
+    kind, start, end = _locate(data, key)
+    if kind == _BYTES:
+        for _, _, first, last in _fields(data, start, end):
+            return first, last
+    raise ValueError(f"the feature {key} holds no bytes")
+
+
+def _locate(data: bytes, key: str) -> tuple[int, int, int]:
+    """(kind of list, start, end) of the values of a feature."""
+    wanted = key.encode()
+    try:
+        for outer, _, start, end in _fields(data, 0, len(data)):
+            if outer != 1:
+                continue
+            for _, _, entry, entry_end in _fields(data, start, end):
+                name = b""
+                for number, _, at, stop in _fields(data, entry, entry_end):
+                    if number == 1:
+                        name = data[at:stop]
+                        if name != wanted:
+                            break
+                    elif number == 2 and name == wanted:
+                        for kind, _, first, last in _fields(data, at, stop):
+                            return kind, first, last
+    except IndexError as error:
+        raise ValueError(f"not a tf.train.Example message ({error})") from error
+    raise ValueError(f"it has no feature {key}")

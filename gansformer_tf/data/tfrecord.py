@@ -101,16 +101,19 @@ class RecordFile:
         if self._descriptor is None:
             raise ValueError(f"{self.path} was closed")
         length = int(self.lengths[index])
-        record = os.pread(self._descriptor, OVERHEAD_BYTES + length, int(self._offsets[index]))
-        if len(record) < OVERHEAD_BYTES + length:
+        offset = int(self._offsets[index])
+        # Three calls, so that the payload is its own object and need not be copied out of the record.
+        header = os.pread(self._descriptor, HEADER_BYTES, offset)
+        payload = os.pread(self._descriptor, length, offset + HEADER_BYTES)
+        footer = os.pread(self._descriptor, FOOTER_BYTES, offset + HEADER_BYTES + length)
+        if len(footer) < FOOTER_BYTES:
             raise self._corrupt(index, "the file ends inside it")
-        problem = _check_header(record[:HEADER_BYTES])
-        if problem is None and struct.unpack_from("<Q", record)[0] != length:
+        problem = _check_header(header)
+        if problem is None and struct.unpack_from("<Q", header)[0] != length:
             problem = "its length differs from the index of the data set"
         if problem is not None:
             raise self._corrupt(index, problem)
-        payload = record[HEADER_BYTES:-FOOTER_BYTES]
-        if masked_crc32c(payload) != struct.unpack_from("<I", record, HEADER_BYTES + length)[0]:
+        if masked_crc32c(payload) != struct.unpack("<I", footer)[0]:
             raise self._corrupt(index, "the checksum of its content does not match")
         return payload
 
