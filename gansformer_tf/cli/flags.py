@@ -18,7 +18,15 @@ from gansformer_tf.config.model import (
     POSITION_TYPES,
 )
 from gansformer_tf.config.presets import PRESET_NAMES, Sections
-from gansformer_tf.config.train import AUGMENT_PIPES, AUGMENTATIONS, D_LOSSES, D_REGULARIZERS, G_LOSSES
+from gansformer_tf.config.train import (
+    AUGMENT_PIPES,
+    AUGMENTATIONS,
+    D_LOSSES,
+    D_REGULARIZERS,
+    G_LOSSES,
+    JIT_MODES,
+    PRECISIONS,
+)
 
 G, D, BOTH = ("generator",), ("discriminator",), ("generator", "discriminator")
 DATA, TRAIN, VIS = ("data",), ("train",), ("visualize",)
@@ -87,6 +95,7 @@ EXPERIMENT = (
     Flag("--pretrained-pkl", "start from this snapshot; with --vis: draw this one", metavar="PATH"),
     Flag("--reload", "resume with the run's saved settings only, whatever else is typed", bool),
     Flag("--recompile", "accepted; a resumed run always uses the installed code", bool),
+    Flag("--freeze-d", "layers of the discriminator that keep their weights", int, TRAIN, "freeze_d", metavar="N"),
     Flag("--seed", "of initial weights, order of images and noise", int, TRAIN, "seed"),
 )
 
@@ -115,6 +124,19 @@ OPTIMIZATION = (
     Flag("--component-mixing", "probability of mixing components", float, TRAIN, "component_mixing"),
     Flag("--ema-kimg", "half-life of the averaged generator", float, TRAIN, "ema_half_life_kimg"),
     Flag("--ema-rampup", "limit of the half-life, as a share of the images seen", float, TRAIN, "ema_rampup"),
+)
+
+SPEED = (
+    Flag(
+        "--precision",
+        "float32; bfloat16 everywhere; mixed: bfloat16 at high resolutions",
+        str,
+        TRAIN,
+        "precision",
+        PRECISIONS,
+    ),
+    Flag("--jit", "compile with XLA; auto: on GPUs", str, TRAIN, "jit", JIT_MODES),
+    Flag("--recompute", "need less memory: compute features again in the backward pass", bool, TRAIN, "recompute"),
 )
 
 AUGMENTATION = (
@@ -256,6 +278,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("data", DATASET),
     ("losses and optimization", OPTIMIZATION),
     ("augmentation", AUGMENTATION),
+    ("speed and memory", SPEED),
     ("progress and saving", PROGRESS),
     ("networks", NETWORKS),
     ("mapping network", MAPPING),

@@ -43,25 +43,33 @@ def train(arguments: argparse.Namespace) -> None:
     from gansformer_tf.cli.resolve import resolve
 
     given = vars(arguments)
-    run_dir = _run_dir(given, restart=bool(given.get("restart")))
-    config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
+    restart = bool(given.get("restart"))
+    # What is wrong with the flags is said before TensorFlow is loaded, which takes seconds.
+    run_dir = _run_dir(given, restart)
+    resolve(arguments, run_dir.saved_config() if run_dir.started else None)
     devices = select_devices(given.get("gpus", (0,)))
     from gansformer_tf.training.errors import TrainingError
+    from gansformer_tf.training.run_dir import RunDir
     from gansformer_tf.training.step import BatchLayout
-    from gansformer_tf.training.strategy import make_strategy
+    from gansformer_tf.training.strategy import Agreement, make_strategy
     from gansformer_tf.training.trainer import Trainer
 
-    layout = BatchLayout(config.train, len(devices))
-    config.model.discriminator.check_batch(layout.micro_size)
     try:
-        run_dir.create()
-        run_dir.lock()
-        trainer = Trainer(config, run_dir, make_strategy(devices))
-        if trainer.restore():
-            print(f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step}).", flush=True)
-        else:
-            print(f"Starting {run_dir.path}.", flush=True)
-        run_dir.write_config(config)
+        strategy = make_strategy(devices)
+        agreement = Agreement(strategy)
+        run_dir = RunDir.numbered(run_dir.path, agreement.of_chief(run_dir.number))
+        config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
+        layout = BatchLayout(config.train, strategy.num_replicas_in_sync)
+        config.model.discriminator.check_batch(layout.micro_size)
+        if agreement.chief:
+            run_dir.create()
+            run_dir.lock()
+        trainer = Trainer(config, run_dir, strategy)
+        resumed = trainer.restore()
+        if agreement.chief:
+            where = f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step})." if resumed else ""
+            print(where or f"Starting {run_dir.path}.", flush=True)
+            run_dir.write_config(config)
         trainer.train()
     except TrainingError as error:
         raise RunError(str(error)) from error

@@ -9,6 +9,8 @@ from gansformer_tf.config.base import require, require_choice, require_positive,
 G_LOSSES = ("logistic", "logistic_ns", "hinge", "hinge_code", "wgan")
 D_LOSSES = ("logistic", "hinge", "wgan")
 D_REGULARIZERS = ("none", "r1", "r2", "gp")
+PRECISIONS = ("float32", "bfloat16", "mixed")
+JIT_MODES = ("auto", "on", "off")
 AUGMENTATIONS = ("none", "ada", "fixed", "diffaug")
 AUGMENT_PIPES = ("blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc")
 
@@ -47,6 +49,14 @@ class TrainConfig:
     # the half-life is at most this share of the images seen so far (None: no limit)
     ema_rampup: float | None = None
     w_avg_decay: float = 0.995
+    # "bfloat16": all layers compute in it, with float32 weights; "mixed": those of the four highest resolutions do
+    precision: str = "float32"
+    # XLA: "auto" compiles on GPUs; on CPUs it was measured slower
+    jit: str = "auto"
+    # compute the features of a block again in the backward pass instead of keeping them
+    recompute: bool = False
+    # layers of D, from the image on, that keep their weights (transfer learning)
+    freeze_d: int = 0
     # augmentation of what D sees: kind, set of transformations, probability (its start with "ada")
     augment: str = "none"
     augment_pipe: str = "bgc"
@@ -81,6 +91,9 @@ class TrainConfig:
         require_choice("g_loss", self.g_loss, G_LOSSES)
         require_choice("d_loss", self.d_loss, D_LOSSES)
         require_choice("d_reg", self.d_reg, D_REGULARIZERS)
+        require_choice("precision", self.precision, PRECISIONS)
+        require_choice("jit", self.jit, JIT_MODES)
+        require(self.freeze_d >= 0, f"freeze_d is {self.freeze_d}; it is a number of layers, 0 or more.")
         require_choice("augment", self.augment, AUGMENTATIONS)
         require_choice("augment_pipe", self.augment_pipe, AUGMENT_PIPES)
         require(

@@ -19,6 +19,7 @@ from gansformer_tf.layers import (
 )
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.positional import embedding_initializer
+from gansformer_tf.layers.precision import policy_at
 from gansformer_tf.models.mapping import normalize_second_moment
 from gansformer_tf.models.summary import discriminator_layers, summary_rows
 from gansformer_tf.ops import SeedStream, downsample2d, setup_filter
@@ -204,7 +205,7 @@ class Discriminator(keras.Model):
                 level=level,
                 position_dim=self.grids[0].output_dim if self.grids else None,
                 name=f"block{level}",
-                dtype=dtype,
+                dtype=policy_at(dtype, level, config.resolution_log2),
             )
             block.build((None, *config.size_at(level), config.channels_at(level)))
             self.blocks.append(block)
@@ -296,7 +297,8 @@ class Discriminator(keras.Model):
         aggregators, positions = self._initial_aggregators(ops.shape(images)[0])
         x = None
         for block in self.blocks:
-            x, image, aggregators = block(
+            x, image, aggregators = self.run_block(
+                block,
                 x,
                 image=image,
                 aggregators=aggregators,
@@ -314,6 +316,11 @@ class Discriminator(keras.Model):
         if self.component_scores is not None:
             x = ops.concatenate([x, self.component_scores(aggregators)], axis=-1)
         return self._label_scores(ops.cast(self.output_layer(x), "float32"), labels)
+
+    @staticmethod
+    def run_block(block: DiscriminatorBlock, x: Any, **arguments: Any) -> tuple[Any, Any, Any]:
+        """Calls a block; a trainer that trades time for memory sets another way on the instance."""
+        return block(x, **arguments)
 
     def _initial_aggregators(self, batch: Any) -> tuple[Any, Any]:
         if self.component_embedding is None:

@@ -14,6 +14,7 @@ from gansformer_tf.layers import ComponentMerge, EqualizedConv2D, GridPositions,
 from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.merge import merge_components, merge_latents
+from gansformer_tf.layers.precision import policy_at
 from gansformer_tf.ops import bias_act, setup_filter, upsample2d
 
 FIR_TAPS = (1, 3, 3, 1)
@@ -419,7 +420,7 @@ class SynthesisNetwork(ConfiguredLayer):
                 position_dim=self.grids[0].output_dim if self.grids else None,
                 first_attended=first_attended,
                 name=f"block{level}",
-                dtype=self.dtype_policy,
+                dtype=policy_at(self.dtype_policy, level, config.resolution_log2),
             )
             block.build(shape)
             self.blocks.append(block)
@@ -480,8 +481,13 @@ class SynthesisNetwork(ConfiguredLayer):
         x = self.stem(flow=flow, noise=self._stem_noise(flow))
         image = None
         for block in self.blocks:
-            x, image = block(x, flow=flow, image=image)
+            x, image = self.run_block(block, x, flow, image)
         return image
+
+    @staticmethod
+    def run_block(block: SynthesisBlock, x: Any, flow: Flow, image: Any) -> tuple[Any, Any]:
+        """Calls a block; a trainer that trades time for memory sets another way on the instance."""
+        return block(x, flow=flow, image=image)
 
     def _per_picture(self, noise: Any) -> Any:
         """`[batch, height, width, maps]` as `[batch * maps, height, width, 1]`."""

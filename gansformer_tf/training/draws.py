@@ -54,6 +54,11 @@ class SampleStream(SeedStream):
     def fork(self) -> SampleStream:
         return SampleStream(self.next(), self.first, self.count, self.order)
 
+    def copy(self) -> SampleStream:
+        duplicate = SampleStream(self.seed, self.first, self.count, self.order)
+        duplicate.draws = self.draws
+        return duplicate
+
     def with_order(self, order: Any) -> SampleStream:
         """An independent stream for the same samples in another order."""
         return SampleStream(self.next(), self.first, self.count, order)

@@ -49,6 +49,16 @@ class RunDir:
             number += 1
         return cls(Path(result_dir) / f"{expname}-{number:03d}")
 
+    @classmethod
+    def numbered(cls, path: Path, number: int) -> RunDir:
+        """The run of the same name with another number."""
+        return cls(path.with_name(f"{path.name.rpartition('-')[0]}-{number:03d}"))
+
+    @property
+    def number(self) -> int:
+        """The number at the end of the name."""
+        return int(self.path.name.rpartition("-")[2])
+
     @property
     def started(self) -> bool:
         """Whether a run was started here before."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
@@ -66,26 +66,50 @@ def worker_shard(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     return int(strategy.cluster_resolver.task_id), len(_workers())
 
 
-def agree_on(strategy: tf.distribute.Strategy, value: int) -> int:
-    """The chief's value, on every process."""
-    if not is_cluster():
-        return value
-    share = value if is_chief(strategy) else 0
-    return round(_sum_over_processes(strategy, float(share)))
+class Agreement:
+    """What the processes of a cluster tell each other; with a single process everything is agreed at once.
 
+    Every method must be called by all processes in the same order.
+    """
 
-def require_equal(strategy: tf.distribute.Strategy, value: int, what: str) -> None:
-    """Raises `TrainingError` unless every process has the same value."""
-    if not is_cluster():
-        return
-    count = worker_shard(strategy)[1]
-    total = _sum_over_processes(strategy, float(value))
-    squares = _sum_over_processes(strategy, float(value) ** 2)
-    if abs(count * squares - total**2) > 0.5:
-        raise TrainingError(
-            f"the workers start from different {what} (here {value}); the result folder must be one that all machines "
-            "share. Copy it, or use a shared file system."
-        )
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self.strategy = strategy
+        self.chief = is_chief(strategy)
+        self.cluster = is_cluster()
+
+        @tf.function(autograph=False)
+        def total(part: tf.Tensor) -> tf.Tensor:
+            def replica() -> tf.Tensor:
+                # a collective takes values that were computed on the replica's own device
+                return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, part + 0.0)
+
+            return strategy.experimental_local_results(strategy.run(replica))[0]
+
+        self._total = total
+
+    def sum(self, value: float) -> float:
+        """Sum over the processes."""
+        if not self.cluster:
+            return value
+        local = self.strategy.num_replicas_in_sync // len(_workers())
+        return float(self._total(tf.constant(value / local, tf.float64)))
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set anywhere."""
+        return self.sum(float(flag)) > 0.5
+
+    def of_chief(self, value: int) -> int:
+        """The chief's value."""
+        return round(self.sum(float(value) if self.chief else 0.0))
+
+    def require_equal(self, value: int, what: str) -> None:
+        """Raises `TrainingError` unless every process has the chief's value."""
+        found = self.of_chief(value)
+        if self.any(found != value):
+            raise TrainingError(
+                f"the workers start from different {what} (the first one: {found}, this one: {value}); the result "
+                "folder must be one that all machines share. Copy it, or use a shared file system."
+            )
 
 
 def _workers() -> list[str]:
@@ -125,32 +149,23 @@ def _checked(strategy: tf.distribute.Strategy) -> tf.distribute.Strategy:
     return strategy
 
 
-def _sum_over_processes(strategy: tf.distribute.Strategy, value: float) -> float:
-    """Sum of a number over processes; each replica carries an equal part of it."""
-    local = strategy.num_replicas_in_sync // len(_workers())
-
-    @tf.function
-    def total(part: tf.Tensor) -> tf.Tensor:
-        def replica() -> tf.Tensor:
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, part)
-
-        return strategy.experimental_local_results(strategy.run(replica))[0]
-
-    return float(total(tf.constant(value / local, tf.float64)))
+# Runs in a process of its own: while TensorFlow waits for its peers no other Python thread of this one can run. It ends
+# when its input does, which is when the waiting process closes it or dies.
+_WATCHDOG = """
+import os, select, signal, sys
+seconds, pid, message = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+if not select.select([sys.stdin], [], [], seconds)[0]:
+    print(message, file=sys.stderr, flush=True)
+    os.kill(pid, signal.SIGKILL)
+"""
 
 
 @contextlib.contextmanager
 def _deadline(seconds: float, message: str) -> Iterator[None]:
-    """Ends the process with a message when the block takes longer; the calls inside cannot be interrupted."""
-
-    def end() -> None:
-        print(message, file=sys.stderr, flush=True)
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+    """Ends this process with a message when the block takes longer."""
+    command = [sys.executable, "-S", "-c", _WATCHDOG, str(seconds), str(os.getpid()), message]
+    watchdog = subprocess.Popen(command, stdin=subprocess.PIPE)
     try:
         yield
     finally:
-        timer.cancel()
+        watchdog.communicate()

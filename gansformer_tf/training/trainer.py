@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from gansformer_tf.config import RunConfig
 from gansformer_tf.data.pipeline import corrupt_record, training_dataset
+from gansformer_tf.layers.precision import HighResolutionPolicy
 from gansformer_tf.models import Discriminator, Generator
 from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.training.checkpoint import CheckpointStore
@@ -22,6 +23,13 @@ from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.samples import SampleWriter
 from gansformer_tf.training.signals import Stopped, StopRequest
 from gansformer_tf.training.step import TrainStep, raw_variables
+from gansformer_tf.training.strategy import Agreement, worker_shard
+
+
+def dtype_policy(precision: str) -> Any:
+    """What the networks compute in; weights are float32 in every case."""
+    policies = {"float32": "float32", "bfloat16": "mixed_bfloat16", "mixed": HighResolutionPolicy()}
+    return keras.dtype_policies.get(policies[precision])
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,15 @@ class Trainer:
     ) -> None:
         self.config, self.run_dir = config, run_dir
         self.strategy = strategy or tf.distribute.get_strategy()
-        self.show_progress = progress
+        self.agreement = Agreement(self.strategy)
+        self.show_progress = progress and self.agreement.chief
         # Grappler's remapper gives up on these graphs, with an error on the screen; it has nothing to fuse in them.
         tf.config.optimizer.set_experimental_options({"remapping": False})
         keras.utils.set_random_seed(config.train.seed)
         with self.strategy.scope():
-            self.generator = Generator(config.model.generator)
-            self.discriminator = Discriminator(config.model.discriminator)
+            dtype = dtype_policy(config.train.precision)
+            self.generator = Generator(config.model.generator, dtype=dtype)
+            self.discriminator = Discriminator(config.model.discriminator, dtype=dtype)
             self.ema_generator = Generator(config.model.generator, name="ema_generator")
             self.ema_generator.set_weights(self.generator.get_weights())
             self.train_step = TrainStep(
@@ -83,11 +93,11 @@ class Trainer:
     def restore(self) -> bool:
         """Continues from the newest usable checkpoint; tells whether there was one."""
         metadata = self.checkpoints.restore(self.train_step.state())
-        if metadata is None:
-            return False
-        self.step, self.images = int(metadata["step"]), int(metadata["images"])
-        self.seconds = float(metadata["seconds"])
-        return True
+        if metadata is not None:
+            self.step, self.images = int(metadata["step"]), int(metadata["images"])
+            self.seconds = float(metadata["seconds"])
+        self.agreement.require_equal(self.step, "checkpoints")
+        return metadata is not None
 
     def save_checkpoint(self) -> Path:
         """Writes the whole state of training."""
@@ -118,8 +128,9 @@ class Trainer:
         """
         total = int(self.config.train.total_kimg * 1000)
         self._progress = Progress(total, self.images, self.show_progress)
-        self._log = MetricsLog(self.run_dir, self.step, self.config.train.summarize)
-        self._samples = self._sample_writer()
+        if self.agreement.chief:
+            self._log = MetricsLog(self.run_dir, self.step, self.config.train.summarize)
+            self._samples = self._sample_writer()
         self._averages = Averages()
         self._tick_start = (time.monotonic(), self.images)
         try:
@@ -129,11 +140,13 @@ class Trainer:
                 except Stopped:
                     self._say("Stopped before the first step was complete; nothing had changed since the last save.")
                     return TrainResult(self.step, self.images, True)
-                self._finish()
+                if self.agreement.chief:
+                    self._finish()
             return TrainResult(self.step, self.images, stop.requested)
         finally:
             self._progress.close()
-            self._log.close()
+            if self.agreement.chief:
+                self._log.close()
 
     def _loop(self, total: int, stop: StopRequest) -> None:
         tick_images = max(1, int(self.config.train.tick_kimg * 1000))
@@ -141,13 +154,14 @@ class Trainer:
             self._say(f"This run has had its {self.config.train.total_kimg:g} kimg; raise --total-kimg to train on.")
             stop.at_once = False
             return
+        # Processes of a cluster stop together, so none may leave at once.
+        stop.at_once = not self.agreement.cluster
         batches = iter(self._dataset())
-        if self.step == 0:
+        if self.step == 0 and self.agreement.chief:
             self._write_first_samples()
         started = time.monotonic()
-        while self.images < total and not stop.requested:
-            batch = self._next(batches)
-            statistics = self.train_step.run(self.step, batch["image"], batch["label"])
+        while self.images < total and not self.agreement.any(stop.requested):
+            statistics = self._make_step(batches)
             stop.at_once = False
             self.step += 1
             self.images += self.config.train.batch_size
@@ -157,11 +171,27 @@ class Trainer:
             self._progress.update(self.images, statistics)
             tick = self.images // tick_images
             if tick > (self.images - self.config.train.batch_size) // tick_images:
-                self._tick(tick)
+                self._check_skipped()
+                if self.agreement.chief:
+                    self._tick(tick)
+
+    def _make_step(self, batches: Any) -> dict[str, tf.Tensor]:
+        batch = self._next(batches)
+        try:
+            return self.train_step.run(self.step, batch["image"], batch["label"])
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+            raise TrainingError(
+                f"another worker does not answer any more ({str(error).splitlines()[0]}). Start the same command again "
+                "on all machines; training goes on from the last checkpoint."
+            ) from error
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(
+                f"out of memory at step {self.step}. Use a smaller --batch-gpu (same result), --recompute, or fewer "
+                "channels (--channel-base, --channel-max); run_network.py without --train estimates the need."
+            ) from error
 
     def _tick(self, tick: int) -> None:
         """Logs, and saves what is due."""
-        self._check_skipped()
         record = self._record(tick)
         self._log.write(record)
         self._say(tick_line(record))
@@ -226,7 +256,8 @@ class Trainer:
         data, train = self.config.data, self.config.train
         dataset = training_dataset(
             Path(data.data_dir) / data.dataset,
-            batch_size=train.batch_size,
+            batch_size=train.batch_size // worker_shard(self.strategy)[1],
+            shard=worker_shard(self.strategy),
             seed=train.seed,
             start_step=self.images // train.batch_size,
             mirror=data.mirror,

@@ -1,0 +1,100 @@
+"""Starting from a snapshot: what fits is loaded, what does not is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gansformer_tf.models.snapshot import find_snapshot, read_snapshot, weight_name
+from gansformer_tf.training.errors import TrainingError
+
+# More names than this are counted in place of being listed.
+_LISTED = 6
+
+
+@dataclass
+class TransferReport:
+    """What happened to the weights of one network.
+
+    Attributes:
+        network: Its name.
+        loaded: Weights taken from the snapshot.
+        missing: Weights the snapshot does not have; they keep their initial values.
+        reshaped: Weights of another shape in the snapshot, with both shapes; they keep their initial values too.
+        unused: Weights of the snapshot that this network does not have.
+    """
+
+    network: str
+    loaded: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    reshaped: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """For the screen: one line, and one more for each kind of weight that was left out."""
+        total = len(self.loaded) + len(self.missing) + len(self.reshaped)
+        lines = [f"{self.network}: {len(self.loaded)} of {total} weights loaded"]
+        for what, names in (
+            ("not in the snapshot", self.missing),
+            ("of another shape", self.reshaped),
+            ("of the snapshot not used", self.unused),
+        ):
+            if names:
+                more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+                lines.append(f"  {what}: {', '.join(names[:_LISTED])}{more}")
+        return lines
+
+
+def load_what_fits(network: Any, weights: Mapping[str, np.ndarray]) -> TransferReport:
+    """Sets the weights of a network that have the same name and shape in a snapshot."""
+    report = TransferReport(network.name)
+    variables = {weight_name(variable): variable for variable in network.weights}
+    for name, variable in variables.items():
+        if name not in weights:
+            report.missing.append(name)
+        elif tuple(weights[name].shape) != tuple(variable.shape):
+            report.reshaped.append(f"{name} {tuple(weights[name].shape)} -> {tuple(variable.shape)}")
+        else:
+            variable.assign(weights[name])
+            report.loaded.append(name)
+    report.unused = sorted(set(weights) - set(variables))
+    return report
+
+
+def transfer(path: str | Path, generator: Any, discriminator: Any, ema_generator: Any) -> list[str]:
+    """Starts all networks from a snapshot; the generator being trained starts as its average was.
+
+    Args:
+        path: A snapshot, or a run folder (its newest one).
+        generator, discriminator, ema_generator: Networks to set.
+
+    Returns:
+        Lines that say what was loaded and what was not.
+
+    Raises:
+        SnapshotError: There is no snapshot, or it is damaged.
+        TrainingError: Nothing in it fits.
+    """
+    path = find_snapshot(path)
+    _, tensors, metadata = read_snapshot(path)
+    parts: dict[str, dict[str, np.ndarray]] = {"generator": {}, "discriminator": {}}
+    for name, value in tensors.items():
+        network, _, weight = name.partition("/")
+        parts.setdefault(network, {})[weight] = value
+    reports = [load_what_fits(generator, parts["generator"])]
+    load_what_fits(ema_generator, parts["generator"])
+    if parts["discriminator"]:
+        reports.append(load_what_fits(discriminator, parts["discriminator"]))
+    if not reports[0].loaded:
+        raise TrainingError(
+            f"no weight of {path} fits this generator; give the flags (or --preset) the snapshot was trained with."
+        )
+    kimg = f" ({metadata['kimg']} kimg)" if "kimg" in metadata else ""
+    lines = [f"Starting from {path}{kimg}:"] + [line for report in reports for line in report.lines()]
+    if not parts["discriminator"]:
+        lines.append("discriminator: not in the snapshot; it starts fresh")
+    return lines
