@@ -1,0 +1,1 @@
+"""Metrics: pictures -> features -> statistics -> number, one file per step."""
