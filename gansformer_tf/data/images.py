@@ -45,6 +45,11 @@ def decode(data: bytes) -> Image.Image:
     if len(data) > MAX_ENCODED_BYTES:
         raise BadImageError(f"{len(data)} bytes, over the limit of {MAX_ENCODED_BYTES}")
     try:
+        pixels = png.read_pixels(data, MAX_PIXELS)
+        if pixels is not None:
+            image = Image.fromarray(pixels)
+            _check_size(image)
+            return image
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a strange EXIF block is no reason to bother the user
             image = Image.open(io.BytesIO(png.ease(data, MAX_PIXELS)), formats=FORMATS)
