@@ -55,6 +55,7 @@ EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.18"],
     "test": TEST,
     "viewer": VIEWER,
+    "wandb": ["wandb>=0.18"],
     "ops": ["cmake>=3.20", "ninja>=1.11"],
     "dev": [*TEST, "mypy>=1.13", "ruff>=0.9"],
 }

@@ -12,6 +12,8 @@ __all__ = ["golden_row", "pytest_terminal_summary"]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# What the suite checks must not depend on whether native ops happen to be built here; tests/ops asks for them by name.
+os.environ.setdefault("GANSFORMER_TF_OPS", "composite")
 
 # With several workers on one machine each gets its share of the cores; TensorFlow would start a thread
 # per core in each of them.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gansformer_tf.cli.common import Parser, add_bool, comma_list, gpu_list
+from gansformer_tf.config.metrics import METRICS
 from gansformer_tf.config.model import (
     ARCHITECTURES,
     ATTENTION_FORMS,
@@ -29,7 +30,7 @@ from gansformer_tf.config.train import (
 )
 
 G, D, BOTH = ("generator",), ("discriminator",), ("generator", "discriminator")
-DATA, TRAIN, VIS = ("data",), ("train",), ("visualize",)
+DATA, TRAIN, VIS, MEASURE = ("data",), ("train",), ("visualize",), ("metrics",)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _regularizer(text: str) -> str:
 
 FIRST = (
     Flag("--train", "train the model, or go on training it", bool),
-    Flag("--eval", "compute metrics (not in this version)", bool),
+    Flag("--eval", "compute metrics of the trained model (default: fid)", bool),
     Flag("--vis", "draw pictures of the trained model", bool),
     Flag("--expname", "name of the experiment; the run is results/NAME-000 (default: exp)", metavar="NAME"),
     Flag("--dataset", "name of a prepared data set", str, DATA, "dataset", metavar="NAME"),
@@ -162,9 +163,8 @@ PROGRESS = (
     Flag("--last-snapshots", "snapshots to keep", int, TRAIN, "keep_snapshots", metavar="N"),
     Flag("--keep-samples", "keep all sample grids, not only the newest", bool, TRAIN, "keep_samples"),
     Flag("--summarize", "write TensorBoard events", bool, TRAIN, "summarize"),
+    Flag("--wandb", "report to this project at Weights & Biases", str, TRAIN, "wandb_project", metavar="PROJECT"),
     Flag("--truncation-psi", "truncation of samples and pictures", float, G, "truncation_psi"),
-    Flag("--metrics", "metrics to compute, such as fid,is (only none in this version)", comma_list, metavar="LIST"),
-    Flag("--eval-images-num", "images per metric (not in this version)", int, metavar="N"),
 )
 
 NETWORKS = (
@@ -272,6 +272,17 @@ PICTURES = (
     Flag("--interpolation-density", "pictures between two ends", int, VIS, "interpolation_density"),
 )
 
+EVALUATION = (
+    Flag("--metrics", f"any of {','.join(METRICS)}; or none", comma_list, MEASURE, "metrics", metavar="LIST"),
+    Flag("--eval-images-num", "images per metric (default: 50000)", int, MEASURE, "images_num", metavar="N"),
+    Flag("--inception-weights", "file, or auto to download it (default)", str, MEASURE, "inception_weights"),
+    Flag("--feature-network", "inception, inception-random, keras:NAME (see docs/metrics.md)", str, MEASURE, "network"),
+    Flag("--fid-ddof", "1: covariance / (N - 1), as published; 0: / N, as StyleGAN3", int, MEASURE, "fid_ddof", (0, 1)),
+    Flag("--ppl-space", "where paths run", str, MEASURE, "ppl_space", ("w", "z")),
+    Flag("--ppl-sampling", "measure at the ends of paths, or anywhere", str, MEASURE, "ppl_sampling", ("end", "full")),
+    Flag("--metric-seed", "of the choice of real images and of subsets", int, MEASURE, "seed"),
+)
+
 GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("what you need first", FIRST),
     ("experiment", EXPERIMENT),
@@ -286,6 +297,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("attention of the discriminator", D_TRANSFORMER),
     ("positional encoding", POSITIONS),
     ("k-GAN", KGAN),
+    ("metrics (--eval, --train)", EVALUATION),
     ("pictures (--vis)", PICTURES),
 )
 
@@ -331,6 +343,7 @@ def typed_values(arguments: argparse.Namespace) -> Sections:
     """The values that were typed, by configuration section; `visualize` is one of the sections."""
     given = vars(arguments)
     sections: Sections = {"generator": {}, "discriminator": {}, "data": {}, "train": {}, "visualize": {}}
+    sections["metrics"] = {}
     for flag in FLAGS:
         if flag.dest in given:
             for section in flag.sections:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gansformer_tf.cli.common import RunError, UsageError, import_tensorflow, run_script
+from gansformer_tf.cli.evaluation import evaluate, snapshot_meter
 from gansformer_tf.cli.flags import build_parser, typed_values
 
 
@@ -18,15 +19,16 @@ def main(arguments: argparse.Namespace) -> int:
         RunError: Training failed.
     """
     given = vars(arguments)
-    _refuse_what_is_not_built(given)
     for flag, note in NOTES.items():
         if flag in given:
             print(note, flush=True)
     if given.get("train"):
         train(arguments)
+    if given.get("eval"):
+        evaluate(arguments, _run_dir(given).path)
     if given.get("vis"):
         draw(arguments)
-    if not given.get("train") and not given.get("vis"):
+    if not any(given.get(action) for action in ("train", "eval", "vis")):
         show(arguments)
     return 0
 
@@ -48,6 +50,7 @@ def train(arguments: argparse.Namespace) -> None:
     run_dir = _run_dir(given, restart)
     resolve(arguments, run_dir.saved_config() if run_dir.started else None)
     devices = select_devices(given.get("gpus", (0,)))
+    from gansformer_tf.models.snapshot import SnapshotError
     from gansformer_tf.training.errors import TrainingError
     from gansformer_tf.training.run_dir import RunDir
     from gansformer_tf.training.step import BatchLayout
@@ -64,13 +67,20 @@ def train(arguments: argparse.Namespace) -> None:
         if agreement.chief:
             run_dir.create()
             run_dir.lock()
-        trainer = Trainer(config, run_dir, strategy)
+        meter = snapshot_meter(config, devices) if agreement.chief else None
+        trainer = Trainer(config, run_dir, strategy, meter=meter)
         resumed = trainer.restore()
+        lines = [f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step})."]
+        if not resumed:
+            lines = [f"Starting {run_dir.path}."]
+            if "pretrained_pkl" in given:
+                lines += trainer.transfer(given["pretrained_pkl"])
         if agreement.chief:
-            where = f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step})." if resumed else ""
-            print(where or f"Starting {run_dir.path}.", flush=True)
+            print("\n".join(lines), flush=True)
             run_dir.write_config(config)
         trainer.train()
+    except SnapshotError as error:
+        raise UsageError(str(error)) from error
     except TrainingError as error:
         raise RunError(str(error)) from error
     finally:
@@ -146,14 +156,6 @@ def _chosen_pictures(typed: dict[str, Any]) -> dict[str, Any]:
     if any(typed.get(kind) for kind in kinds):
         return dict.fromkeys(kinds, False) | typed
     return dict(typed)
-
-
-def _refuse_what_is_not_built(given: dict[str, Any]) -> None:
-    if given.get("eval") or given.get("metrics") or "eval_images_num" in given:
-        flag = "--eval" if given.get("eval") else "--metrics" if given.get("metrics") else "--eval-images-num"
-        raise UsageError(f"{flag}: metrics are not part of this version; leave the flag out.")
-    if given.get("train") and "pretrained_pkl" in given:
-        raise UsageError("--pretrained-pkl: starting from a snapshot is not part of this version; leave the flag out.")
 
 
 def run() -> NoReturn:

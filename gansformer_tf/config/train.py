@@ -76,6 +76,8 @@ class TrainConfig:
     sample_columns: int = 8
     sample_rows: int = 4
     summarize: bool = True
+    # project at Weights & Biases that the run is reported to (None: not at all)
+    wandb_project: str | None = None
     # training stops when a network's gradients are not finite this many steps in a row
     max_skipped_steps: int = 20
     seed: int = 1000

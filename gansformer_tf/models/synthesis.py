@@ -158,7 +158,7 @@ class SynthesisLayer(ConfiguredLayer):
             latents = flow.latents
         elif flow.latents is not None:
             # Y is carried on; the difference of the w entries lets style mixing reach later layers
-            latents = flow.latents + (own - flow.layer_w)
+            latents = ops.cast(flow.latents, own.dtype) + (own - flow.layer_w)
         x, updated, probabilities, flow.assignments = self.attention(
             x,
             latents=latents,

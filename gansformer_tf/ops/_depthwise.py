@@ -44,9 +44,17 @@ def correlate_axis(x: Any, taps: np.ndarray, up: int, down: int, before: int, af
 
 
 def _strided(x: Any, taps: np.ndarray, down: int) -> Any:
-    y = tf.nn.depthwise_conv2d(x, _weights(taps, x), [1, down, down, 1], "VALID")
-    # TensorFlow 2.21 gives an empty batch the size of the input; for any other batch this changes nothing.
-    return tf.reshape(y, [-1, *((x.shape[i + 1] - taps.shape[i]) // down + 1 for i in (0, 1)), x.shape[3]])
+    out = [*((x.shape[i + 1] - taps.shape[i]) // down + 1 for i in (0, 1)), x.shape[3]]
+
+    def convolve() -> Any:
+        return tf.nn.depthwise_conv2d(x, _weights(taps, x), [1, down, down, 1], "VALID")
+
+    # TensorFlow 2.21 gives an empty batch the size of the input. A reshape would not help in a graph, where it is
+    # optimised away as one that changes nothing.
+    if x.shape[0] is None:
+        y = tf.cond(tf.equal(tf.shape(x)[0], 0), lambda: tf.zeros([0, *out], x.dtype), convolve)
+        return tf.ensure_shape(y, [None, *out])
+    return tf.zeros([0, *out], x.dtype) if x.shape[0] == 0 else convolve()
 
 
 def _transposed(x: Any, taps: np.ndarray, up: int, rows: tuple[int, int], columns: tuple[int, int] | None) -> Any:

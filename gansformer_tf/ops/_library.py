@@ -148,6 +148,8 @@ def load_from(folder: Path) -> Loaded:
         built.restype = ctypes.c_char_p
         if json.loads(built()) != stamp:
             return Loaded(None, f"the library and {STAMP} are of different builds", stamp)
+        if not hasattr(module, "gansformer_upfirdn2d"):  # TensorFlow keeps the ops that were registered first
+            return Loaded(None, "another build of the library was loaded before in this process", stamp)
     except Exception as error:  # whatever is wrong with a file must not stop the program
         return Loaded(None, f"the library cannot be loaded ({str(error).splitlines()[0]})", stamp)
     devices = f"CPU ({instruction_set(path)})" + (f", CUDA {' '.join(stamp['cuda'])}" if stamp.get("cuda") else "")

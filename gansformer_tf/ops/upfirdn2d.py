@@ -17,6 +17,7 @@ from gansformer_tf.ops.filters import as_kernel, split_kernel
 MAX_FACTOR = 1 << 10
 MAX_PADDING = 1 << 20
 MAX_SIZE = 1 << 24
+MAX_PIXELS = 1 << 31
 
 Pair = int | Sequence[int]
 
@@ -229,6 +230,7 @@ def output_size(
     check_pictures(shape)
     left, right, top, bottom = padding
     sizes = []
+    pixels = 1
     for axis, size, taps, before, after in zip(
         (0, 1), (shape[1], shape[2]), kernel_size(kernel), (top, left), (bottom, right), strict=True
     ):
@@ -239,6 +241,12 @@ def output_size(
                 f"that must be at least the {taps} taps of the kernel and at most {MAX_SIZE}."
             )
         sizes.append((padded - taps) // down[axis] + 1)
+        pixels *= padded
+    if pixels > MAX_PIXELS:
+        raise ValueError(
+            f"x has shape {tuple(shape)}, up {up}, padding {padding}: {pixels} padded pixels; that must be at most "
+            f"{MAX_PIXELS}."
+        )
     return sizes[0], sizes[1]
 
 

@@ -8,17 +8,21 @@ import resource
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from gansformer_tf.training.run_dir import RunDir, read_json_lines, write_text
+from gansformer_tf.training.step import PHASES
 
 # A terminal is refreshed often; a log file would only grow.
 _REFRESH_SECONDS = 0.5
 _REFRESH_SECONDS_IN_FILES = 15.0
+# Records hold the seconds that one run of a phase takes under these names.
+PHASE_SECONDS = tuple(f"seconds/{name}" for name in (*PHASES, "EMA"))
 
 
 class Averages:
@@ -30,6 +34,9 @@ class Averages:
     def add(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             self._values.setdefault(name, []).append(value)
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
 
     def take(self) -> dict[str, float]:
         """The means since the last call, in the order the names first appeared."""
@@ -67,9 +74,10 @@ class Progress:
     def update(self, images: int, values: Mapping[str, Any]) -> None:
         """Shows that `images` are done; reads `values` only when the bar is redrawn."""
         now = time.monotonic()
+        self._bar.n = min(images, self._total) / 1000.0
         if self._start is None:  # the first step compiles and says nothing about speed
             self._start = (now, images)
-        self._bar.n = min(images, self._total) / 1000.0
+            return
         if self._bar.disable or now - self._shown < self._interval:
             return
         self._shown = now
@@ -77,10 +85,9 @@ class Progress:
             f"{label} {float(values[name]):.3f}" for label, name in (("G", "loss/g"), ("D", "loss/d")) if name in values
         )
         started, first = self._start
-        if images > first:
-            speed = (images - first) / (now - started)
-            left = _clock((self._total - images) / speed)
-            self._bar.set_postfix_str(f"{speed:.1f} img/s, ETA {left}, {losses}", refresh=False)
+        speed = (images - first) / (now - started)
+        left = _clock((self._total - images) / speed)
+        self._bar.set_postfix_str(f"{speed:.1f} img/s, ETA {left}, {losses}", refresh=False)
         self._bar.refresh()
 
     def say(self, line: str) -> None:
@@ -96,27 +103,31 @@ class Progress:
 
 
 class MetricsLog:
-    """`metrics.jsonl` and TensorBoard events of a run.
+    """Numbers of a run as JSON lines and TensorBoard events.
 
     Args:
-        run_dir: The run.
+        run_dir: The run; ticks go to `metrics.jsonl`, what was measured of a snapshot to `snapshots.jsonl`.
         step: Step training starts from. Records of later steps, written before a crash, are dropped.
         tensorboard: Whether to write events.
     """
 
     def __init__(self, run_dir: RunDir, step: int, tensorboard: bool = True) -> None:
-        records = read_json_lines(run_dir.metrics)
-        kept = [record for record in records if record.get("step", 0) <= step]
-        if records or run_dir.metrics.exists():
-            write_text(run_dir.metrics, "".join(json.dumps(record) + "\n" for record in kept))
-        self._file = open(run_dir.metrics, "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
+        self._ticks = _opened(run_dir.metrics, step)
+        self._snapshots = _opened(run_dir.snapshots, step)
         self._writer = tf.summary.create_file_writer(str(run_dir.tensorboard)) if tensorboard else None
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Writes one record; `record["step"]` is the x axis in TensorBoard."""
+        """Writes the record of a tick; `record["step"]` is the x axis in TensorBoard."""
+        self._write(self._ticks, record)
+
+    def write_snapshot(self, record: Mapping[str, Any]) -> None:
+        """Writes what was measured of a snapshot."""
+        self._write(self._snapshots, record)
+
+    def _write(self, file: TextIO, record: Mapping[str, Any]) -> None:
         clean = {name: _json_value(value) for name, value in record.items()}
-        self._file.write(json.dumps(clean) + "\n")
-        self._file.flush()
+        file.write(json.dumps(clean) + "\n")
+        file.flush()
         if self._writer is None:
             return
         with self._writer.as_default(step=int(record["step"])):
@@ -141,9 +152,19 @@ class MetricsLog:
             self._writer.flush()
 
     def close(self) -> None:
-        self._file.close()
+        self._ticks.close()
+        self._snapshots.close()
         if self._writer is not None:
             self._writer.close()
+
+
+def _opened(path: Path, step: int) -> TextIO:
+    """The file, open for appending, without the records of later steps."""
+    records = read_json_lines(path)
+    kept = [record for record in records if record.get("step", 0) <= step]
+    if records or path.exists():
+        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+    return open(path, "a", encoding="utf-8")
 
 
 def tick_line(record: Mapping[str, Any]) -> str:
@@ -168,6 +189,9 @@ def tick_line(record: Mapping[str, Any]) -> str:
     parts += [f"{name.removeprefix('penalty/')} {record[name]:.4f}" for name in record if name.startswith("penalty/")]
     if "augment_p" in record:
         parts.append(f"p {record['augment_p']:.3f}")
+    phases = [f"{name.removeprefix('seconds/')} {value:.3g}" for name, value in record.items() if name in PHASE_SECONDS]
+    if phases:
+        parts.append(f"seconds {' '.join(phases)}")
     parts.append(f"memory {record['peak_memory_mb']:.0f} MB")
     skipped = record.get("skipped_steps", 0)
     if skipped:

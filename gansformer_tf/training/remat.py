@@ -46,7 +46,7 @@ class Rematerialization:
         inputs |= {("noise", index): value for index, value in enumerate(noise or [])}
         inputs |= {("grid", key): flow.grids[key] for key in keys}
         left_behind: dict[str, Any] = {}
-        restart = _restarting(flow.rng)
+        replay = _Replay(flow.rng)
 
         def run(values: dict[Any, Any]) -> dict[str, Any]:
             inner = type(flow)(
@@ -55,7 +55,7 @@ class Rematerialization:
                 noise=None if noise is None else [values["noise", index] for index in range(len(noise))],
                 grids={key: values["grid", key] for key in keys},
                 training=flow.training,
-                rng=restart(),
+                rng=replay.stream(),
                 grid_size=flow.grid_size,
                 **{name: values[name] for name in _STATE if name != "w"},
             )
@@ -64,6 +64,7 @@ class Rematerialization:
             return {"x": features, "image": picture, **{name: getattr(inner, name) for name in _STATE}}
 
         outputs = _recompute(run, inputs)
+        replay.finish()
         for name in _STATE:
             setattr(flow, name, outputs[name])
         flow.grid_size = left_behind["grid_size"]
@@ -74,23 +75,34 @@ class Rematerialization:
         if not self._active:
             return block(x, **arguments)
         training, rng = arguments.pop("training"), arguments.pop("rng")
-        restart = _restarting(rng)
+        replay = _Replay(rng)
 
         def run(values: dict[Any, Any]) -> dict[str, Any]:
             features = values.pop("x")
-            outputs = block(features, training=training, rng=restart(), **values)
+            outputs = block(features, training=training, rng=replay.stream(), **values)
             return dict(zip(("x", "image", "aggregators"), outputs, strict=True))
 
         outputs = _recompute(run, {"x": x, **arguments})
+        replay.finish()
         return outputs["x"], outputs["image"], outputs["aggregators"]
 
 
-def _restarting(rng: Any) -> Callable[[], Any]:
-    """Returns a function that gives the same independent stream every time: both runs must draw the same numbers."""
-    if rng is None:
-        return lambda: None
-    forked = rng.fork()
-    return forked.copy
+class _Replay:
+    """Gives a block the same draws each time it runs, and leaves the stream as one run of the block does."""
+
+    def __init__(self, rng: Any) -> None:
+        self._rng = rng
+        self._start = None if rng is None else rng.copy()
+
+    def stream(self) -> Any:
+        """The stream for one run of the block."""
+        self._last = None if self._start is None else self._start.copy()
+        return self._last
+
+    def finish(self) -> None:
+        """Moves the stream on, once the block has run for the first time."""
+        if self._last is not None:
+            self._rng.draws = self._last.draws
 
 
 def _recompute(function: Callable[[dict[Any, Any]], dict[Any, Any]], inputs: dict[Any, Any]) -> dict[Any, Any]:

@@ -20,7 +20,6 @@ PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Penalties", ("penalty/r1", "penalty/r2", "penalty/gp", "penalty/path_length")),
     ("Gradient norms", ("gradient_norm/g", "gradient_norm/d")),
     ("Augmentation probability", ("augment_p",)),
-    ("Diversity of the samples", ("diversity",)),
     ("Images per second", ("img_per_second",)),
     ("Peak memory (MB)", ("peak_memory_mb",)),
 )
@@ -45,6 +44,7 @@ def write_report(run_dir: RunDir) -> Path:
     Everything is inside the file; it needs no server and no network.
     """
     records = read_json_lines(run_dir.metrics)
+    snapshots = read_json_lines(run_dir.snapshots)
     config = run_dir.config_path.read_text(encoding="utf-8") if run_dir.config_path.exists() else ""
     name = html.escape(run_dir.path.name)
     parts = [
@@ -53,6 +53,7 @@ def write_report(run_dir: RunDir) -> Path:
         _summary(records),
         "<h2>Curves</h2>",
         *(_panel(title, names, records) for title, names in PANELS),
+        *(_panel(name, (name,), snapshots) for name in _measured(snapshots)),
         "<h2>Samples</h2>",
         *_grids(run_dir.samples),
         f"<h2>Configuration</h2><pre>{html.escape(config)}</pre></body></html>",
@@ -60,6 +61,12 @@ def write_report(run_dir: RunDir) -> Path:
     path = run_dir.path / "report.html"
     write_text(path, "\n".join(part for part in parts if part))
     return path
+
+
+def _measured(snapshots: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of what was measured of snapshots, in the order they first appear."""
+    names = {name: None for record in snapshots for name, value in record.items() if isinstance(value, int | float)}
+    return [name for name in names if name not in ("step", "kimg")]
 
 
 def _summary(records: Sequence[Mapping[str, Any]]) -> str:

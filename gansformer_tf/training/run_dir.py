@@ -24,7 +24,7 @@ class RunDir:
         path: The folder; `create` makes it.
 
     Attributes:
-        config_path, checkpoints, samples, tensorboard, metrics: Paths inside.
+        config_path, checkpoints, samples, tensorboard, metrics, snapshots: Paths inside.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -34,6 +34,7 @@ class RunDir:
         self.samples = self.path / "samples"
         self.tensorboard = self.path / "tensorboard"
         self.metrics = self.path / "metrics.jsonl"
+        self.snapshots = self.path / "snapshots.jsonl"
         self._lock: TextIO | None = None
 
     @classmethod

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from gansformer_tf.config import ConfigError, TrainConfig
@@ -126,15 +128,28 @@ class TrainStep:
             labels: One-hot `[batch, label_dim]`; `label_dim` may be 0.
 
         Returns:
-            Scalars by name, as tensors that may still be in computation.
+            Scalars by name, as tensors that may still be in computation; in steps that run every phase also the
+            seconds each took, as `seconds/<phase>`.
         """
         statistics: Statistics = {}
         counter = tf.constant(step, tf.int64)
         images, labels = self._distribute(images), self._distribute(labels)
-        for name in self.phases_of(step):
-            statistics |= self._phases[name](counter, images, labels)
+        phases = self.phases_of(step)
+        # Waiting for a device costs time itself, so only these rare steps do.
+        clock = _PhaseClock(statistics) if self._is_timed(step, phases) else None
+        for name in phases:
+            found = self._phases[name](counter, images, labels)
+            statistics |= found
+            if clock:
+                clock.stop(name, next(iter(found.values())))
         self.update_average((step + 1) * self.layout.global_size)
+        if clock:
+            clock.stop("EMA", self.ema_generator.w_avg)
         return statistics
+
+    def _is_timed(self, step: int, phases: Sequence[str]) -> bool:
+        """Whether every phase there is runs in this step, and none is traced in it."""
+        return phases == self.phases_of(0) and all(self.trace_counts[name] for name in phases)
 
     def trace(self, name: str, images: tf.Tensor, labels: tf.Tensor) -> tf.Graph:
         """Graph of a phase for such a batch, without running it."""
@@ -348,6 +363,20 @@ class TrainStep:
 
     def _local(self, value: Any) -> tf.Tensor:
         return self.strategy.experimental_local_results(value)[0]
+
+
+class _PhaseClock:
+    """Adds the seconds between calls of `stop` to the statistics."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._statistics, self._started = statistics, time.perf_counter()
+
+    def stop(self, name: str, result: Any) -> None:
+        """Waits for a result of the phase, then writes down the time since the last phase."""
+        np.asarray(result)
+        now = time.perf_counter()
+        self._statistics[f"seconds/{name}"] = now - self._started
+        self._started = now
 
 
 def accumulate(share: Callable[[Any], Any], count: int, zeros: Any) -> Any:

@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from gansformer_tf.config import RunConfig
 from gansformer_tf.data.pipeline import corrupt_record, training_dataset
 from gansformer_tf.layers.precision import HighResolutionPolicy
 from gansformer_tf.models import Discriminator, Generator
-from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.training.checkpoint import CheckpointStore
 from gansformer_tf.training.errors import TrainingError
-from gansformer_tf.training.logs import Averages, MetricsLog, Progress, peak_memory_mb, tick_line
+from gansformer_tf.training.logs import Averages, Progress, peak_memory_mb
+from gansformer_tf.training.recorder import Recorder, SnapshotMeter
 from gansformer_tf.training.run_dir import RunDir
-from gansformer_tf.training.samples import SampleWriter
 from gansformer_tf.training.signals import Stopped, StopRequest
-from gansformer_tf.training.step import TrainStep, raw_variables
+from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.strategy import Agreement, worker_shard
+from gansformer_tf.training.transfer import transfer
 
 
 def dtype_policy(precision: str) -> Any:
@@ -51,6 +50,7 @@ class Trainer:
         run_dir: Where everything is written.
         strategy: Distribution strategy; None trains on one device.
         progress: Whether to show the progress bar.
+        meter: Measures every snapshot, given its path; the scalars it returns are logged.
 
     Raises:
         ConfigError: The batch cannot be cut as configured.
@@ -62,7 +62,9 @@ class Trainer:
         run_dir: RunDir,
         strategy: tf.distribute.Strategy | None = None,
         progress: bool = True,
+        meter: SnapshotMeter | None = None,
     ) -> None:
+        self._meter = meter
         self.config, self.run_dir = config, run_dir
         self.strategy = strategy or tf.distribute.get_strategy()
         self.agreement = Agreement(self.strategy)
@@ -83,6 +85,7 @@ class Trainer:
         self.step = 0
         self.images = 0
         self.seconds = 0.0
+        self._tick_images = max(1, int(config.train.tick_kimg * 1000))
         self._progress: Any = None
 
     @property
@@ -99,26 +102,19 @@ class Trainer:
         self.agreement.require_equal(self.step, "checkpoints")
         return metadata is not None
 
+    def transfer(self, path: str | Path) -> list[str]:
+        """Starts from the weights of a snapshot as far as they fit; returns lines that say what was loaded.
+
+        Raises:
+            SnapshotError: There is no snapshot, or it is damaged.
+            TrainingError: Nothing in it fits.
+        """
+        return transfer(path, self.generator, self.discriminator, self.ema_generator)
+
     def save_checkpoint(self) -> Path:
         """Writes the whole state of training."""
         metadata = {"step": self.step, "images": self.images, "seconds": self.seconds}
         return self.checkpoints.save(self.step, self.train_step.state(), metadata)
-
-    def save_snapshot(self) -> Path:
-        """Writes the averaged generator and the discriminator as one shareable file."""
-        path = self.run_dir.path / f"network-snapshot-{int(self.kimg):06d}.safetensors"
-        save_snapshot(
-            path,
-            generator=self.ema_generator,
-            discriminator=self.discriminator,
-            config=self.config,
-            metadata={"kimg": f"{self.kimg:.3f}", "step": str(self.step)},
-        )
-        keep = self.config.train.keep_snapshots
-        if keep is not None:
-            for old in sorted(self.run_dir.path.glob("network-snapshot-*.safetensors"))[:-keep]:
-                old.unlink()
-        return path
 
     def train(self) -> TrainResult:
         """Trains until `total_kimg`, or until Ctrl-C or SIGTERM, and saves.
@@ -129,10 +125,8 @@ class Trainer:
         total = int(self.config.train.total_kimg * 1000)
         self._progress = Progress(total, self.images, self.show_progress)
         if self.agreement.chief:
-            self._log = MetricsLog(self.run_dir, self.step, self.config.train.summarize)
-            self._samples = self._sample_writer()
-        self._averages = Averages()
-        self._tick_start = (time.monotonic(), self.images)
+            self._recorder = Recorder(self.config, self.run_dir, self.train_step, self._say, self.step, self._meter)
+        self._start_tick()
         try:
             with StopRequest() as stop:
                 try:
@@ -141,15 +135,14 @@ class Trainer:
                     self._say("Stopped before the first step was complete; nothing had changed since the last save.")
                     return TrainResult(self.step, self.images, True)
                 if self.agreement.chief:
-                    self._finish()
+                    self._finish(stop.requested)
             return TrainResult(self.step, self.images, stop.requested)
         finally:
             self._progress.close()
             if self.agreement.chief:
-                self._log.close()
+                self._recorder.close()
 
     def _loop(self, total: int, stop: StopRequest) -> None:
-        tick_images = max(1, int(self.config.train.tick_kimg * 1000))
         if self.images >= total:
             self._say(f"This run has had its {self.config.train.total_kimg:g} kimg; raise --total-kimg to train on.")
             stop.at_once = False
@@ -169,11 +162,12 @@ class Trainer:
             self.seconds, started = self.seconds + now - started, now
             self._averages.add(statistics)
             self._progress.update(self.images, statistics)
-            tick = self.images // tick_images
-            if tick > (self.images - self.config.train.batch_size) // tick_images:
+            tick = self.images // self._tick_images
+            if tick > (self.images - self.config.train.batch_size) // self._tick_images:
                 self._check_skipped()
                 if self.agreement.chief:
                     self._tick(tick)
+                self._start_tick()
 
     def _make_step(self, batches: Any) -> dict[str, tf.Tensor]:
         batch = self._next(batches)
@@ -192,36 +186,28 @@ class Trainer:
 
     def _tick(self, tick: int) -> None:
         """Logs, and saves what is due."""
-        record = self._record(tick)
-        self._log.write(record)
-        self._say(tick_line(record))
+        self._recorder.tick(self._record(tick))
         train = self.config.train
         if tick % train.snapshot_ticks == 0:
-            self._snapshot()
+            self._recorder.snapshot(self.step, self.kimg)
         if tick % train.checkpoint_ticks == 0:
             self.save_checkpoint()
-        self._tick_start = (time.monotonic(), self.images)
 
-    def _finish(self) -> None:
+    def _start_tick(self) -> None:
+        self._tick_start, self._waited = (time.monotonic(), self.images), 0.0
+        self._averages = Averages()
+
+    def _finish(self, stopped: bool) -> None:
         """Saves at the end of training or after a stop, unless that was just done."""
         if self.step not in self.checkpoints.steps():
             self.save_checkpoint()
-        self._snapshot()
+        if self._averages:
+            self._recorder.tick(self._record(self.images // self._tick_images + 1))
+        self._recorder.snapshot(self.step, self.kimg, measure=not stopped)
         state = "finished" if self.images >= self.config.train.total_kimg * 1000 else "stopped"
         self._say(f"Training {state} at {self.kimg:.2f} kimg (step {self.step}); everything is in {self.run_dir.path}.")
         if state == "stopped":
             self._say("Run the same command again to go on from here.")
-
-    def _snapshot(self) -> None:
-        pictures = self._samples.draw()
-        self._samples.write(pictures, self.kimg)
-        self._log.images("samples", pictures[: self.config.train.sample_columns], self.step)
-        weights = {}
-        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
-            values = raw_variables(network.trainable_variables)
-            weights[f"weights/{name}"] = np.concatenate([value.numpy().ravel() for value in values])
-        self._log.histograms(weights, self.step)
-        self.save_snapshot()
 
     def _record(self, tick: int) -> dict[str, Any]:
         started, images = self._tick_start
@@ -237,6 +223,7 @@ class Trainer:
             "seconds_per_kimg": elapsed * 1000.0 / done,
             "peak_memory_mb": peak_memory_mb(),
             "skipped_steps": skipped,
+            "data_wait_share": self._waited / elapsed,
             **({"augment_p": float(self.train_step.augmentation.p)} if self.train_step.augmentation.active else {}),
             **self._averages.take(),
         }
@@ -272,6 +259,7 @@ class Trainer:
         return dataset
 
     def _next(self, batches: Any) -> dict[str, tf.Tensor]:
+        started = time.monotonic()
         try:
             return next(batches)
         except tf.errors.OpError as error:
@@ -279,33 +267,19 @@ class Trainer:
             if message is None:
                 raise
             raise TrainingError(f"{message}; prepare the data set again.") from error
-
-    def _sample_writer(self) -> SampleWriter:
-        train = self.config.train
-        return SampleWriter(
-            self.run_dir,
-            self.ema_generator,
-            rows=train.sample_rows,
-            columns=train.sample_columns,
-            truncation_psi=self.config.model.generator.truncation_psi,
-            batch_size=train.batch_size_per_replica,
-            keep=train.keep_samples,
-        )
+        finally:
+            self._waited += time.monotonic() - started
 
     def _write_first_samples(self) -> None:
-        """Real pictures to compare with, and the untrained generator's."""
-        train = self.config.train
-        count = train.sample_rows * train.sample_columns
         data = self.config.data
         reals = training_dataset(
             Path(data.data_dir) / data.dataset,
-            batch_size=count,
-            seed=train.seed,
+            batch_size=self._recorder.num_samples,
+            seed=self.config.train.seed,
             max_images=data.max_images,
             ratio=data.ratio,
         )
-        self._samples.save(next(iter(reals))["image"].numpy(), "reals.png")
-        self._samples.write(self._samples.draw(), 0.0)
+        self._recorder.first_samples(next(iter(reals))["image"].numpy())
 
     def _say(self, line: str) -> None:
         if self._progress is None:

@@ -89,7 +89,8 @@ def transfer(path: str | Path, generator: Any, discriminator: Any, ema_generator
     load_what_fits(ema_generator, parts["generator"])
     if parts["discriminator"]:
         reports.append(load_what_fits(discriminator, parts["discriminator"]))
-    if not reports[0].loaded:
+    kernels = {weight_name(variable) for variable in generator.weights if len(variable.shape) > 1}
+    if not kernels.intersection(reports[0].loaded):  # gains and strengths are single numbers and fit everywhere
         raise TrainingError(
             f"no weight of {path} fits this generator; give the flags (or --preset) the snapshot was trained with."
         )

@@ -17,6 +17,7 @@ from gansformer_tf.layers import LatentUpdate
 from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.merge import ComponentMerge
 from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.losses import discriminator_loss, generator_loss
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses
 from gansformer_tf.training.regularizers import path_lengths
@@ -71,7 +72,7 @@ def test_labels_condition_the_discriminator() -> None:
 
 def test_labels_reach_both_networks_in_training() -> None:
     g, d = generator(PLAIN, label_dim=3), discriminator(SMALL, label_dim=3)
-    losses = PhaseLosses(g, d, TrainConfig())
+    losses = PhaseLosses(g, d, TrainConfig(), Augmentation(TrainConfig()))
     batch = MicroBatch(tf.constant([1, 2], tf.int64), 0, images(g.config, 4), one_hot(0, 1, 1, 0), 4)
     with tf.GradientTape(persistent=True) as tape:
         g_loss, d_loss = losses.generator_main(batch)[0], losses.discriminator_main(batch)[0]

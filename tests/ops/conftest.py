@@ -55,6 +55,7 @@ def native(library_folder, monkeypatch):
     """Puts the tests' library in the place of the installed one."""
     from gansformer_tf.ops import _library
 
+    monkeypatch.setenv(_library.VARIABLE, "auto")
     monkeypatch.setattr(_library, "FOLDER", library_folder)
     _library.load.cache_clear()
     loaded = _library.load()

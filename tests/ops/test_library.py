@@ -23,6 +23,7 @@ X = np.ones((1, 4, 4, 2), np.float32)
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path):
     """An empty folder in the place of the installed library."""
+    monkeypatch.setenv(_library.VARIABLE, "auto")
     monkeypatch.setattr(_library, "FOLDER", tmp_path)
     _library.load.cache_clear()
     yield tmp_path

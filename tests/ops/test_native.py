@@ -241,11 +241,12 @@ def test_a_model_draws_the_same_pictures():
     config = GeneratorConfig(
         resolution=16,
         num_components=4,
-        latent_dim=8,
+        latent_size=32,
         channel_base=128,
         channel_max=16,
+        transformer=True,
         kmeans=True,
-        mapping_num_layers=2,
+        mapping_layers=2,
     )
     generator = Generator(config)
     z = tf.random.stateless_normal([2, config.num_latents, config.latent_dim], [1, 2])

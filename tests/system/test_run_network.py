@@ -138,7 +138,8 @@ def test_the_run_folder_holds_everything(trained):
 
 
 def test_a_run_keeps_its_networks(trained, where):
-    error = run("--train", *SMALL, "--expname", "small", *where, "--components-num", 4, status=2).stderr
+    other = ["--components-num", 4, "--latent-size", 16]
+    error = run("--train", *SMALL, "--expname", "small", *where, *other, status=2).stderr
     assert "started with generator.num_components = 2, now it is 4" in error
     assert "--restart" in error
 

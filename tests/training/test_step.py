@@ -129,3 +129,20 @@ def test_other_losses_and_penalties_train(settings):
     assert f"penalty/{settings['d_reg']}" in statistics
     assert all(np.isfinite(float(value)) for value in statistics.values())
     assert any(np.any(a != b) for a, b in zip(before, step.discriminator.get_weights(), strict=True))
+
+
+def test_compiled_phases_make_the_same_update(whole):
+    step = make_step(jit="on")
+    assert step.compiled
+    for ours, theirs in zip(train(step), whole[1], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_steps_that_run_every_phase_are_timed(whole):
+    step, _ = whole
+    assert not [name for name in step.run(5, BATCHES[0], NO_LABELS) if name.startswith("seconds/")]
+    found = step.run(6, BATCHES[0], NO_LABELS)
+    assert {name for name in found if name.startswith("seconds/")} == {
+        f"seconds/{name}" for name in ("G", "G_reg", "D", "D_reg", "EMA")
+    }
+    assert all(value > 0 for name, value in found.items() if name.startswith("seconds/"))

@@ -11,10 +11,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import tensorflow as tf
+
 from gansformer_tf.config import DataConfig, RunConfig
 from gansformer_tf.training import checkpoint, trainer
 from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.phases import MicroBatch
 from gansformer_tf.training.run_dir import RunDir
+from gansformer_tf.training.step import TrainStep
+from gansformer_tf.training.strategy import is_chief, make_strategy
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator, tiny_model_config, tiny_train_config
 
 trainer.Generator, trainer.Discriminator = TinyGenerator, TinyDiscriminator
@@ -34,23 +39,54 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def plant_nan(step: TrainStep, replica: int) -> None:
+    """Makes the loss of D on one replica NaN in steps 3 and 4."""
+    loss_of = step.losses.discriminator_main
+    flag = tf.Variable(0.0, trainable=False)
+    make_step = step.run
+
+    def spoiled(batch: MicroBatch) -> object:
+        loss, statistics = loss_of(batch)
+        here = tf.equal(batch.first // batch.size, replica)
+        return tf.where(here & (flag > 0.0), float("nan"), 1.0) * loss, statistics
+
+    def run(index: int, *arguments: object) -> object:
+        flag.assign(float(index in (3, 4)))
+        return make_step(index, *arguments)
+
+    step.losses.discriminator_main = spoiled
+    step.run = run
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("results")
     parser.add_argument("data")
     parser.add_argument("--images", type=int, default=160)
+    parser.add_argument("--devices", type=int, default=1, help="logical CPU devices that train together")
+    parser.add_argument("--nan-on-replica", type=int, help="its gradients of D are not finite in steps 3 and 4")
     parser.add_argument("--kill-at-step", type=int, help="before this step is made")
     parser.add_argument("--kill-in-checkpoint", type=int, help="while this one is written, data on disk, marker not")
     parser.add_argument("--file-limit", type=int, help="no file may grow beyond this many bytes: a full disk")
     options = parser.parse_args()
 
+    if options.devices > 1:
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * options.devices
+        )
+    strategy = make_strategy([f"/CPU:{index}" for index in range(options.devices)], connect_seconds=100.0)
     run_dir = RunDir.select(options.results, "tiny")
-    run_dir.create()
-    run_dir.lock()
-    run = trainer.Trainer(tiny_run_config(options.data, options.images), run_dir, progress=False)
-    run_dir.write_config(run.config)
+    per_replica = 8 // strategy.num_replicas_in_sync
+    config = tiny_run_config(options.data, options.images, batch_size_per_replica=per_replica)
+    if is_chief(strategy):
+        run_dir.create()
+        run_dir.lock()
+        run_dir.write_config(config)
+    run = trainer.Trainer(config, run_dir, strategy, progress=False)
     run.restore()
     print("resumed at", run.step, flush=True)
+    if options.nan_on_replica is not None:
+        plant_nan(run.train_step, options.nan_on_replica)
 
     if options.kill_at_step is not None:
         make_step = run.train_step.run

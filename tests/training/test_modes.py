@@ -1,0 +1,82 @@
+"""Rematerialisation, XLA and half precision train like the plain step."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
+from gansformer_tf.layers.precision import HighResolutionPolicy
+from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.training.step import TrainStep
+from gansformer_tf.training.trainer import dtype_policy
+from tests.models.tiny import PAPER, SCORING
+from tests.training.tiny_networks import tiny_train_config
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+NO_LABELS = np.zeros((4, 0), np.float32)
+GEOMETRY = {"resolution": 8, "channel_base": 64, "channel_max": 8}
+
+
+def make_step(dtype: object = None, **changes: object) -> TrainStep:
+    """A step of small but complete networks; dropout, noise and style mixing are on."""
+    keras.utils.set_random_seed(1)
+    g_config = GeneratorConfig(**(PAPER | GEOMETRY | {"attention_dropout": 0.1}))
+    generator = Generator(g_config, dtype=dtype)
+    discriminator = Discriminator(DiscriminatorConfig(**(SCORING | GEOMETRY | {"mbstd_group_size": 2})), dtype=dtype)
+    average = Generator(g_config, name="ema_generator")
+    average.set_weights(generator.get_weights())
+    values = {"batch_size": 4, "batch_size_per_replica": 4, "path_length": False, "component_mixing": 0.0}
+    return TrainStep(generator, discriminator, average, tiny_train_config(**(values | changes)))
+
+
+def gradients(step: TrainStep) -> dict[str, np.ndarray]:
+    """First moments after one step, which is the gradient of every variable; all phases run."""
+    step.run(0, IMAGES, NO_LABELS)
+    return {
+        name: variable.numpy() for name, variable in step.state().items() if "/m/" in name or name.endswith("w_avg")
+    }
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, np.ndarray]:
+    return gradients(make_step(adam_beta1=0.5))
+
+
+def difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> float:
+    """Largest relative difference of a variable's gradient, in the norm."""
+    assert ours.keys() == theirs.keys()
+    scale = max(np.linalg.norm(value) for value in theirs.values())
+    return max(
+        np.linalg.norm(ours[name] - value) / max(np.linalg.norm(value), 1e-4 * scale) for name, value in theirs.items()
+    )
+
+
+def test_recomputed_blocks_give_the_same_gradients(plain):
+    assert difference(gradients(make_step(adam_beta1=0.5, recompute=True)), plain) < 1e-3
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "mixed"])
+def test_half_precision_trains_float32_weights(precision, plain):
+    step = make_step(dtype=dtype_policy(precision), adam_beta1=0.5)
+    found = gradients(step)
+    assert {variable.dtype for variable in step.generator.trainable_variables} == {"float32"}
+    whole, expected = (np.concatenate([value.ravel() for value in part.values()]) for part in (found, plain))
+    cosine = whole @ expected / np.linalg.norm(whole) / np.linalg.norm(expected)
+    assert 0.9 < cosine < 1.0 - 1e-7  # other numbers, the same direction
+    statistics = step.run(1, IMAGES, NO_LABELS)
+    assert all(np.isfinite(float(value)) for value in statistics.values())
+    assert int(step.skipped["G"]) == int(step.skipped["D"]) == 0
+
+
+def test_mixed_keeps_small_resolutions_in_float32():
+    policy = HighResolutionPolicy(num_levels=2)
+    assert [policy.at(level, 6).compute_dtype for level in (2, 4, 5, 6)] == [
+        "float32",
+        "float32",
+        "bfloat16",
+        "bfloat16",
+    ]
+    step = make_step(dtype=HighResolutionPolicy(num_levels=1))
+    assert [block.compute_dtype for block in step.generator.synthesis.blocks] == ["float32", "bfloat16"]

@@ -1,0 +1,163 @@
+"""What a run writes about itself beside its weights."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from gansformer_tf.config import DataConfig, RunConfig
+from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.recorder import Recorder
+from gansformer_tf.training.report import write_report
+from gansformer_tf.training.run_dir import RunDir, read_json_lines
+from tests.training.tiny_networks import tiny_model_config, tiny_networks, tiny_train_config
+
+
+class Step:
+    """The networks as `TrainStep` holds them."""
+
+    def __init__(self) -> None:
+        self.generator, self.discriminator, self.ema_generator = tiny_networks()
+
+
+TICK = {
+    "step": 8, "tick": 1, "kimg": 0.064, "seconds": 3.0, "img_per_second": 20.0, "seconds_per_kimg": 50.0,
+    "peak_memory_mb": 300.0, "skipped_steps": 0, "data_wait_share": 0.5, "loss/g": 1.0, "loss/d": 0.7,
+    "seconds/G": 0.1, "seconds/D": 0.2,
+}  # fmt: skip
+
+
+@pytest.fixture
+def make(tmp_path):
+    def build(said, step=0, meter=None, **changes):
+        run_dir = RunDir(tmp_path / "run-000")
+        run_dir.create()
+        config = RunConfig(model=tiny_model_config(), data=DataConfig(dataset="x"), train=tiny_train_config(**changes))
+        run_dir.write_config(config)
+        return run_dir, Recorder(config, run_dir, Step(), said.append, step, meter)
+
+    return build
+
+
+def test_a_tick_is_logged_shown_and_warned_about(make):
+    said = []
+    run_dir, recorder = make(said)
+    recorder.tick(TICK)
+    recorder.close()
+    assert read_json_lines(run_dir.metrics) == [TICK]
+    assert "seconds G 0.1 D 0.2" in said[0] and "50.0 s/kimg" in said[0]
+    assert said[1].startswith("WARNING: 50% of the time went into waiting for images")
+
+
+def test_a_snapshot_leaves_networks_samples_numbers_and_report(make):
+    said, measured = [], []
+    run_dir, recorder = make(said, meter=lambda path: measured.append(path) or {"fid": 12.5}, keep_snapshots=1)
+    recorder.snapshot(8, 1.2)
+    recorder.snapshot(8, 1.2)  # nothing new
+    recorder.snapshot(16, 2.4, measure=False)
+    recorder.close()
+    first, second = read_json_lines(run_dir.snapshots)
+    assert (first["step"], first["fid"], first["snapshot"]) == (8, 12.5, "network-snapshot-000001.safetensors")
+    assert "fid" not in second and second["diversity"] > 0
+    assert [path.name for path in measured] == ["network-snapshot-000001.safetensors"]
+    assert [path.name for path in run_dir.path.glob("*.safetensors")] == ["network-snapshot-000002.safetensors"]
+    assert sorted(path.name for path in run_dir.samples.iterdir()) == ["fakes-000001.png", "fakes-000002.png"]
+    page = (run_dir.path / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 2 and "fid" in page and "component_mixing" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_records_after_the_step_a_run_resumes_from_are_dropped(make):
+    run_dir, recorder = make([])
+    for step in (8, 16):
+        recorder.tick(TICK | {"step": step})
+        recorder.snapshot(step, step / 8)
+    recorder.close()
+    run_dir, recorder = make([], step=8)
+    recorder.close()
+    assert [record["step"] for record in read_json_lines(run_dir.metrics)] == [8]
+    assert [record["step"] for record in read_json_lines(run_dir.snapshots)] == [8]
+
+
+def test_samples_that_become_alike_are_reported(make):
+    said = []
+    _, recorder = make(said)
+    recorder.snapshot(8, 1.0)
+    generator = recorder.train_step.ema_generator
+    generator.set_weights([np.zeros_like(weight) for weight in generator.get_weights()])
+    recorder.snapshot(16, 2.0)
+    recorder.close()
+    assert any("may have collapsed" in line for line in said)
+
+
+def test_the_report_of_a_run_without_records(tmp_path):
+    run_dir = RunDir(tmp_path / "new-000")
+    run_dir.create()
+    assert "Nothing was logged yet" in write_report(run_dir).read_text()
+
+
+def test_curves_skip_what_was_not_finite(tmp_path):
+    run_dir = RunDir(tmp_path / "new-000")
+    run_dir.create()
+    records = [TICK, TICK | {"step": 16, "kimg": 0.128, "loss/g": None}, TICK | {"step": 24, "kimg": 0.2}]
+    run_dir.metrics.write_text("".join(json.dumps(record) + "\n" for record in records))
+    page = write_report(run_dir).read_text()
+    assert page.count("<polyline") == page.count("&#9632;") > 3
+    assert "None" not in page.split("<pre>")[0] and "nan" not in page.split("<pre>")[0]
+
+
+class FakeWandb(types.ModuleType):
+    """Records what is sent, with the names of the real package."""
+
+    class Error(Exception):
+        pass
+
+    def __init__(self) -> None:
+        super().__init__("wandb")
+        self.calls = []
+
+    def init(self, **options):
+        if options["project"] == "refused":
+            raise self.Error("permission denied\nmore")
+        self.calls.append(("init", options))
+        return self
+
+    def Image(self, picture):
+        return picture.shape
+
+    def log(self, values, step):
+        self.calls.append((step, values))
+
+    def finish(self):
+        self.calls.append(("finish", None))
+
+
+def test_weights_and_biases_gets_numbers_and_pictures(make, monkeypatch):
+    fake = FakeWandb()
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    identities = []
+    for _ in range(2):  # the second is a resumed run
+        _, recorder = make([], wandb_project="scenes", sample_columns=2, sample_rows=1)
+        recorder.tick(TICK)
+        recorder.snapshot(8, 1.0)
+        recorder.close()
+        options = fake.calls[0][1]
+        assert options["project"] == "scenes" and options["name"] == "run-000"
+        assert options["config"]["train"]["component_mixing"] == 0.5
+        identities.append(options["id"])
+        assert (8, TICK) in fake.calls
+        assert fake.calls[-1] == ("finish", None)
+        fake.calls.clear()
+    assert identities[0] == identities[1]
+    with pytest.raises(TrainingError, match="refuses the run: permission denied Log in"):
+        make([], wandb_project="refused")
+
+
+def test_without_the_package_the_flag_is_an_error(make, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(TrainingError, match="--wandb needs the wandb package"):
+        make([], wandb_project="scenes")

@@ -1,0 +1,37 @@
+"""Warnings that a tick gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gansformer_tf.training.watch import collapse_warning, diversity, tick_warnings
+
+
+def test_diversity_of_equal_and_opposite_pictures():
+    pictures = np.zeros((4, 2, 2, 3), np.uint8)
+    assert diversity(pictures) == 0
+    pictures[::2] = 255
+    assert diversity(pictures) == pytest.approx(0.5)
+
+
+def test_samples_that_became_alike_are_reported():
+    assert collapse_warning(0.2, 0.2) is None
+    assert collapse_warning(0.1, 0.2) is None
+    assert "collapsed" in collapse_warning(0.05, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("record", "word"),
+    [
+        ({"score/real_sign": 0.99, "loss/d": 0.01}, "discriminator"),
+        ({"data_wait_share": 0.4}, "40% of the time"),
+    ],
+)
+def test_trouble_has_a_line_of_its_own(record, word):
+    (warning,) = tick_warnings(record)
+    assert warning.startswith("WARNING") and word in warning
+
+
+def test_a_healthy_tick_says_nothing():
+    assert tick_warnings({"score/real_sign": 0.6, "loss/d": 0.9, "data_wait_share": 0.05}) == []
