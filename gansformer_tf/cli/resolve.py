@@ -13,6 +13,7 @@ from gansformer_tf.config import (
     DataConfig,
     DiscriminatorConfig,
     GeneratorConfig,
+    MetricConfig,
     ModelConfig,
     RunConfig,
     TrainConfig,
@@ -31,6 +32,7 @@ _SECTIONS: dict[str, type] = {
     "discriminator": DiscriminatorConfig,
     "data": DataConfig,
     "train": TrainConfig,
+    "metrics": MetricConfig,
 }
 
 
@@ -83,12 +85,12 @@ def _build(sections: Sections) -> RunConfig:
     """The configuration of sections whose two networks may not agree on the geometry yet."""
     parts: dict[str, Any] = {name: from_dict(cls, sections[name], f"{name}.") for name, cls in _SECTIONS.items()}
     model = ModelConfig(parts["generator"], parts["discriminator"])
-    return RunConfig(model=model, data=parts["data"], train=parts["train"])
+    return RunConfig(model=model, data=parts["data"], train=parts["train"], metrics=parts["metrics"])
 
 
 def _sections_of(config: RunConfig) -> Sections:
     values = to_dict(config)
-    return {**values["model"], "data": values["data"], "train": values["train"]}
+    return {**values.pop("model"), **values}
 
 
 def _with_data_set(config: RunConfig, given: dict[str, Any]) -> RunConfig:

@@ -2,6 +2,7 @@
 
 from gansformer_tf.config.base import ConfigError, from_dict, to_dict
 from gansformer_tf.config.data import DataConfig
+from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.config.model import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from gansformer_tf.config.run import RunConfig
 from gansformer_tf.config.train import TrainConfig
@@ -11,6 +12,7 @@ __all__ = [
     "DataConfig",
     "DiscriminatorConfig",
     "GeneratorConfig",
+    "MetricConfig",
     "ModelConfig",
     "RunConfig",
     "TrainConfig",

@@ -133,7 +133,7 @@ def form_values(attention_form: str) -> Sections:
 
 def merge_sections(*layers: Sections) -> Sections:
     """Later layers override earlier ones, section by section."""
-    merged: Sections = {"generator": {}, "discriminator": {}, "data": {}, "train": {}}
+    merged: Sections = {"generator": {}, "discriminator": {}, "data": {}, "train": {}, "metrics": {}}
     for layer in layers:
         for section, values in layer.items():
             merged[section].update(values)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gansformer_tf.config.base import ConfigError, from_dict, nested, to_dict
 from gansformer_tf.config.data import DataConfig
+from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.config.model import ModelConfig
 from gansformer_tf.config.train import TrainConfig
 
@@ -19,6 +20,7 @@ class RunConfig:
     model: ModelConfig = nested(ModelConfig)
     data: DataConfig = nested(DataConfig)
     train: TrainConfig = nested(TrainConfig)
+    metrics: MetricConfig = nested(MetricConfig)
 
     def to_json(self) -> str:
         return json.dumps(to_dict(self), indent=2, sort_keys=True)

@@ -23,6 +23,7 @@ URLS = (
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 CACHE_VARIABLE = "GANSFORMER_TF_CACHE"
 _CHUNK = 1 << 20
+_FIRST_WAIT_SECONDS = 0.2  # after a failure; the pauses double. Without a network the user is not kept waiting.
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _published_file(on_progress: Callable[[int, int | None], None] | None) -> Pa
     problems = []
     for url in URLS:
         try:
-            found = download(url, target, on_progress=on_progress)
+            found = download(url, target, on_progress=on_progress, wait_seconds=_FIRST_WAIT_SECONDS)
         except (DownloadError, OSError) as error:
             problems.append(str(error))
             continue
@@ -107,8 +108,9 @@ def _published_file(on_progress: Callable[[int, int | None], None] | None) -> Pa
             return target
         target.unlink()
         problems.append(f"{url} gave a file with SHA-256 {found.sha256[:16]}..., not the published one")
+    reason = problems[0].rstrip(".")
     raise MetricError(
-        f"the Inception weights cannot be downloaded ({problems[0]}). Get {FILE} elsewhere and name it with "
+        f"the Inception weights cannot be downloaded ({reason}). Get {FILE} elsewhere and name it with "
         "--inception-weights PATH, or compare your own runs with --feature-network inception-random."
     )
 

@@ -54,11 +54,16 @@ class FeatureNetwork:
 
         self._run = run
 
+    def describe(self) -> dict[str, Any]:
+        """What decides the features, for the manifest."""
+        return {"network": self.label, "network_sha256": self.sha256, "network_input": self.description}
+
     def __call__(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features of pictures.
 
         Args:
-            pictures: uint8 `[N, H, W, C]`; grey ones are repeated over three channels, a fourth channel is left out.
+            pictures: uint8, or float32 from 0 to 255, `[N, H, W, C]`; grey ones are repeated over three channels, a
+                fourth channel is left out.
 
         Returns:
             Float32 features `[N, feature_dim]` and logits `[N, num_classes]`.
@@ -80,14 +85,15 @@ class FeatureNetwork:
 
 
 def as_rgb(pictures: np.ndarray) -> np.ndarray:
-    """uint8 `[N, H, W, C]` with three channels.
+    """Pictures `[N, H, W, C]` with three channels.
 
     Raises:
         MetricError: The type or shape is another.
     """
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[-1] not in (1, 3, 4):
+    if pictures.dtype not in (np.uint8, np.float32) or pictures.ndim != 4 or pictures.shape[-1] not in (1, 3, 4):
         raise MetricError(
-            f"pictures of type {pictures.dtype} and shape {pictures.shape}; expected uint8 [N, H, W, 1, 3 or 4]."
+            f"pictures of type {pictures.dtype} and shape {pictures.shape}; expected uint8 or float32 "
+            "[N, H, W, 1, 3 or 4]."
         )
     return np.repeat(pictures, 3, axis=-1) if pictures.shape[-1] == 1 else pictures[..., :3]
 

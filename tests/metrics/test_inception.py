@@ -90,7 +90,7 @@ def test_grey_and_transparent_pictures_have_three_channels():
     assert as_rgb(pictures).shape == (2, 8, 8, 3)
     assert (as_rgb(pictures[..., :1]) == pictures[..., :1]).all()
     with pytest.raises(MetricError, match="expected uint8"):
-        as_rgb(pictures.astype(np.float32))
+        as_rgb(pictures.astype(np.float64))
 
 
 @pytest.mark.parametrize("form", ("zip", "stream"))

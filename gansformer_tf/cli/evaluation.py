@@ -1,0 +1,239 @@
+"""Metrics from the command line: of a finished run or snapshot (`--eval`), and of every snapshot while training."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from gansformer_tf.cli.common import RunError, UsageError
+from gansformer_tf.cli.flags import typed_values
+from gansformer_tf.config import ConfigError, MetricConfig, RunConfig, from_dict, to_dict
+from gansformer_tf.config.data import DataConfig
+
+DEFAULT_METRICS = ("fid",)
+
+Say = Callable[[str], None]
+
+
+def evaluate(arguments: argparse.Namespace, run_path: Path) -> None:
+    """Measures the newest snapshot of a run, or the one of `--pretrained-pkl`, and prints a table.
+
+    Numbers are written into the folder of the run; those of a snapshot from elsewhere beside it.
+
+    Raises:
+        UsageError: There is no snapshot, or a metric cannot be computed as asked.
+        RunError: Ctrl-C.
+    """
+    from gansformer_tf.cli.devices import select_devices
+
+    given = vars(arguments)
+    typed = typed_values(arguments)
+    if "pretrained_pkl" not in given and not run_path.exists():
+        raise UsageError(f"there is no run {run_path}; train it first, or name a snapshot with --pretrained-pkl.")
+    from_dict(MetricConfig, typed["metrics"])  # a wrong value is told before TensorFlow is loaded
+    devices = select_devices(given.get("gpus", (0,)))
+    from gansformer_tf.metrics.collect import Interrupted
+    from gansformer_tf.metrics.errors import MetricError
+    from gansformer_tf.metrics.results import table
+    from gansformer_tf.models.snapshot import SnapshotError, find_snapshot, read_snapshot
+
+    try:
+        path = find_snapshot(given.get("pretrained_pkl", run_path))
+        saved, _, metadata = read_snapshot(path)
+        config = _chosen(saved, typed)
+        meter = Meter(config, devices)
+        folder = run_path if "pretrained_pkl" not in given else path.parent
+        results = meter.measure(path, folder, metadata)
+    except Interrupted:
+        raise RunError("stopped; run the same command again to go on from here.") from None
+    except (SnapshotError, MetricError) as error:
+        raise UsageError(str(error)) from error
+    print(table(results))
+    print(f"Numbers and their manifests are in {folder}/metric-*.txt and .jsonl.")
+
+
+def snapshot_meter(config: RunConfig, devices: Sequence[str]) -> Callable[[Path], Mapping[str, float]] | None:
+    """What measures every snapshot while training; None where no metrics are asked for.
+
+    The feature network and the data set are opened now, so that what is missing is told before training starts.
+
+    Raises:
+        UsageError: A metric cannot be computed as asked.
+    """
+    if not config.metrics.metrics:
+        return None
+    from gansformer_tf.metrics.collect import Interrupted
+    from gansformer_tf.metrics.errors import MetricError
+    from gansformer_tf.metrics.results import scalars, table
+    from gansformer_tf.models.snapshot import read_snapshot
+
+    try:
+        meter = Meter(config, devices)
+    except MetricError as error:
+        raise UsageError(str(error)) from error
+
+    def measure(path: Path) -> Mapping[str, float]:
+        try:
+            results = meter.measure(path, path.parent, read_snapshot(path)[2])
+        except Interrupted:
+            meter.say(f"Metrics of {path.name} were stopped; run_network.py --eval computes them.")
+            return {}
+        except MetricError as error:  # a snapshot that cannot be measured is no reason to stop training
+            meter.say(f"Metrics of {path.name} failed: {error}")
+            return {}
+        meter.say(table(results))
+        return scalars(results)
+
+    return measure
+
+
+class Meter:
+    """Measures snapshots of one configuration.
+
+    Args:
+        config: Of the run: metrics, data set, generator.
+        devices: TensorFlow device names; each holds a feature network and, while it measures, a generator.
+
+    Raises:
+        MetricError: The feature network or the data set cannot be had, or a metric does not fit the generator.
+    """
+
+    def __init__(self, config: RunConfig, devices: Sequence[str]) -> None:
+        from gansformer_tf.metrics.errors import MetricError
+        from gansformer_tf.metrics.evaluate import WITH_NETWORK, WITH_REALS
+        from gansformer_tf.metrics.networks import check_name, feature_network
+        from gansformer_tf.metrics.pictures import DatasetPictures
+        from gansformer_tf.metrics.progress import metric_bar
+
+        self.config, self.devices, self.noted = config, devices, False
+        metrics = config.metrics
+        check_name(metrics.network)
+        if "attention" in metrics.metrics and not config.model.generator.transformer:
+            raise MetricError("metric attention: this model has no attention; leave it out of --metrics.")
+        self.reals = None
+        self.labels_of = None
+        if config.data.dataset:
+            with contextlib.suppress(MetricError):
+                self.labels_of = DatasetPictures(config.data, metrics.images_num, metrics.seed)
+        if any(metric in WITH_REALS for metric in metrics.metrics):
+            if not config.data.dataset:
+                raise MetricError("the snapshot names no data set; name the one to compare with: --dataset NAME.")
+            self.reals = DatasetPictures(config.data, metrics.images_num, metrics.seed)
+            channels = config.model.generator.image_channels
+            if self.reals.info.channels != channels:
+                raise MetricError(
+                    f"the pictures of {self.reals.folder} have {self.reals.info.channels} channels, the generator "
+                    f"draws {channels}; name the data set it was trained with."
+                )
+        self.networks = []
+        if any(metric in WITH_NETWORK for metric in metrics.metrics):
+            with metric_bar("Inception weights", "B") as bar:
+                self.networks = [
+                    feature_network(
+                        metrics.network,
+                        metrics.inception_weights,
+                        batch_size=metrics.batch_size,
+                        device=device,
+                        on_progress=bar,
+                    )
+                    for device in devices
+                ]
+
+    def say(self, line: str) -> None:
+        """Prints lines above progress bars."""
+        from tqdm import tqdm
+
+        tqdm.write(line)
+
+    def measure(self, path: Path, folder: Path, metadata: Mapping[str, str]) -> list[Any]:
+        """All metrics of a snapshot; also written to `folder`.
+
+        Raises:
+            MetricError: A metric cannot be computed.
+            Interrupted: Ctrl-C or SIGTERM came.
+        """
+        import tensorflow as tf
+
+        from gansformer_tf.metrics.evaluate import Evaluation
+        from gansformer_tf.metrics.pictures import GeneratedPictures
+        from gansformer_tf.metrics.progress import metric_bar
+        from gansformer_tf.metrics.results import write_results
+        from gansformer_tf.models.snapshot import load_snapshot
+        from gansformer_tf.visualize.picture_files import file_hash
+        from gansformer_tf.visualize.sampling import Sampler
+
+        metrics, samplers = self.config.metrics, []
+        for device in self.devices:
+            with tf.device(device):
+                generator = load_snapshot(path).generator
+            at_once = self.config.train.batch_size_per_replica
+            samplers.append(Sampler(generator, truncation_psi=1.0, batch_size=at_once, device=device))
+        labels = None
+        if samplers[0].config.label_dim and self.labels_of is not None:
+            labels = self.labels_of.labels(metrics.images_num)
+        fake = GeneratedPictures(samplers, metrics.images_num, labels, file_hash(path))
+        with _stop_request() as stopping:
+            evaluation = Evaluation(
+                metrics,
+                fake,
+                self.reals,
+                self.networks,
+                work_folder=folder / ".metrics",
+                bar=metric_bar,
+                stopping=stopping,
+            )
+            if not self.noted:  # once is enough in a training run
+                self.noted = True
+                for note in evaluation.notes():
+                    self.say(note)
+            results = evaluation.run()
+        kimg = float(metadata["kimg"]) if "kimg" in metadata else None
+        write_results(folder, results, {"snapshot": path.name, "kimg": kimg})
+        return results
+
+
+def _chosen(saved: RunConfig, typed: Mapping[str, Mapping[str, Any]]) -> RunConfig:
+    """The snapshot's configuration with what was typed about data and metrics."""
+    metrics: dict[str, Any] = to_dict(saved.metrics)
+    metrics["metrics"] = metrics["metrics"] or DEFAULT_METRICS
+    metrics |= typed["metrics"]
+    if not metrics["metrics"]:
+        raise UsageError("--eval --metrics none measures nothing; name some, such as --metrics fid,kid.")
+    data = {**to_dict(saved.data), **typed["data"]}
+    at_once = typed["train"].get("batch_size_per_replica", saved.train.batch_size_per_replica)
+    try:
+        train = dataclasses.replace(saved.train, batch_size_per_replica=at_once)
+        return RunConfig(saved.model, from_dict(DataConfig, data), train, from_dict(MetricConfig, metrics))
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _stop_request() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C or SIGTERM came; a handler that was there before (training's) hears of it too."""
+    stopped: list[int] = []
+    previous: dict[int, Any] = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stopped.append(number)
+        before = previous[number]
+        signal.signal(number, before)
+        if callable(before) and before is not signal.default_int_handler:
+            before(number, frame)
+
+    numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        with contextlib.suppress(ValueError):  # not in the main thread: its owner stops it
+            previous[number] = signal.signal(number, handle)
+    try:
+        yield lambda: bool(stopped)
+    finally:
+        for number, before in list(previous.items()):
+            if number not in stopped:
+                signal.signal(number, before)

@@ -1,0 +1,131 @@
+"""`python -m gansformer_tf.metrics --real PLACE --fake PLACE`: metrics of pictures from anywhere."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from gansformer_tf.config.base import ConfigError
+from gansformer_tf.config.metrics import STANDARD_IMAGES, MetricConfig
+
+STATUS_USAGE = 2
+FOLDER_METRICS = ("fid", "kid", "is", "pr")
+
+EXAMPLES = """examples:
+  python -m gansformer_tf.metrics --real datasets/ffhq --fake images
+  python -m gansformer_tf.metrics --real photos --fake images --metrics fid,pr --feature-network inception-random
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gansformer_tf.metrics",
+        description="Compares generated pictures with real ones.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--fake", required=True, metavar="PLACE", help="generated pictures: folder, zip or data set")
+    parser.add_argument("--real", metavar="PLACE", help="real pictures, alike; all metrics but is need them")
+    parser.add_argument("--metrics", default="fid", metavar="LIST", help="of fid,kid,is,pr (default: fid)")
+    parser.add_argument(
+        "--images-num", type=int, default=STANDARD_IMAGES, metavar="N", help="at most N of each (default: 50000)"
+    )
+    parser.add_argument("--size", type=_size, metavar="HxW", help="bring pictures of several sizes to one")
+    parser.add_argument("--mirror", action="store_true", help="add the mirror images of a real data set")
+    parser.add_argument("--feature-network", default="inception", metavar="NAME", help="see docs/metrics.md")
+    parser.add_argument("--inception-weights", default="auto", metavar="PATH", help="file, or auto to download it")
+    parser.add_argument("--fid-ddof", type=int, default=1, metavar="N", help="0: covariance of StyleGAN3 (default: 1)")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pictures at once (default: 32)")
+    parser.add_argument("--json", action="store_true", help="print JSON with the manifests instead of a table")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Computes and prints; returns the exit status."""
+    given = build_parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        return _measure(given)
+    except ValueError as error:  # MetricError and ConfigError among them: one line says what to change
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return STATUS_USAGE
+
+
+def _measure(given: argparse.Namespace) -> int:
+    metrics = tuple(part.strip() for part in given.metrics.split(",") if part.strip())
+    wrong = [name for name in metrics if name not in FOLDER_METRICS]
+    if wrong or not metrics:
+        raise ConfigError(
+            f"--metrics {given.metrics}: pictures without their generator have {', '.join(FOLDER_METRICS)}; "
+            "name one or more of them."
+        )
+    config = MetricConfig(
+        metrics=metrics,
+        images_num=given.images_num,
+        network=given.feature_network,
+        inception_weights=given.inception_weights,
+        fid_ddof=given.fid_ddof,
+        batch_size=given.batch_size,
+    )
+    _import_quietly()
+    from gansformer_tf.metrics.errors import MetricError
+    from gansformer_tf.metrics.evaluate import WITH_REALS, Evaluation
+    from gansformer_tf.metrics.networks import feature_network
+    from gansformer_tf.metrics.pictures import open_pictures
+    from gansformer_tf.metrics.progress import metric_bar
+    from gansformer_tf.metrics.results import table
+
+    if given.real is None and any(metric in WITH_REALS for metric in metrics):
+        raise MetricError("--real is missing; name a folder of real pictures or a prepared data set.")
+    # pictures first: a wrong path is told before weights are downloaded
+    fake = open_pictures(given.fake, "generated", config.images_num, given.size)
+    real = None
+    if given.real is not None:
+        real = open_pictures(given.real, "real", config.images_num, given.size, given.mirror)
+    with metric_bar("Inception weights", "B") as bar:
+        network = feature_network(
+            config.network, config.inception_weights, batch_size=config.batch_size, on_progress=bar
+        )
+    evaluation = Evaluation(config, fake, real, [network], bar=metric_bar)
+    for note in evaluation.notes():
+        print(note, file=sys.stderr)
+    results = evaluation.run()
+    if given.json:
+        for result in results:
+            record = {"metric": result.name, "values": result.values, "manifest": result.manifest}
+            print(json.dumps(record, sort_keys=True))
+    else:
+        print(table(results))
+    return 0
+
+
+def _import_quietly() -> None:
+    """Loads TensorFlow without what its libraries print before they read their settings."""
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write height x width, for example 256x256.")
+    return int(match.group(1)), int(match.group(2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

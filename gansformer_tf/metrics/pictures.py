@@ -1,0 +1,278 @@
+"""Pictures to be measured, by number: of a prepared data set, of a folder from anywhere, of a generator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gansformer_tf.config.data import DataConfig
+from gansformer_tf.data.images import BadImageError, decode, fit, from_array
+from gansformer_tf.data.manifest import MANIFEST, DatasetError
+from gansformer_tf.data.original import holds_original
+from gansformer_tf.data.pictures import label_of, picture_of
+from gansformer_tf.data.prepare import spread
+from gansformer_tf.data.records import Records, read_info
+from gansformer_tf.data.sources.base import SourceError
+from gansformer_tf.data.sources.open import open_source
+from gansformer_tf.data.tfrecord import CorruptRecordError
+from gansformer_tf.metrics.errors import MetricError
+from gansformer_tf.visualize.sampling import Sampler
+
+
+class Pictures:
+    """A numbered set of pictures of one size.
+
+    Attributes:
+        what: "real" or "generated", for messages.
+        readers: How many threads may read at once, for each device that computes.
+    """
+
+    what = "real"
+    readers = 2
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
+        """uint8 `[stop - start, H, W, C]`; `worker` is the number of the device that asks."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        """What decides the pictures, for the manifest and as the key of stored features."""
+        raise NotImplementedError
+
+
+class DatasetPictures(Pictures):
+    """Real pictures as training sees them: cropped to the ratio, and with their mirror images if it mirrors.
+
+    Args:
+        data: The data set and how it is read.
+        limit: At most so many pictures, chosen with `seed`; None takes all.
+        seed: Of the choice.
+
+    Raises:
+        MetricError: The data set cannot be used.
+    """
+
+    def __init__(self, data: DataConfig, limit: int | None = None, seed: int = 0) -> None:
+        self.data = data
+        self.folder = Path(data.data_dir) / data.dataset
+        try:
+            self.info = read_info(self.folder)
+            self.size = self.info.cropped_size(data.ratio)
+            self.records = Records(self.info)
+        except (DatasetError, CorruptRecordError) as error:
+            raise MetricError(str(error)) from error
+        numbers = np.asarray(spread(len(self.records), data.max_images))
+        flips = np.zeros(len(numbers), bool)
+        if data.mirror:
+            numbers, flips = np.tile(numbers, 2), np.repeat([False, True], len(numbers))
+        if limit is not None and limit < len(numbers):
+            chosen = np.sort(np.random.RandomState(seed).permutation(len(numbers))[:limit])
+            numbers, flips = numbers[chosen], flips[chosen]
+        self.numbers, self.flips = numbers, flips
+        self.limit, self.seed = limit, seed
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
+        info, (height, width) = self.info, self.size
+        top, left = (info.height - height) // 2, (info.width - width) // 2
+        pictures = np.empty((stop - start, height, width, info.channels), np.uint8)
+        for row, index in enumerate(range(start, stop)):
+            number = int(self.numbers[index])
+            try:
+                picture = picture_of(self.records.read(number), info)[top : top + height, left : left + width]
+            except ValueError as error:
+                raise MetricError(f"corrupt {self.records.describe(number)}: {error}.") from error
+            pictures[row] = picture[:, ::-1] if self.flips[index] else picture
+        return pictures
+
+    def describe(self) -> dict[str, Any]:
+        manifest = self.folder / MANIFEST
+        content = manifest.read_bytes() if manifest.is_file() else _listing(self.folder, self.info.shards)
+        return {
+            "dataset": self.info.name,
+            "dataset_hash": hashlib.sha256(content).hexdigest(),
+            "resize_filter": self.info.resize_filter,
+            "height": self.size[0],
+            "width": self.size[1],
+            "ratio": self.data.ratio,
+            "mirror": self.data.mirror,
+            "max_images": self.data.max_images,
+            # all of them are the same whatever the seed
+            "chosen_with_seed": self.seed if self.limit == len(self) else None,
+            "count": len(self),
+        }
+
+    def labels(self, count: int) -> np.ndarray | None:
+        """Labels as frequent as in the data set, float32 `[count, label_dim]`; None if it has none."""
+        info = self.info
+        if not info.label_dim or not self.data.use_labels:
+            return None
+        drawn = np.random.RandomState(self.seed).randint(0, len(self.numbers), count)
+        labels = np.zeros((count, info.label_dim), np.float32)
+        known: dict[int, Any] = {}
+        for row, index in enumerate(drawn):
+            number = int(self.numbers[index])
+            if number not in known:
+                known[number] = label_of(self.records.read(number), info)
+            label = known[number]
+            if label is None:
+                raise MetricError(f"the labels of {self.folder} cannot be read; prepare the data set again.")
+            if isinstance(label, int):
+                labels[row, label] = 1.0
+            else:
+                labels[row] = label
+        return labels
+
+
+def _listing(folder: Path, names: Sequence[str]) -> bytes:
+    """Names, sizes and times of files without a manifest."""
+    rows = [(name, (folder / name).stat().st_size, (folder / name).stat().st_mtime_ns) for name in names]
+    return json.dumps(rows).encode()
+
+
+class FolderPictures(Pictures):
+    """Pictures of a folder, an archive or another place that `prepare_data.py` reads.
+
+    Args:
+        place: Path.
+        what: "real" or "generated".
+        limit: At most so many, spread evenly; None takes all.
+        size: (height, width) to bring all to, by cropping and Lanczos; None asks that they have one size.
+
+    Raises:
+        MetricError: There are none.
+    """
+
+    def __init__(
+        self,
+        place: str | os.PathLike[str],
+        what: str = "real",
+        limit: int | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        try:
+            self.source = open_source(place)
+        except SourceError as error:
+            reason = str(error).split(";")[0].rstrip(".")
+            raise MetricError(f"no {what} pictures: {reason}; name a folder with png, jpg or webp files.") from error
+        self.what, self.place, self.wanted = what, os.fspath(place), size
+        self.indices = [int(index) for index in spread(len(self.source), limit)]
+        self.size: tuple[int, int] | None = size
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
+        pictures = []
+        for item in self.source.read(self.indices[start:stop]):
+            if item.problem is not None:
+                raise MetricError(f"{item.name} in {self.place}: {item.problem}; repair it or take it out.")
+            try:
+                image = decode(item.encoded) if item.encoded is not None else from_array(item.array)  # type: ignore[arg-type]
+                pictures.append(self._checked(fit(image, self.wanted or (image.height, image.width)), item.name))
+            except BadImageError as error:
+                raise MetricError(f"{item.name} in {self.place}: {error}; repair it or take it out.") from error
+        return np.stack(pictures)
+
+    def _checked(self, image: Any, name: str) -> np.ndarray:
+        pixels = np.asarray(image)
+        size = (pixels.shape[0], pixels.shape[1])
+        if self.size is None:
+            self.size = size
+        if size != self.size:
+            raise MetricError(
+                f"{name} in {self.place} has {size[0]}x{size[1]} pixels, others {self.size[0]}x{self.size[1]}; metrics "
+                "need pictures of one size. Prepare them with prepare_data.py, or bring all to one with --size HxW."
+            )
+        return pixels
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "folder": self.place,
+            "folder_hash": hashlib.sha256(self.source.identity().encode()).hexdigest(),
+            "resize_filter": None if self.wanted is None else "lanczos",
+            "size": None if self.wanted is None else list(self.wanted),
+            "count": len(self),
+        }
+
+
+class GeneratedPictures(Pictures):
+    """Pictures of a generator: number i is that of seed `first_seed + i`, whatever the batch size or device.
+
+    Args:
+        samplers: One per device.
+        count: How many.
+        labels: Float32 `[count, label_dim]`; None draws classes from the seeds where the model has labels.
+        model_hash: What identifies the weights.
+        first_seed: Seed of picture 0.
+    """
+
+    what = "generated"
+    readers = 1
+
+    def __init__(
+        self,
+        samplers: Sequence[Sampler],
+        count: int,
+        labels: np.ndarray | None = None,
+        model_hash: str = "",
+        first_seed: int = 0,
+    ) -> None:
+        self.samplers, self.count, self.labels = samplers, count, labels
+        self.model_hash, self.first_seed = model_hash, first_seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
+        labels = None if self.labels is None else self.labels[start:stop]
+        seeds = range(self.first_seed + start, self.first_seed + stop)
+        return np.stack([sample.pixels for sample in self.samplers[worker].samples(seeds, labels)])
+
+    def describe(self) -> dict[str, Any]:
+        sampler = self.samplers[0]
+        labels = None if self.labels is None else hashlib.sha256(np.ascontiguousarray(self.labels).tobytes())
+        return {
+            "snapshot_hash": self.model_hash,
+            "truncation_psi": sampler.truncation_psi,
+            "noise_mode": sampler.noise_mode,
+            "first_seed": self.first_seed,
+            "labels_hash": labels.hexdigest() if labels else None,
+            "count": self.count,
+        }
+
+
+def open_pictures(
+    place: str | os.PathLike[str],
+    what: str,
+    limit: int | None = None,
+    size: tuple[int, int] | None = None,
+    mirror: bool = False,
+) -> Pictures:
+    """Pictures at a path: a prepared data set, or anything `FolderPictures` reads.
+
+    Raises:
+        MetricError: There are none, or options do not fit.
+    """
+    path = Path(place)
+    if path.is_dir() and ((path / MANIFEST).is_file() or holds_original(path)):
+        if size is not None:
+            raise MetricError(f"--size has no meaning for {path}: pictures of a data set have one size.")
+        found: Pictures = DatasetPictures(
+            DataConfig(dataset=path.name, data_dir=str(path.parent), mirror=mirror), limit
+        )
+        found.what = what
+        return found
+    if mirror:
+        raise MetricError(f"--mirror is for prepared data sets; {path} is none. See prepare_data.py.")
+    return FolderPictures(path, what, limit, size)
