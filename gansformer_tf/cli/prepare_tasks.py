@@ -91,6 +91,8 @@ def _run_one(config: PrepareConfig, given: dict[str, Any]) -> None:
             on_progress=bar,
         )
     _say_outcome(outcome)
+    if _in_catalog(config.name, given):
+        print(f"{config.name}: suggested for training: --gamma {CATALOG[config.name].gamma:g}")
 
 
 def _runner(given: dict[str, Any]) -> Runner:

@@ -18,8 +18,8 @@ from gansformer_tf.data.resize import FILTERS, resize
 
 # Decoders of other formats in Pillow have had memory-safety and decompression-bomb problems and are not needed here.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-# 40 million pixels take 160 MB decoded, which keeps a worker below 300 MB.
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 40_000_000  # 160 MB decoded; with its copies such a picture takes a worker 200 MB, as WebP 830 MB
+LARGE_PIXELS = 8 << 20  # pictures above this are resized by Pillow from where they lie, without another copy
 MAX_ENCODED_BYTES = 128 << 20
 MIN_SIDE = 4  # smaller pictures are damaged or placeholders: enlarging them gives a flat colour
 DEFAULT_QUALITY = {"jpeg": 95}
@@ -146,13 +146,15 @@ def fit(
     """
     height, width = size
     box = _crop_box(image.size, (width, height)) if mode == "crop" else None
-    image = _to_mode(image, channels, box)
+    in_place = _is_large(image) and image.mode == _MODES[channels] and not _see_through(image)
+    if not in_place:
+        image, box = _to_mode(image, channels, box), None
     target = (width, height)
     if mode == "pad":
         scale = min(width / image.width, height / image.height)
         target = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     if image.size != target:
-        image = _resize(image, target, resize_filter)
+        image = _resize(image, target, resize_filter, box)
     if mode == "pad" and target != (width, height):
         canvas = Image.new(image.mode, (width, height), _PAD_COLOR)
         canvas.paste(image, ((width - target[0]) // 2, (height - target[1]) // 2))
@@ -160,9 +162,20 @@ def fit(
     return image
 
 
-def _resize(image: Image.Image, target: tuple[int, int], resize_filter: str) -> Image.Image:
-    if image.mode == "RGBA" or resize_filter not in FILTERS:  # Pillow weighs colours with their alpha
-        return image.resize(target, Image.Resampling[resize_filter.upper()])
+def _is_large(image: Image.Image) -> bool:
+    return image.width * image.height > LARGE_PIXELS
+
+
+def _see_through(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
+def _resize(
+    image: Image.Image, target: tuple[int, int], resize_filter: str, box: tuple[int, int, int, int] | None
+) -> Image.Image:
+    # Pillow weighs colours with their alpha
+    if image.mode == "RGBA" or resize_filter not in FILTERS or _is_large(image):
+        return image.resize(target, Image.Resampling[resize_filter.upper()], box=box)
     pixels = np.asarray(image)
     pixels = resize(pixels if pixels.ndim == 3 else pixels[:, :, None], target[::-1], resize_filter)
     return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
@@ -186,8 +199,7 @@ def _to_mode(image: Image.Image, channels: int, box: tuple[int, int, int, int] |
     if image.mode in ("I;16", "I;16L", "I;16B", "I", "F"):
         image = _deep_to_grey(image)
     wanted = _MODES[channels]
-    transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
-    if transparent and channels != 4:
+    if _see_through(image) and channels != 4:
         image = image.convert("RGBA")
         canvas = Image.new("RGBA", image.size, (255, 255, 255, 255))
         canvas.alpha_composite(image)

@@ -12,6 +12,7 @@ import numpy as np
 
 from gansformer_tf.config.data import PrepareConfig
 from gansformer_tf.data import tfds_metadata
+from gansformer_tf.data.images import DEFAULT_QUALITY
 from gansformer_tf.data.job import Job, Report, Runner
 from gansformer_tf.data.local_runner import local_runner
 from gansformer_tf.data.manifest import (
@@ -146,7 +147,7 @@ def _complete(job: Job, preparation: Preparation, plan: dict[str, Any]) -> Manif
         width=width,
         channels=config.channels,
         encoding=config.encoding,
-        quality=config.quality,
+        quality=config.quality or DEFAULT_QUALITY.get(config.encoding),
         resize_filter=config.resize_filter,
         fit=config.fit,
         label_dim=source.label_dim,

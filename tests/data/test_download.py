@@ -228,6 +228,18 @@ def test_the_next_host_is_asked_and_the_step_by_hand_is_named(server, tmp_path):
         open_entry(entry, tmp_path / "data", archive=tmp_path / "nothing")
 
 
+def test_the_script_takes_an_archive_and_suggests_gamma(tmp_path, monkeypatch, capsys):
+    from gansformer_tf.cli.prepare_data import build_parser, main
+
+    path = archive_of(ZIPPED_IMAGES, tmp_path)
+    archive = Archive(path.name, "http://127.0.0.1:9/a", None, 1, ZIPPED_IMAGES)
+    monkeypatch.setitem(CATALOG, "clevr", Entry("clevr", "CLEVR", 3, (archive,), ratio=0.75, gamma=40.0))
+    flags = ["--clevr", "--source-archive", str(path), "--data-dir", str(tmp_path / "d"), "--resolution", "16"]
+    assert main(build_parser().parse_args([*flags, "--workers", "0"])) == 0
+    shown = capsys.readouterr().out
+    assert "clevr: 3 pictures of 12x16 in 1 shard(s)" in shown and "suggested for training: --gamma 40" in shown
+
+
 def test_the_catalog_is_the_published_one():
     assert {name: entry.gamma for name, entry in CATALOG.items()} == {
         "clevr": 40, "ffhq": 10, "cityscapes": 20, "bedrooms": 100, "cartoonset": 10

@@ -156,6 +156,20 @@ def test_resizing_agrees_with_pillow(name, size):
     assert difference.max() <= 3 and (difference <= 1).mean() > 0.995
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+@pytest.mark.parametrize("how", ["crop", "pad", "stretch"])
+def test_large_pictures_give_nearly_the_same(mode, how, monkeypatch):
+    from gansformer_tf.data.scenes import render
+
+    image = Image.fromarray(render([3], 128).images[0]).crop((0, 0, 120, 90)).convert(mode)
+    usual = np.asarray(images.fit(image, (32, 32), mode=how, channels=len(mode) if mode != "P" else 3)).astype(int)
+    monkeypatch.setattr(images, "LARGE_PIXELS", 1000)
+    found = images.fit(image, (32, 32), mode=how, channels=len(mode) if mode != "P" else 3)
+    assert found.mode == {"P": "RGB"}.get(mode, mode)
+    difference = np.abs(np.asarray(found) - usual)
+    assert difference.max() <= 3 and (difference <= 1).mean() > 0.99
+
+
 def test_resizing_keeps_flat_areas():
     for value in (0, 1, 254, 255):
         flat = np.full((37, 53, 3), value, np.uint8)

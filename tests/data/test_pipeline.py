@@ -70,14 +70,22 @@ def test_the_sequence_does_not_depend_on_the_batch_size(data):
     assert not (images(take(data, 24, batch_size=1, mirror=True, seed=6)) == one).all()
 
 
-@pytest.mark.parametrize("start", [1, 2, 3, 7])
-def test_any_step_can_be_entered(data, start):
-    whole = take(data, 10, mirror=True, use_labels=True)
-    for first, second in zip(
-        whole[start:], take(data, 10 - start, mirror=True, use_labels=True, start_step=start), strict=True
-    ):
-        np.testing.assert_array_equal(first["image"], second["image"])
-        np.testing.assert_array_equal(first["label"], second["label"])
+@pytest.fixture(scope="module", params=["png", "jpeg", "raw", "original"])
+def labelled(request, tmp_path_factory):
+    place = tmp_path_factory.mktemp(request.param)
+    if request.param == "original":
+        arrays = makers.pictures(COUNT, height=16, width=16)
+        return makers.make_original(place / "old", arrays, [index % 2 for index in range(COUNT)])
+    return make(place, encoding=request.param)
+
+
+def test_any_step_can_be_entered(labelled):
+    whole = take(labelled, 10, mirror=True, use_labels=True)
+    for start in (1, 2, 3, 7):
+        part = take(labelled, 10 - start, mirror=True, use_labels=True, start_step=start)
+        for first, second in zip(whole[start:], part, strict=True):
+            np.testing.assert_array_equal(first["image"], second["image"])
+            np.testing.assert_array_equal(first["label"], second["label"])
 
 
 def test_entering_reads_nothing_before(data, monkeypatch):
