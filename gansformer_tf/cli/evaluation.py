@@ -34,9 +34,9 @@ def evaluate(arguments: argparse.Namespace, run_path: Path) -> None:
 
     given = vars(arguments)
     typed = typed_values(arguments)
+    from_dict(MetricConfig, typed["metrics"])  # a wrong value is told before TensorFlow is loaded
     if "pretrained_pkl" not in given and not run_path.exists():
         raise UsageError(f"there is no run {run_path}; train it first, or name a snapshot with --pretrained-pkl.")
-    from_dict(MetricConfig, typed["metrics"])  # a wrong value is told before TensorFlow is loaded
     devices = select_devices(given.get("gpus", (0,)))
     from gansformer_tf.metrics.collect import Interrupted
     from gansformer_tf.metrics.errors import MetricError
