@@ -42,7 +42,7 @@ def test_the_same_networks_take_every_weight(snapshot):
 
 
 def test_a_larger_network_takes_what_fits_and_names_the_rest(snapshot):
-    path, g, d = snapshot
+    path, g, _ = snapshot
     larger = fresh(PLAIN, resolution=16, label_dim=3)
     lines = transfer(path, larger, discriminator(SCORING, label_dim=3), fresh(PLAIN, resolution=16, label_dim=3))
     text = "\n".join(lines)
