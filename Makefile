@@ -3,6 +3,7 @@
 # make lint    style and type checks
 # make ops     compile the native ops (optional, for speed); OPS_FLAGS="--cuda-arch 90" chooses the GPU
 # make ops-sanitize   their tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make soak    kill a small training run 30 times at random moments and compare its end with an undisturbed one
 # make clean   remove the environment, caches and the demo's output
 #
 # Everything lives in .venv, which is made on first use. Another interpreter: make PYTHON=python3.12 demo
@@ -12,7 +13,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint ops ops-sanitize environment clean
+.PHONY: demo test lint ops ops-sanitize soak environment clean
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -36,6 +37,9 @@ ops: $(INSTALLED)
 
 ops-sanitize: $(INSTALLED)
 	$(BIN)/python custom_ops/sanitize.py
+
+soak: $(INSTALLED)
+	$(BIN)/python -m tests.training.soak
 
 environment: $(INSTALLED)
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training.soak import soak
+
 SCRIPT = Path(__file__).parent / "tiny_run.py"
 KILLED = -9
 IMAGES = 160  # 20 steps, a checkpoint every 4
@@ -67,3 +69,8 @@ def test_no_fault_changes_what_a_run_becomes(tmp_path, tiny_data, uninterrupted)
     metrics = [path / "tiny-000" / "metrics.jsonl" for path in (tmp_path, uninterrupted)]
     steps = [[line.split(",")[0] for line in path.read_text().splitlines()] for path in metrics]
     assert steps[0] == steps[1]
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments(tmp_path, tiny_data):
+    assert soak(tmp_path, tiny_data, kills=3)[-1] > 0
