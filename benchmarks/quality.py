@@ -1,0 +1,212 @@
+"""Quality of StyleGAN2, simplex and duplex GANsformer on the built-in scenes, with equal settings and budget.
+
+    python benchmarks/quality.py [--kimg 20] [--resolution 64] [--images 4000] [--final-images 5000]
+                                 [--feature-network inception-random] [--inception-weights PATH]
+                                 [--models stylegan2,simplex,duplex] [--seeds 1000] [--gpus 0]
+                                 [--work quality] [--results benchmarks/RESULTS.md]
+
+Every model has the same data, widths, depth of mapping, batch, losses and number of real images; only the attention
+differs. What is measured: FID, Inception Score, precision and recall of the last averaged generator, FID on the way,
+and images per second while training (the median over ticks, without metrics). With several --seeds a number is the mean
+over the runs, and "±" their standard deviation. The run can be interrupted at any time: the same command goes on.
+
+The table stands between two markers in --results and is replaced by the next run; the curves go to a picture beside it.
+Numbers of the random feature network are comparable with each other only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"
+DATASET = "scenes"
+METRICS = "fid,is,pr"
+# What all models share. Latents as wide as in the demo preset; narrow networks, so that a CPU is enough.
+SHARED = (
+    "--latent-size 128 --channel-base 512 --channel-max 64 --g-arch resnet --d-arch resnet --mapping-resnet "
+    "--batch-size 16 --batch-gpu 16 --gamma 0.5 --ema-kimg 1 --ema-rampup 0.1 --last-snapshots 1"
+)
+MODELS = {
+    "stylegan2": ("StyleGAN2", "--baseline StyleGAN2"),
+    "simplex": ("GANsformer, simplex", "--gansformer-default --components-num 8 --g-end-res 6 --attention simplex"),
+    "duplex": ("GANsformer, duplex", "--gansformer-default --components-num 8 --g-end-res 6 --attention duplex"),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained model: numbers of its last snapshot, FID over kimg, and training speed."""
+
+    values: dict[str, float]
+    curve: list[tuple[float, float]]
+    img_per_second: float
+    parameters: int
+
+
+def run(command: str, *more: object) -> None:
+    """Runs a script of the repository; ends the benchmark if it fails."""
+    arguments = [*shlex.split(command), *map(str, more)]
+    print("$", " ".join(arguments), flush=True)
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
+
+
+def train_and_measure(name: str, seed: int, given: argparse.Namespace) -> Run:
+    """Trains one model, or goes on training it, and measures the end."""
+    results, expname = given.work / "results", f"{name}-seed{seed}"
+    network = ["--feature-network", given.feature_network, "--inception-weights", given.inception_weights]
+    places = ["--result-dir", results, "--data-dir", given.work / "datasets", "--dataset", DATASET]
+    common = ["--expname", expname, "--gpus", given.gpus, *places, *network]
+    tick = given.kimg / 40
+    run(
+        f"run_network.py --train {MODELS[name][1]} {SHARED}",
+        *common,
+        *("--seed", seed, "--total-kimg", given.kimg, "--tick-kimg", tick, "--snapshot-ticks", given.curve_ticks),
+        *("--metrics", "fid", "--eval-images-num", given.curve_images),
+    )
+    run("run_network.py --eval", *common, "--metrics", METRICS, "--eval-images-num", given.final_images)
+    return read_run(results / f"{expname}-000", given.curve_images, given.final_images)
+
+
+def read_run(folder: Path, curve_images: int, final_images: int) -> Run:
+    """The numbers that a run's files hold."""
+    values: dict[str, float] = {}
+    curve: dict[float, float] = {}
+    for path in sorted(folder.glob("metric-*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            count = record["manifest"]["fake"]["count"]
+            if count == final_images:
+                values |= record["values"]
+            if count == curve_images and "fid" in record["values"]:
+                curve[record["kimg"]] = record["values"]["fid"]
+    ticks = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    speeds = [tick["img_per_second"] for tick in ticks[1:] or ticks]  # the first tick compiles
+    return Run(values, sorted(curve.items()), statistics.median(speeds), count_parameters(folder))
+
+
+def count_parameters(folder: Path) -> int:
+    """Numbers in the generator of a run's newest snapshot."""
+    from gansformer_tf.models.snapshot import find_snapshot, read_snapshot
+
+    _, tensors, _ = read_snapshot(find_snapshot(folder))
+    return sum(tensor.size for name, tensor in tensors.items() if name.startswith("generator/"))
+
+
+def table(runs: dict[str, list[Run]]) -> list[str]:
+    """Rows of a Markdown table, as in the papers."""
+    columns = (("FID ↓", "fid"), ("IS ↑", "is"), ("precision ↑", "precision"), ("recall ↑", "recall"))
+    lines = [
+        "| model | parameters of G | " + " | ".join(title for title, _ in columns) + " | img/s |",
+        "|---|---:|" + "---:|" * (len(columns) + 1),
+    ]
+    for name, seeds in runs.items():
+        cells = [spread([run.values[key] for run in seeds]) for _, key in columns]
+        speed = spread([run.img_per_second for run in seeds])
+        lines.append(f"| {MODELS[name][0]} | {seeds[0].parameters:,} | {' | '.join(cells)} | {speed} |")
+    return lines
+
+
+def spread(numbers: list[float]) -> str:
+    """`1.23`, or `1.23 ± 0.04` of several."""
+    mean = f"{statistics.mean(numbers):.4g}"
+    return mean if len(numbers) == 1 else f"{mean} ± {statistics.stdev(numbers):.2g}"
+
+
+def plot(runs: dict[str, list[Run]], path: Path, title: str) -> None:
+    """FID over kimg, a thin line per seed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for color, (name, seeds) in enumerate(runs.items()):
+        for index, run in enumerate(seeds):
+            axes.plot(
+                *zip(*run.curve, strict=True),
+                f"C{color}",
+                marker="o",
+                markersize=3,
+                label=None if index else MODELS[name][0],
+            )
+    axes.set(xlabel="thousands of real images", ylabel=title, yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def write_section(path: Path, lines: list[str]) -> None:
+    """Replaces the part of a file between the markers, or appends it."""
+    text = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
+    section = "\n".join([BEGIN, *lines, END])
+    if BEGIN in text and END in text:
+        head, _, rest = text.partition(BEGIN)
+        text = head + section + rest.partition(END)[2]
+    else:
+        text = text.rstrip("\n") + "\n\n" + section + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kimg", type=float, default=20.0)
+    parser.add_argument("--resolution", type=int, default=64)
+    parser.add_argument("--images", type=int, default=4000, help="pictures in the data set")
+    parser.add_argument("--curve-images", type=int, default=500, help="generated pictures per point of the curve")
+    parser.add_argument("--curve-ticks", type=int, default=5, help="of the 40 ticks of a run between two points")
+    parser.add_argument("--final-images", type=int, default=5000)
+    parser.add_argument("--feature-network", default="inception-random")
+    parser.add_argument("--inception-weights", default="auto")
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--seeds", default="1000", help="comma-separated")
+    parser.add_argument("--gpus", default="0")
+    parser.add_argument("--work", type=Path, default=Path("quality"), help="folder for data and runs")
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "RESULTS.md")
+    given = parser.parse_args()
+    given.work = given.work.resolve()
+    names = given.models.split(",")
+    unknown = [name for name in names if name not in MODELS]
+    if unknown:
+        parser.error(f"no model {unknown[0]!r}; choose from {', '.join(MODELS)}")
+    if given.curve_images == given.final_images:
+        parser.error("--curve-images and --final-images tell the two measurements apart; give different numbers")
+    run(
+        "prepare_data.py --scenes",
+        *("--resolution", given.resolution, "--max-images", given.images, "--data-dir", given.work / "datasets"),
+    )
+    seeds = [int(seed) for seed in given.seeds.split(",")]
+    runs = {name: [train_and_measure(name, seed, given) for seed in seeds] for name in names}
+    picture = given.results.with_name("quality.png")
+    network = given.feature_network if given.feature_network != "inception" else "the published Inception"
+    plot(runs, picture, f"FID ({network}, {given.curve_images} images)")
+    lines = [
+        "## Quality on the built-in scenes",
+        "",
+        f"{given.images:,} scenes of {given.resolution}x{given.resolution} pixels, {given.kimg:g} kimg per model, "
+        f"seeds {given.seeds}; {given.final_images:,} generated images against the real ones. "
+        f"Feature network: {network}.",
+        "" if network != given.feature_network else "Its numbers compare these models with each other only.",
+        "",
+        *table(runs),
+        "",
+        f"FID on the way ({given.curve_images} images per point):",
+        "",
+        f"![FID over kimg]({picture.name})",
+        "",
+        f"`python benchmarks/quality.py {shlex.join(sys.argv[1:])}`".replace(" `", "`"),
+    ]
+    write_section(given.results, lines)
+    print("\n".join(table(runs)))
+    print(f"Table written to {given.results}, curves to {picture}.")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
