@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"
 DATASET = "scenes"
 METRICS = "fid,is,pr"
+METRICS_WITHOUT_CLASSES = "fid,pr"  # Keras applications give features only
 # What all models share. Latents as wide as in the demo preset; narrow networks, so that a CPU is enough.
 SHARED = (
     "--latent-size 128 --channel-base 512 --channel-max 64 --g-arch resnet --d-arch resnet --mapping-resnet "
@@ -55,7 +56,9 @@ def run(command: str, *more: object) -> None:
     """Runs a script of the repository; ends the benchmark if it fails."""
     arguments = [*shlex.split(command), *map(str, more)]
     print("$", " ".join(arguments), flush=True)
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
+    status = subprocess.run([sys.executable, *arguments], cwd=ROOT).returncode
+    if status:
+        sys.exit(f"{arguments[0]} ended with status {status}; the same benchmark command goes on from here.")
 
 
 def train_and_measure(name: str, seed: int, given: argparse.Namespace) -> Run:
@@ -71,7 +74,8 @@ def train_and_measure(name: str, seed: int, given: argparse.Namespace) -> Run:
         *("--seed", seed, "--total-kimg", given.kimg, "--tick-kimg", tick, "--snapshot-ticks", given.curve_ticks),
         *("--metrics", "fid", "--eval-images-num", given.curve_images),
     )
-    run("run_network.py --eval", *common, "--metrics", METRICS, "--eval-images-num", given.final_images)
+    metrics = METRICS_WITHOUT_CLASSES if given.feature_network.startswith("keras:") else METRICS
+    run("run_network.py --eval", *common, "--metrics", metrics, "--eval-images-num", given.final_images)
     return read_run(results / f"{expname}-000", given.curve_images, given.final_images)
 
 
@@ -108,14 +112,16 @@ def table(runs: dict[str, list[Run]]) -> list[str]:
         "|---|---:|" + "---:|" * (len(columns) + 1),
     ]
     for name, seeds in runs.items():
-        cells = [spread([run.values[key] for run in seeds]) for _, key in columns]
+        cells = [spread([run.values[key] for run in seeds if key in run.values]) for _, key in columns]
         speed = spread([run.img_per_second for run in seeds])
         lines.append(f"| {MODELS[name][0]} | {seeds[0].parameters:,} | {' | '.join(cells)} | {speed} |")
     return lines
 
 
 def spread(numbers: list[float]) -> str:
-    """`1.23`, or `1.23 ± 0.04` of several."""
+    """`1.23`, `1.23 ± 0.04` of several, `-` of none."""
+    if not numbers:
+        return "-"
     mean = f"{statistics.mean(numbers):.4g}"
     return mean if len(numbers) == 1 else f"{mean} ± {statistics.stdev(numbers):.2g}"
 
@@ -200,7 +206,9 @@ def main() -> None:
         "",
         f"![FID over kimg]({picture.name})",
         "",
-        f"`python benchmarks/quality.py {shlex.join(sys.argv[1:])}`".replace(" `", "`"),
+        f"`python benchmarks/quality.py --kimg {given.kimg:g} --resolution {given.resolution} --images {given.images} "
+        f"--curve-images {given.curve_images} --final-images {given.final_images} --models {given.models} "
+        f"--seeds {given.seeds} --feature-network {given.feature_network}`",
     ]
     write_section(given.results, lines)
     print("\n".join(table(runs)))
