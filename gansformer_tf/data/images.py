@@ -244,4 +244,4 @@ def encode(image: Image.Image, encoding: str, quality: int | None = None) -> byt
     return buffer.getvalue()
 
 
-PNG_LEVEL = 4  # photographs take as many bytes as at 6 and two thirds of the time; flat drawings 4 to 7 % more bytes
+PNG_LEVEL = 4  # photographs take as many bytes as at 6 and three quarters of the time; flat drawings 4 to 7 % more bytes
