@@ -64,10 +64,10 @@ def train(arguments: argparse.Namespace) -> None:
         config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
         layout = BatchLayout(config.train, strategy.num_replicas_in_sync)
         config.model.discriminator.check_batch(layout.micro_size)
+        meter = snapshot_meter(config, devices) if agreement.chief else None
         if agreement.chief:
             run_dir.create()
             run_dir.lock()
-        meter = snapshot_meter(config, devices) if agreement.chief else None
         trainer = Trainer(config, run_dir, strategy, meter=meter)
         resumed = trainer.restore()
         lines = [f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step})."]
