@@ -81,6 +81,8 @@ class Preparation:
             )
         state.mkdir(parents=True, exist_ok=True)
         self._lock = _take_lock(state / "lock", folder)
+        for unfinished in folder.glob(".*.tmp"):  # of a process that was killed while it wrote one of the last files
+            unfinished.unlink()
         path = state / "plan.json"
         plan = json.loads(json.dumps(plan))
         if path.exists():

@@ -277,3 +277,10 @@ def test_the_manifest_says_how_it_was_made(tmp_path, folder):
     values = json.loads((tmp_path / "set" / manifests.MANIFEST).read_text())
     assert values["resize_filter"] == "box" and values["fit"] == "pad"
     assert values["source"]["format"] == "images" and values["source"]["place"] == str(folder)
+
+
+def test_half_a_file_of_a_killed_process_is_removed(tmp_path, folder):
+    (tmp_path / "set" / FOLDER).mkdir(parents=True)
+    (tmp_path / "set" / ".record_lengths.npy.x1.tmp").write_bytes(b"half")
+    prepare(open_source(folder, None, SourceOptions()), CONFIG, tmp_path)
+    assert not [path for path in (tmp_path / "set").iterdir() if path.name.startswith(".")]

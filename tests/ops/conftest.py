@@ -34,7 +34,12 @@ def built() -> Path:
 
 @pytest.fixture(scope="session")
 def library_folder() -> Path:
-    return built()
+    """The library, loaded once from here: TensorFlow keeps the ops it meets first, and tests load copies."""
+    from gansformer_tf.ops import _library
+
+    folder = built()
+    _library.load_from(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

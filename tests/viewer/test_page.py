@@ -13,7 +13,7 @@ from PIL import Image
 from gansformer_tf.visualize.picture_files import read_metadata
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WAIT = 20_000  # milliseconds
+WAIT = 90_000  # milliseconds
 
 browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(browser_path is None, reason="needs Chromium (Debian: apt install chromium)")
