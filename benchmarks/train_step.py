@@ -38,7 +38,7 @@ PEERS = {
 
 
 def networks(model: str, resolution: int, width: str, precision: str) -> tuple[Any, Any, Any]:
-    """Generator, discriminator (with attention where the generator has it) and the average."""
+    """Generator, discriminator and the average; the published default has no attention in the discriminator."""
     from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
     from gansformer_tf.config.presets import form_values, merge_sections, preset
     from gansformer_tf.models import Discriminator, Generator
@@ -50,9 +50,8 @@ def networks(model: str, resolution: int, width: str, precision: str) -> tuple[A
     if model == "paper":
         sections = merge_sections(sections, form_values("paper"))
     changes = {"kmeans": False} if model == "simplex" else {}
-    attention = {} if model == "stylegan2" else {"transformer": True}
     g_config = GeneratorConfig(**(sections["generator"] | geometry | changes))
-    d_config = DiscriminatorConfig(**(sections["discriminator"] | geometry | attention))
+    d_config = DiscriminatorConfig(**(sections["discriminator"] | geometry))
     dtype = dtype_policy(precision)
     generator = Generator(g_config, dtype=dtype)
     average = Generator(g_config, name="ema_generator")

@@ -235,5 +235,5 @@ def test_the_process_ends_with_an_iterator_still_alive(data):
         "print([next(one)['image'].shape for one in iterators])\n"
         "raise SystemExit(3)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert done.returncode == 3, done.stderr[-2000:]

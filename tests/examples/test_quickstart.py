@@ -16,7 +16,7 @@ def test_quickstart_runs_without_a_trained_model(tmp_path, monkeypatch):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     folder = tmp_path / "examples"
     folder.mkdir()
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(folder)}}).execute()
     pictures = [
         output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
     ]
