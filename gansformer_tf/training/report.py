@@ -106,7 +106,7 @@ def _panel(title: str, names: Sequence[str], records: Sequence[Mapping[str, Any]
         value = y_range[0] + share * (y_range[1] - y_range[0])
         _, y = place(x_range[0], value)
         marks.append(f"<line x1='{LEFT}' x2='{WIDTH - 10}' y1='{y:.1f}' y2='{y:.1f}' stroke='#ddd'/>")
-        marks.append(f"<text x='{LEFT - 6}' y='{y + 4:.1f}' text-anchor='end' font-size='11'>{value:.3g}</text>")
+        marks.append(f"<text x='{LEFT - 6}' y='{y + 4:.1f}' text-anchor='end' font-size='11'>{value:.4g}</text>")
         kimg = x_range[0] + share * (x_range[1] - x_range[0])
         x, _ = place(kimg, y_range[0])
         anchor = {0.0: "start", 0.5: "middle", 1.0: "end"}[share]
