@@ -68,6 +68,7 @@ def snapshot_meter(config: RunConfig, devices: Sequence[str]) -> Callable[[Path]
     """
     if not config.metrics.metrics:
         return None
+    from gansformer_tf.metrics.best import keep_best
     from gansformer_tf.metrics.collect import Interrupted
     from gansformer_tf.metrics.errors import MetricError
     from gansformer_tf.metrics.results import scalars, table
@@ -88,6 +89,8 @@ def snapshot_meter(config: RunConfig, devices: Sequence[str]) -> Callable[[Path]
             meter.say(f"Metrics of {path.name} failed: {error}")
             return {}
         meter.say(table(results))
+        if keep_best(path, results[0]):
+            meter.say(f"{path.name} is the best so far by {results[0].name}.")
         return scalars(results)
 
     return measure
