@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from gansformer_tf.cli.common import RunError, UsageError
@@ -163,12 +161,13 @@ class Meter:
         """
         import tensorflow as tf
 
+        from gansformer_tf.files import sha256_of
         from gansformer_tf.metrics.evaluate import Evaluation
         from gansformer_tf.metrics.pictures import GeneratedPictures
         from gansformer_tf.metrics.progress import metric_bar
         from gansformer_tf.metrics.results import write_results
         from gansformer_tf.models.snapshot import load_snapshot
-        from gansformer_tf.visualize.picture_files import file_hash
+        from gansformer_tf.training.signals import StopRequest
         from gansformer_tf.visualize.sampling import Sampler
 
         metrics, samplers = self.config.metrics, []
@@ -180,8 +179,8 @@ class Meter:
         labels = None
         if samplers[0].config.label_dim and self.labels_of is not None:
             labels = self.labels_of.labels(metrics.images_num)
-        fake = GeneratedPictures(samplers, metrics.images_num, labels, file_hash(path))
-        with _stop_request() as stopping:
+        fake = GeneratedPictures(samplers, metrics.images_num, labels, sha256_of(path))
+        with StopRequest(at_once=False) as stop:
             evaluation = Evaluation(
                 metrics,
                 fake,
@@ -189,7 +188,7 @@ class Meter:
                 self.networks,
                 work_folder=folder / ".metrics",
                 bar=metric_bar,
-                stopping=stopping,
+                stopping=lambda: stop.requested,
             )
             if not self.noted:  # once is enough in a training run
                 self.noted = True
@@ -215,28 +214,3 @@ def _chosen(saved: RunConfig, typed: Mapping[str, Mapping[str, Any]]) -> RunConf
         return RunConfig(saved.model, from_dict(DataConfig, data), train, from_dict(MetricConfig, metrics))
     except ConfigError as error:
         raise UsageError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _stop_request() -> Iterator[Callable[[], bool]]:
-    """Tells whether Ctrl-C or SIGTERM came; a handler that was there before (training's) hears of it too."""
-    stopped: list[int] = []
-    previous: dict[int, Any] = {}
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stopped.append(number)
-        before = previous[number]
-        signal.signal(number, before)
-        if callable(before) and before is not signal.default_int_handler:
-            before(number, frame)
-
-    numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        with contextlib.suppress(ValueError):  # not in the main thread: its owner stops it
-            previous[number] = signal.signal(number, handle)
-    try:
-        yield lambda: bool(stopped)
-    finally:
-        for number, before in list(previous.items()):
-            if number not in stopped:
-                signal.signal(number, before)

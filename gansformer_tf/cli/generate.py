@@ -76,9 +76,9 @@ def main(arguments: argparse.Namespace) -> int:
     devices = select_devices(given.get("gpus", (0,)))
     import tensorflow as tf
 
+    from gansformer_tf.files import sha256_of
     from gansformer_tf.models.snapshot import find_snapshot, load_snapshot
     from gansformer_tf.visualize.generate import generate_pictures
-    from gansformer_tf.visualize.picture_files import file_hash
     from gansformer_tf.visualize.sampling import Sampler
 
     folder = given.get("output_dir", "images")
@@ -101,7 +101,7 @@ def main(arguments: argparse.Namespace) -> int:
             samplers,
             seeds,
             folder,
-            model=file_hash(path),
+            model=sha256_of(path),
             classes=classes,
             ratio=given.get("ratio"),
             image_format=given.get("format", "png"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import NoReturn
 
 from gansformer_tf.cli.common import Parser, UsageError, run_script
+from gansformer_tf.files import replacing
 
 
 def build_parser() -> Parser:
@@ -32,14 +32,11 @@ def main(arguments: argparse.Namespace) -> int:
         figure = loss_plot(given["run"])
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(str(error)) from error
-    temporary = output.with_name(f".{os.getpid()}.{output.name}")
     try:
-        figure.savefig(temporary, dpi=110)
-        temporary.replace(output)
+        with replacing(output) as temporary:
+            figure.savefig(temporary, dpi=110, format=output.suffix.lstrip(".") or "png")
     except ValueError as error:  # a file ending that Matplotlib does not write
         raise UsageError(f"--output {output}: {error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     print(f"Loss curves written to {output}.")
     return 0
 

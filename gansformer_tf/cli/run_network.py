@@ -71,6 +71,8 @@ def train(arguments: argparse.Namespace) -> None:
         trainer = Trainer(config, run_dir, strategy, meter=meter)
         resumed = trainer.restore()
         lines = [f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step})."]
+        if resumed and "pretrained_pkl" in given:
+            lines.append("--pretrained-pkl starts new runs only; add --restart to begin another one from it.")
         if not resumed:
             lines = [f"Starting {run_dir.path}."]
             if "pretrained_pkl" in given:
@@ -107,14 +109,14 @@ def draw(arguments: argparse.Namespace) -> None:
     if "pretrained_pkl" not in given and not run_dir.path.exists():
         raise UsageError(f"there is no run {run_dir.path}; train it first, or name a snapshot with --pretrained-pkl.")
     select_devices(given.get("gpus", (0,)))
+    from gansformer_tf.files import sha256_of
     from gansformer_tf.models.snapshot import SnapshotError, find_snapshot, load_snapshot
-    from gansformer_tf.visualize.picture_files import file_hash
     from gansformer_tf.visualize.run import visualize
 
     try:
         path = find_snapshot(source)
         generator = load_snapshot(path).generator
-        folder = visualize(generator, run_dir.path / "visuals", config, model=file_hash(path))
+        folder = visualize(generator, run_dir.path / "visuals", config, model=sha256_of(path))
     except (SnapshotError, ValueError) as error:
         raise UsageError(str(error)) from error
     print(f"Pictures of {path} written to {folder}.")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gansformer_tf.data.manifest import write_atomically
+from gansformer_tf.files import write_atomically
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 60

@@ -13,6 +13,7 @@ from PIL import Image
 from gansformer_tf.data.manifest import BAD_IMAGES, MANIFEST, read_manifest
 from gansformer_tf.data.pictures import label_of, picture_of
 from gansformer_tf.data.records import DatasetInfo, Records, read_info
+from gansformer_tf.files import replacing
 
 CONTACT_SHEET = "contact_sheet.png"
 SHEET_PICTURES = 48
@@ -92,6 +93,5 @@ def contact_sheet(info: DatasetInfo, records: Records, path: Path) -> None:
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BOX)
         sheet.paste(image, (place % columns * width, place // columns * height))
-    temporary = path.with_name(f".{path.name}.tmp")
-    sheet.save(temporary, "PNG")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        sheet.save(temporary, "PNG")

@@ -22,11 +22,11 @@ from gansformer_tf.data.manifest import (
     Manifest,
     read_manifest,
     settings_of,
-    write_atomically,
 )
 from gansformer_tf.data.progress import Preparation, ShardState, already_complete
 from gansformer_tf.data.sources.base import Source
 from gansformer_tf.data.writer import SKIP, PrepareError, shard_name, write_bad_images
+from gansformer_tf.files import write_atomically
 
 IMAGES_PER_SHARD = 8192  # with --shards-num unset
 

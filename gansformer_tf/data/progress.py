@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gansformer_tf.data.manifest import BAD_IMAGES, MANIFEST, DatasetError, Shard, read_manifest, write_atomically
+from gansformer_tf.data.manifest import BAD_IMAGES, MANIFEST, DatasetError, Shard, read_manifest
+from gansformer_tf.files import write_atomically
 
 FOLDER = ".preparation"
 
@@ -81,7 +82,7 @@ class Preparation:
             )
         state.mkdir(parents=True, exist_ok=True)
         self._lock = _take_lock(state / "lock", folder)
-        for unfinished in folder.glob(".*.tmp"):  # of a process that was killed while it wrote one of the last files
+        for unfinished in folder.glob(".*.tmp*"):  # of a process that was killed while it wrote one of the last files
             unfinished.unlink()
         path = state / "plan.json"
         plan = json.loads(json.dumps(plan))

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from gansformer_tf.data.manifest import Manifest, write_atomically
+from gansformer_tf.data.manifest import Manifest
+from gansformer_tf.files import write_atomically
 
 INFO, FEATURES, LABELS = "dataset_info.json", "features.json", "image-class-label.labels.txt"
 _FEATURE = "tensorflow_datasets.core.features"

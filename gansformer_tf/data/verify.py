@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from gansformer_tf.data.manifest import MANIFEST, read_manifest
 from gansformer_tf.data.pictures import label_of, picture_of
 from gansformer_tf.data.records import DatasetInfo, read_info
 from gansformer_tf.data.tfrecord import CorruptRecordError, RecordFile, scan
 from gansformer_tf.data.workers import ordered_map
+from gansformer_tf.files import sha256_of
 
 MAX_PROBLEMS = 20  # per shard; a damaged disk would otherwise print for hours
 _READ_BYTES = 1 << 20
@@ -73,7 +72,7 @@ def _check_shard(task: tuple[int, str | None]) -> tuple[int, int, list[str]]:
     if not path.is_file():
         return 0, 0, [f"shard {name} is missing"]
     problems = []
-    if checksum is not None and _sha256(path) != checksum:
+    if checksum is not None and sha256_of(path) != checksum:
         problems.append(f"shard {name}: its SHA-256 differs from the manifest")
     lengths, problem = scan(path)
     if problem is not None:
@@ -101,11 +100,3 @@ def _check_records(file: RecordFile, info: DatasetInfo) -> list[str]:
             problems.append(f"record {record} in shard {file.path.name}: {error}")
     file.close()
     return problems
-
-
-def _sha256(path: Path) -> str:
-    state = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_READ_BYTES):
-            state.update(chunk)
-    return state.hexdigest()

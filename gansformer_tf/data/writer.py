@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gansformer_tf.data.convert import Converted
-from gansformer_tf.data.manifest import BAD_IMAGES, Shard, write_atomically
+from gansformer_tf.data.manifest import BAD_IMAGES, Shard
 from gansformer_tf.data.progress import ShardState, ShardStore
 from gansformer_tf.data.tfrecord import OVERHEAD_BYTES
+from gansformer_tf.files import write_atomically
 
 SKIP, STOP = "skip", "stop"
 _WRITE_BUFFER = 1 << 20

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 from pathlib import Path
 
-from gansformer_tf.data.manifest import write_atomically
+from gansformer_tf.files import replacing, write_atomically
 from gansformer_tf.metrics.results import Result
 
 BEST = "network-snapshot-best.safetensors"
@@ -36,12 +35,8 @@ def keep_best(path: Path, result: Result) -> bool:
     sign = 1.0 if result.name.partition("-")[0] in _LESS_IS_BETTER else -1.0
     if not math.isfinite(value) or (best is not None and sign * value >= sign * best):
         return False
-    temporary = path.with_name(f".{BEST}.{os.getpid()}.tmp")
-    try:
+    with replacing(path.parent / BEST) as temporary:
         shutil.copyfile(path, temporary)
-        os.replace(temporary, path.parent / BEST)
-    finally:
-        temporary.unlink(missing_ok=True)
     content = {"snapshot": path.name, "metric": result.name, "value": value}
     write_atomically(record, (json.dumps(content, indent=2) + "\n").encode())
     return True

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gansformer_tf.data.download import DownloadError, download
+from gansformer_tf.files import sha256_of
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.inception import check_weights, random_weights
 from gansformer_tf.metrics.torch_file import read_torch_file
@@ -81,15 +82,6 @@ def weights_hash(arrays: Mapping[str, np.ndarray]) -> str:
     for name in sorted(arrays):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
     return digest.hexdigest()
 
 

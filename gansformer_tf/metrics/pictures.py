@@ -18,7 +18,7 @@ from gansformer_tf.data.original import holds_original
 from gansformer_tf.data.pictures import label_of, picture_of
 from gansformer_tf.data.prepare import spread
 from gansformer_tf.data.records import Records, read_info
-from gansformer_tf.data.sources.base import SourceError
+from gansformer_tf.data.sources.base import Item, SourceError
 from gansformer_tf.data.sources.open import open_source
 from gansformer_tf.data.tfrecord import CorruptRecordError
 from gansformer_tf.metrics.errors import MetricError
@@ -167,32 +167,32 @@ class FolderPictures(Pictures):
             raise MetricError(f"no {what} pictures: {reason}; name a folder with png, jpg or webp files.") from error
         self.what, self.place, self.wanted = what, os.fspath(place), size
         self.indices = [int(index) for index in spread(len(self.source), limit)]
-        self.size: tuple[int, int] | None = size
+        # Told by the first picture and not by the one that is read first: several threads read.
+        self.size = size or self._picture(*self.source.read(self.indices[:1])).shape[:2]
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
-        pictures = []
-        for item in self.source.read(self.indices[start:stop]):
-            if item.problem is not None:
-                raise MetricError(f"{item.name} in {self.place}: {item.problem}; repair it or take it out.")
-            try:
-                image = decode(item.encoded) if item.encoded is not None else from_array(item.array)  # type: ignore[arg-type]
-                pictures.append(self._checked(fit(image, self.wanted or (image.height, image.width)), item.name))
-            except BadImageError as error:
-                raise MetricError(f"{item.name} in {self.place}: {error}; repair it or take it out.") from error
-        return np.stack(pictures)
+        return np.stack([self._checked(item) for item in self.source.read(self.indices[start:stop])])
 
-    def _checked(self, image: Any, name: str) -> np.ndarray:
-        pixels = np.asarray(image)
-        size = (pixels.shape[0], pixels.shape[1])
-        if self.size is None:
-            self.size = size
+    def _picture(self, item: Item) -> np.ndarray:
+        if item.problem is not None:
+            raise MetricError(f"{item.name} in {self.place}: {item.problem}; repair it or take it out.")
+        try:
+            image = decode(item.encoded) if item.encoded is not None else from_array(item.array)  # type: ignore[arg-type]
+            return np.asarray(fit(image, self.wanted or (image.height, image.width)))
+        except BadImageError as error:
+            raise MetricError(f"{item.name} in {self.place}: {error}; repair it or take it out.") from error
+
+    def _checked(self, item: Item) -> np.ndarray:
+        pixels = self._picture(item)
+        size = pixels.shape[:2]
         if size != self.size:
             raise MetricError(
-                f"{name} in {self.place} has {size[0]}x{size[1]} pixels, others {self.size[0]}x{self.size[1]}; metrics "
-                "need pictures of one size. Prepare them with prepare_data.py, or bring all to one with --size HxW."
+                f"{item.name} in {self.place} has {size[0]}x{size[1]} pixels, others {self.size[0]}x{self.size[1]}; "
+                "metrics need pictures of one size. Prepare them with prepare_data.py, or bring all to one with "
+                "--size HxW."
             )
         return pixels
 

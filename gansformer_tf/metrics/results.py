@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gansformer_tf.data.manifest import write_atomically
+from gansformer_tf.files import read_json_lines, write_atomically
 from gansformer_tf.metrics.errors import MetricError
 
 
@@ -56,9 +56,9 @@ def write_results(folder: Path, results: Sequence[Result], subject: Mapping[str,
             }
             known = [old for old in read_results(path) if not _same(old, record)]
             records = [*known, json.loads(json.dumps(record))]
-            write_atomically(path, "".join(json.dumps(one) + "\n" for one in records).encode())
+            write_atomically(path, "".join(json.dumps(one) + "\n" for one in records))
             text = "".join(result_line(one) + "\n" for one in records)
-            write_atomically(path.with_suffix(".txt"), text.encode())
+            write_atomically(path.with_suffix(".txt"), text)
     except OSError as error:
         raise MetricError(
             f"results cannot be written to {folder} ({error.strerror}); give it write permission."
@@ -67,17 +67,7 @@ def write_results(folder: Path, results: Sequence[Result], subject: Mapping[str,
 
 def read_results(path: Path) -> list[dict[str, Any]]:
     """Records of a `metric-<name>.jsonl`; damaged lines are left out."""
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(record, dict) and {"values", "manifest"} <= record.keys():
-            records.append(record)
-    return records
+    return [record for record in read_json_lines(path) if {"values", "manifest"} <= record.keys()]
 
 
 def result_line(record: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.data.manifest import write_atomically
+from gansformer_tf.files import replacing, write_atomically
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.moments import Moments, moments
 
@@ -98,9 +98,8 @@ class FeatureStore:
         except (OSError, ValueError, KeyError, EOFError):
             pass
         found = moments(self.array("features"), ddof, what)
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-        np.savez(temporary, count=found.count, mean=found.mean, covariance=found.covariance)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            np.savez(temporary, count=found.count, mean=found.mean, covariance=found.covariance)
         return found
 
     def remove(self) -> None:

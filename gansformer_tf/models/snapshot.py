@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from safetensors.numpy import save_file
 
 import gansformer_tf
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig
+from gansformer_tf.files import replacing
 from gansformer_tf.models.discriminator import Discriminator
 from gansformer_tf.models.generator import Generator
 
@@ -111,14 +111,8 @@ def save_snapshot(
         "package_version": gansformer_tf.__version__,
         "config": config.to_json(),
     }
-    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         save_file({name: np.asarray(value, order="C") for name, value in tensors.items()}, temporary, metadata=header)
-        with open(temporary, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

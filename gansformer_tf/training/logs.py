@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from gansformer_tf.training.run_dir import RunDir, read_json_lines, write_text
+from gansformer_tf.files import read_json_lines, write_atomically
+from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.step import PHASES
 
 # A terminal is refreshed often; a log file would only grow.
@@ -163,7 +164,7 @@ def _opened(path: Path, step: int) -> TextIO:
     records = read_json_lines(path)
     kept = [record for record in records if record.get("step", 0) <= step]
     if records or path.exists():
-        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+        write_atomically(path, "".join(json.dumps(record) + "\n" for record in kept))
     return open(path, "a", encoding="utf-8")
 
 

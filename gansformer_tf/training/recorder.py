@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from gansformer_tf.config import RunConfig
+from gansformer_tf.files import read_json_lines
 from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.training.logs import MetricsLog, tick_line
 from gansformer_tf.training.report import write_report
-from gansformer_tf.training.run_dir import RunDir, read_json_lines
+from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.samples import SampleWriter
 from gansformer_tf.training.step import TrainStep, raw_variables
 from gansformer_tf.training.tracking import WandbRun

@@ -11,7 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from gansformer_tf.training.run_dir import RunDir, read_json_lines, write_text
+from gansformer_tf.files import read_json_lines, write_atomically
+from gansformer_tf.training.run_dir import RunDir
 
 # Curves by panel; a panel without any of its series is left out.
 PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -59,7 +60,7 @@ def write_report(run_dir: RunDir) -> Path:
         f"<h2>Configuration</h2><pre>{html.escape(config)}</pre></body></html>",
     ]
     path = run_dir.path / "report.html"
-    write_text(path, "\n".join(part for part in parts if part))
+    write_atomically(path, "\n".join(part for part in parts if part))
     return path
 
 

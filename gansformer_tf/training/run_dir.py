@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import socket
 import tempfile
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from gansformer_tf.config import ConfigError, RunConfig
+from gansformer_tf.files import write_atomically
 from gansformer_tf.training.errors import TrainingError
 
 _NAME = re.compile(r"[\w][\w.+-]*")
@@ -115,7 +115,7 @@ class RunDir:
 
     def write_config(self, config: RunConfig) -> None:
         """Saves `config.json`."""
-        write_text(self.config_path, config.to_json() + "\n")
+        write_atomically(self.config_path, config.to_json() + "\n")
 
     def saved_config(self) -> RunConfig:
         """The configuration the run was last trained with."""
@@ -130,30 +130,3 @@ def existing_runs(result_dir: str | Path, expname: str) -> list[int]:
         return []
     matches = (pattern.fullmatch(entry.name) for entry in folder.iterdir() if entry.is_dir())
     return sorted(int(match.group(1)) for match in matches if match)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file under a temporary name and renames it, so that the final name never holds half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The complete lines of a JSON-lines file; a last line that was cut short is left out."""
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return records

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from gansformer_tf.files import replacing
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.visualize.grids import image_grid
 from gansformer_tf.visualize.sampling import Sampler
@@ -55,7 +56,6 @@ class SampleWriter:
         """Writes a grid of pictures."""
         path = self.folder / name
         grid = image_grid(pictures, self.columns)
-        temporary = path.with_name(f".{name}.tmp.png")
-        Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(temporary)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(temporary)
         return path

@@ -17,16 +17,17 @@ class Stopped(BaseException):
 class StopRequest:
     """Context in which Ctrl-C and SIGTERM ask for a stop instead of ending the process.
 
-    `requested` tells whether they did. A second signal of the same kind acts as it would outside.
+    `requested` tells whether they did. A second signal of the same kind acts as it would outside. Of two contexts, one
+    inside the other, both hear of the signal.
 
     Attributes:
         at_once: While True, a signal raises `Stopped` where it arrives; set it to False as soon as there is work that
             must be saved.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: bool = True) -> None:
         self.requested = False
-        self.at_once = True
+        self.at_once = at_once
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -42,6 +43,9 @@ class StopRequest:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        signal.signal(number, self._previous[number])
+        outside = self._previous.pop(number)  # given back now, not once more at the end
+        signal.signal(number, outside)
+        if isinstance(getattr(outside, "__self__", None), StopRequest):
+            outside(number, frame)
         if self.at_once:
             raise Stopped

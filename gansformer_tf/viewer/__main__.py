@@ -40,8 +40,8 @@ def main(arguments: argparse.Namespace) -> int:
     from gansformer_tf.cli.devices import select_devices
 
     select_devices(given.get("gpus", (0,)))
+    from gansformer_tf.files import sha256_of
     from gansformer_tf.models.snapshot import SnapshotError, find_snapshot, load_snapshot
-    from gansformer_tf.visualize.picture_files import file_hash
 
     try:
         file = find_snapshot(given["model"])
@@ -52,7 +52,7 @@ def main(arguments: argparse.Namespace) -> int:
     from gansformer_tf.viewer.session import ViewerSession
 
     print("Preparing the model ...", flush=True)
-    page = build_page(ViewerSession(generator), f"{Path(file).parent.name}, {file.stem}", file_hash(file))
+    page = build_page(ViewerSession(generator), f"{Path(file).parent.name}, {file.stem}", sha256_of(file))
     host = given.get("host", LOOPBACK)
     try:
         _, address, _ = page.launch(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from gansformer_tf.files import replacing
 
 FORMATS = ("png", "jpg", "webp")
 _JPEG_QUALITY = 95
@@ -65,16 +66,12 @@ def save_picture(path: str | Path, pixels: np.ndarray, metadata: dict[str, Any] 
         exif = Image.Exif()
         exif[_IMAGE_DESCRIPTION] = text
         options = {"format": "JPEG" if form == "jpg" else "WEBP", "exif": exif, "quality": _JPEG_QUALITY}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            image.save(file, **options)
-        temporary.replace(path)
+        with replacing(path, durable=False) as temporary:
+            image.save(temporary, **options)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(f"cannot write {path} ({reason}); free some space or choose another folder.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def require_format(form: str, channels: int) -> None:
@@ -110,15 +107,6 @@ def already_made(path: Path, metadata: dict[str, Any]) -> bool:
         f"{path} exists and was made from another model or with other settings; "
         "choose another --output-dir, or add --overwrite to replace it."
     )
-
-
-def file_hash(path: str | Path) -> str:
-    """SHA-256 of a file in hexadecimal, which identifies a model in a picture's metadata."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import ExitStack
 
 import numpy as np
 
+from gansformer_tf.files import replacing
 from gansformer_tf.visualize.attention_maps import (
     attention_panel,
     blend,
@@ -98,12 +99,11 @@ def write_latents(sampler: Sampler, seeds: Sequence[int], folder: PictureFolder)
         "w": (len(seeds), config.num_latents, config.num_layers, config.style_dim),
     }
     np.save(folder.file("latents/seeds.npy"), np.asarray(seeds, np.int64))
-    finals = {name: folder.file(f"latents/{name}.npy") for name in shapes}
-    parts = {name: path.with_name(f".{path.name}.tmp") for name, path in finals.items()}
-    try:
+    with ExitStack() as unfinished:
+        parts = {name: unfinished.enter_context(replacing(folder.file(f"latents/{name}.npy"))) for name in shapes}
         arrays = {
-            name: np.lib.format.open_memmap(parts[name], mode="w+", dtype=np.float32, shape=shape)
-            for name, shape in shapes.items()
+            name: np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shapes[name])
+            for name, part in parts.items()
         }
         row = 0
         for batch, labels in sampler.batches(seeds):
@@ -112,9 +112,5 @@ def write_latents(sampler: Sampler, seeds: Sequence[int], folder: PictureFolder)
             arrays["w"][row : row + len(batch)] = sampler.map(z, labels)
             row += len(batch)
             yield from batch
-        for name, array in arrays.items():
+        for array in arrays.values():
             array.flush()
-            parts[name].replace(finals[name])
-    finally:
-        for part in parts.values():
-            Path(part).unlink(missing_ok=True)

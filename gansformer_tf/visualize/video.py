@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from gansformer_tf.files import replacing
 from gansformer_tf.visualize.grids import to_rgb
 
 _H264_OPTIONS = {"crf": "16"}  # almost without visible loss
@@ -29,12 +29,8 @@ def write_gif(path: str | Path, frames: Sequence[np.ndarray], frames_per_second:
     """
     first, *rest = [Image.fromarray(to_rgb(frame)) for frame in _checked(frames)]
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.gif")
-    try:
+    with replacing(path, durable=False) as temporary:
         first.save(temporary, save_all=True, append_images=rest, duration=round(1000 / frames_per_second), loop=0)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_mp4(path: str | Path, frames: Iterable[np.ndarray], frames_per_second: float = 12.0) -> None:
@@ -49,22 +45,16 @@ def write_mp4(path: str | Path, frames: Iterable[np.ndarray], frames_per_second:
     Raises:
         ValueError: No frame, or frames of several sizes.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.mp4")
-    try:
-        with av.open(str(temporary), "w") as container:
-            rate = Fraction(frames_per_second).limit_denominator(1000)
-            stream = container.add_stream("libx264", rate=rate, options=_H264_OPTIONS)
-            stream.pix_fmt = "yuv420p"
-            for frame in _checked(frames):
-                pixels = np.ascontiguousarray(_even(to_rgb(frame)))
-                if not stream.codec_context.is_open:
-                    stream.height, stream.width = pixels.shape[:2]
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-            container.mux(stream.encode(None))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path, durable=False) as temporary, av.open(str(temporary), "w") as container:
+        rate = Fraction(frames_per_second).limit_denominator(1000)
+        stream = container.add_stream("libx264", rate=rate, options=_H264_OPTIONS)
+        stream.pix_fmt = "yuv420p"
+        for frame in _checked(frames):
+            pixels = np.ascontiguousarray(_even(to_rgb(frame)))
+            if not stream.codec_context.is_open:
+                stream.height, stream.width = pixels.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
 
 
 def there_and_back(frames: Sequence[np.ndarray]) -> list[np.ndarray]:

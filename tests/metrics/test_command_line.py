@@ -21,6 +21,7 @@ from gansformer_tf.metrics import __main__ as folders
 from gansformer_tf.metrics import networks
 from gansformer_tf.models import Generator
 from gansformer_tf.models.snapshot import save_snapshot
+from gansformer_tf.training.signals import StopRequest
 from tests.metrics.tiny import tiny_dataset, tiny_network
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,6 @@ def test_a_training_run_measures_its_snapshots(run, capsys):
 
 def test_ctrl_c_stops_the_metrics_and_tells_the_trainer(run, monkeypatch, capsys):
     path, config = run
-    heard = []
     metrics = MetricConfig(metrics=("fid",), images_num=64)
     meter = evaluation.snapshot_meter(RunConfig(config.model, config.data, config.train, metrics), ["/CPU:0"])
     from gansformer_tf.metrics.pictures import GeneratedPictures
@@ -114,15 +114,12 @@ def test_ctrl_c_stops_the_metrics_and_tells_the_trainer(run, monkeypatch, capsys
         return np.zeros((stop - start, 8, 8, 3), np.uint8)
 
     monkeypatch.setattr(GeneratedPictures, "read", press)
-    before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
-    try:
+    with StopRequest(at_once=False) as trainer:
         assert meter(path) == {}
-        assert heard
-        assert "were stopped" in capsys.readouterr().out
-        with pytest.raises(RunError, match="run the same command again"):
-            evaluation.evaluate(arguments("--eval", "--eval-images-num", 64), path.parent)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    assert trainer.requested
+    assert "were stopped" in capsys.readouterr().out
+    with pytest.raises(RunError, match="run the same command again"):
+        evaluation.evaluate(arguments("--eval", "--eval-images-num", 64), path.parent)
 
 
 def test_what_cannot_be_measured_is_told(run, tmp_path):

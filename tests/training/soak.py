@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.training.run_dir import read_json_lines
+from gansformer_tf.files import read_json_lines
 
 SCRIPT = Path(__file__).parent / "tiny_run.py"
 INTERVAL = 4  # steps between two checkpoints of the tiny run

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from gansformer_tf.config import DataConfig, RunConfig
+from gansformer_tf.files import read_json_lines
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.recorder import Recorder
 from gansformer_tf.training.report import write_report
-from gansformer_tf.training.run_dir import RunDir, read_json_lines
+from gansformer_tf.training.run_dir import RunDir
 from tests.training.tiny_networks import tiny_model_config, tiny_networks, tiny_train_config
 
 

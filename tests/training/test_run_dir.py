@@ -9,7 +9,7 @@ import pytest
 
 from gansformer_tf.config import ConfigError, RunConfig
 from gansformer_tf.training.errors import TrainingError
-from gansformer_tf.training.run_dir import RunDir, existing_runs, read_json_lines
+from gansformer_tf.training.run_dir import RunDir, existing_runs
 
 
 def test_the_newest_run_is_resumed_and_restart_makes_another(tmp_path):
@@ -71,9 +71,3 @@ def test_configuration_is_saved_whole_or_not_at_all(tmp_path, monkeypatch):
         run_dir.write_config(RunConfig())
     assert run_dir.saved_config() == RunConfig()
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
-
-
-def test_a_line_that_was_cut_short_is_left_out(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1}\n{"step": 2, "lo')
-    assert read_json_lines(path) == [{"step": 1}]
