@@ -36,7 +36,20 @@ VIEWER = [
     "gradio>=5",
 ]
 
+ONNX = [
+    "onnx>=1.17",
+    "onnxruntime>=1.20",
+    "tf2onnx>=1.17",  # earlier ones need a protobuf older than TensorFlow's
+]
+
+SERVING = [
+    "grpcio>=1.66",
+    "tensorflow-serving-api>=2.18",
+]
+
 TEST = [
+    *ONNX,
+    *SERVING,
     *VIEWER,
     "hypothesis>=6.100",
     "ipykernel>=6.29",
@@ -53,6 +66,8 @@ EXTRAS = {
     "backends": ["jax>=0.5", "torch>=2.5"],  # other Keras backends, for the networks
     "beam": ["apache-beam>=2.60"],
     "cuda": ["tensorflow[and-cuda]>=2.18"],
+    "onnx": ONNX,
+    "serving": SERVING,
     "test": TEST,
     "viewer": VIEWER,
     "wandb": ["wandb>=0.18"],
