@@ -21,7 +21,7 @@ from gansformer_tf.config import (
     to_dict,
 )
 from gansformer_tf.config.base import is_power_of_two
-from gansformer_tf.config.model import BASE_GRID
+from gansformer_tf.config.image import BASE_GRID
 from gansformer_tf.config.presets import Sections, form_values, merge_sections, preset
 
 # Where the published command line differs from the defaults of the classes.

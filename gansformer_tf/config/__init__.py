@@ -1,13 +1,16 @@
 """Configurations as frozen dataclasses: validated when built, saved as JSON, free of any framework."""
 
 from gansformer_tf.config.base import ConfigError, from_dict, to_dict
+from gansformer_tf.config.creps import CREPSConfig
 from gansformer_tf.config.data import DataConfig
 from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.config.model import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from gansformer_tf.config.run import RunConfig
+from gansformer_tf.config.stylegan3 import StyleGAN3Config
 from gansformer_tf.config.train import TrainConfig
 
 __all__ = [
+    "CREPSConfig",
     "ConfigError",
     "DataConfig",
     "DiscriminatorConfig",
@@ -15,6 +18,7 @@ __all__ = [
     "MetricConfig",
     "ModelConfig",
     "RunConfig",
+    "StyleGAN3Config",
     "TrainConfig",
     "from_dict",
     "to_dict",

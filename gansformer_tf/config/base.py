@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
 ConfigT = TypeVar("ConfigT")
@@ -59,7 +59,8 @@ def from_dict(cls: type[ConfigT], values: dict[str, Any], where: str = "") -> Co
     for name, value in values.items():
         nested = fields[name].metadata.get("config")
         if nested is not None:
-            built[name] = from_dict(nested, value, where=f"{where}{name}.")
+            chosen = family_of(value, fields[name].metadata["families"], f"{where}{name}.") or nested
+            built[name] = from_dict(chosen, value, where=f"{where}{name}.")
             continue
         built[name] = tuple(value) if isinstance(value, list) else value
         _require_type(where + name, built[name], hints[name])
@@ -76,6 +77,19 @@ def _require_type(name: str, value: Any, hint: Any) -> None:
         raise ConfigError(f"{name} is {value!r}; it must be of type {listed}.")
 
 
-def nested(cls: type) -> Any:
-    """A dataclass field that holds another configuration dataclass."""
-    return dataclasses.field(default_factory=cls, metadata={"config": cls})
+def family_of(values: Any, families: Mapping[str, type], where: str = "") -> type | None:
+    """The configuration dataclass that the key `family` of a dictionary names; None without the key.
+
+    Raises:
+        ConfigError: There is no such family.
+    """
+    name = values.get("family") if isinstance(values, dict) and families else None
+    if name is None:
+        return None
+    require_choice(f"{where}family", name, list(families))
+    return families[name]
+
+
+def nested(cls: type, families: Mapping[str, type] | None = None) -> Any:
+    """A dataclass field that holds another configuration dataclass, `cls` or the one of `families` its key names."""
+    return dataclasses.field(default_factory=cls, metadata={"config": cls, "families": families or {}})

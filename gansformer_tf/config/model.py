@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gansformer_tf.config.base import (
-    is_power_of_two,
-    nested,
-    require,
-    require_choice,
-    require_positive,
-    require_probability,
-)
+from gansformer_tf.config.base import nested, require, require_choice, require_positive, require_probability
+from gansformer_tf.config.creps import CREPSConfig
+from gansformer_tf.config.image import ImageConfig
+from gansformer_tf.config.stylegan3 import StyleGAN3Config
 
 ARCHITECTURES = ("orig", "skip", "resnet")
 NORMALIZATIONS = (None, "batch", "instance", "layer")
@@ -26,71 +21,6 @@ MERGE_TYPES = ("sum", "softmax", "max", "leaves")
 LATENT_NORMALIZATIONS = ("components", "all")
 LABEL_EMBEDDINGS = ("linear", "normalized")
 FINAL_CONVS = ("shared", "own")
-
-# The synthesis starts from a grid of at most 4x4 and doubles it; a rectangular picture starts from a
-# rectangular grid, so its sides are multiples of resolution / 4.
-BASE_GRID = 4
-MIN_RESOLUTION = 8
-
-
-@dataclass(frozen=True)
-class ImageConfig:
-    """Geometry that generator and discriminator share.
-
-    `resolution` is the longer side in pixels. A picture of height H and width W has
-    `base_height = 4 * H / resolution` and `base_width = 4 * W / resolution`.
-    """
-
-    resolution: int = 256
-    base_height: int = BASE_GRID
-    base_width: int = BASE_GRID
-    image_channels: int = 3
-    label_dim: int = 0
-    channel_base: int = 16384
-    channel_max: int = 512
-
-    @property
-    def height(self) -> int:
-        """Height of the picture in pixels."""
-        return self.resolution * self.base_height // BASE_GRID
-
-    @property
-    def width(self) -> int:
-        """Width of the picture in pixels."""
-        return self.resolution * self.base_width // BASE_GRID
-
-    @property
-    def resolution_log2(self) -> int:
-        return int(math.log2(self.resolution))
-
-    def size_at(self, level: int) -> tuple[int, int]:
-        """(height, width) of the features whose longer side is `2 ** level` pixels."""
-        return self.base_height * 2 ** (level - 2), self.base_width * 2 ** (level - 2)
-
-    def channels_at(self, level: int) -> int:
-        """Feature channels at the stage whose longer side is `2 ** level` pixels."""
-        return max(1, min(self.channel_base // 2 ** (level - 1), self.channel_max))
-
-    def _validate_image(self) -> None:
-        require(
-            is_power_of_two(self.resolution) and self.resolution >= MIN_RESOLUTION,
-            f"resolution is {self.resolution}; it must be a power of two of at least {MIN_RESOLUTION}. "
-            "Prepare the data set again with --resolution 64, 128, 256, ...",
-        )
-        for name in ("base_height", "base_width"):
-            value = getattr(self, name)
-            require(
-                1 <= value <= BASE_GRID,
-                f"{name} is {value}; it must lie between 1 and {BASE_GRID}, with one side equal to {BASE_GRID}.",
-            )
-        require(
-            max(self.base_height, self.base_width) == BASE_GRID,
-            f"the base grid is {self.base_height}x{self.base_width}; its longer side must be {BASE_GRID}.",
-        )
-        require_choice("image_channels", self.image_channels, (1, 3, 4))
-        require(self.label_dim >= 0, f"label_dim is {self.label_dim}; use 0 for a model without labels.")
-        require_positive("channel_base", self.channel_base)
-        require_positive("channel_max", self.channel_max)
 
 
 @dataclass(frozen=True)
@@ -268,8 +198,13 @@ class GeneratorConfig(AttentionConfig):
     merge_same: bool = False
     # truncation applied when nothing else is asked for
     truncation_psi: float = 0.7
+    family: str = "gansformer"
+
+    # phases of a training step that move the average w
+    w_average_phases: ClassVar[tuple[str, ...]] = ("G", "D")
 
     def __post_init__(self) -> None:
+        require_choice("family", self.family, ("gansformer",))
         self._validate_attention()
         require_choice("architecture", self.architecture, ARCHITECTURES)
         require_choice("attention_normalization", self.attention_normalization, NORMALIZATIONS)
@@ -432,11 +367,20 @@ class DiscriminatorConfig(AttentionConfig):
         )
 
 
+# Configurations of generators; in JSON the key `family` tells them apart, and without it the first is meant.
+GENERATOR_FAMILIES: dict[str, type] = {
+    "gansformer": GeneratorConfig,
+    "stylegan3": StyleGAN3Config,
+    "creps": CREPSConfig,
+}
+AnyGeneratorConfig = GeneratorConfig | StyleGAN3Config | CREPSConfig
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Both networks; their geometry must agree."""
 
-    generator: GeneratorConfig = nested(GeneratorConfig)
+    generator: AnyGeneratorConfig = nested(GeneratorConfig, GENERATOR_FAMILIES)
     discriminator: DiscriminatorConfig = nested(DiscriminatorConfig)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,8 @@ import keras
 from keras import ops
 
 from gansformer_tf.config import GeneratorConfig, from_dict, to_dict
+from gansformer_tf.config.base import family_of
+from gansformer_tf.config.model import GENERATOR_FAMILIES
 from gansformer_tf.layers.noise import NOISE_MODES
 from gansformer_tf.layers.positional import embedding_initializer
 from gansformer_tf.models.mapping import MappingNetwork
@@ -47,13 +49,25 @@ class Generator(keras.Model):
     TensorShape([2, 32, 32, 3])
     """
 
-    def __init__(self, config: GeneratorConfig, **kwargs: Any) -> None:
+    # what `synthesize` takes beside w: a motion of the picture, coordinates of the lines to draw
+    takes_transform = False
+    draws_any_size = False
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
         kwargs.setdefault("name", "generator")
         super().__init__(**kwargs)
         self.config = config
-        self.mapping = MappingNetwork(config, name="mapping", dtype=self.dtype_policy)
-        self.synthesis = SynthesisNetwork(config, name="synthesis", dtype=self.dtype_policy)
+        self.mapping = MappingNetwork(self._mapping_config(), name="mapping", dtype=self.dtype_policy)
+        self.synthesis = self._make_synthesis()
         self.build(None)
+
+    # other families of generators have these of their own
+
+    def _mapping_config(self) -> GeneratorConfig:
+        return self.config
+
+    def _make_synthesis(self) -> Any:
+        return SynthesisNetwork(self.config, name="synthesis", dtype=self.dtype_policy)
 
     def build(self, input_shape: Any = None) -> None:
         config = self.config
@@ -180,10 +194,9 @@ class Generator(keras.Model):
         return_attention: bool = False,
     ) -> Any:
         rng = _stream(rng)
-        component_mask = None
+        shared = {"training": training, "rng": rng}
         if training and self.config.component_dropout > 0.0 and self.config.transformer:
-            component_mask = self.component_mask(ops.shape(z)[0], rng)
-        shared = {"training": training, "rng": rng, "component_mask": component_mask}
+            shared["component_mask"] = self.component_mask(ops.shape(z)[0], rng)
         w = self.map(z, labels, truncation_psi, truncation_cutoff, **shared)
         return self.synthesize(w, noise_mode=noise_mode, noise=noise, return_attention=return_attention, **shared)
 
@@ -200,7 +213,9 @@ class Generator(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Generator:
-        return cls(from_dict(GeneratorConfig, config["config"]), name=config["name"], dtype=config["dtype"])
+        values = config["config"]
+        chosen: Any = family_of(values, GENERATOR_FAMILIES) or GeneratorConfig
+        return cls(from_dict(chosen, values), name=config["name"], dtype=config["dtype"])
 
 
 def _stream(rng: Any) -> Any:

@@ -16,6 +16,7 @@ import gansformer_tf
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig
 from gansformer_tf.files import replacing
 from gansformer_tf.models.discriminator import Discriminator
+from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.generator import Generator
 
 FORMAT = "gansformer-tf"
@@ -190,7 +191,7 @@ def load_snapshot(path: str | Path) -> Snapshot:
         if network not in parts:
             raise SnapshotError(f"{path} has an unknown weight {name!r}; it belongs to another version.")
         parts[network][weight] = value
-    generator = Generator(config.model.generator)
+    generator = build_generator(config.model.generator)
     assign_weights(generator, parts["generator"], str(path))
     discriminator = None
     if parts["discriminator"]:

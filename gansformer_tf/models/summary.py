@@ -34,8 +34,8 @@ def format_shape(shape: tuple) -> str:
     return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
 
 
-def generator_layers(generator: Any) -> Iterator[Layer]:
-    """(name, variables, output shape) of every part of a generator, in the order of computation."""
+def mapping_layers(generator: Any) -> Iterator[Layer]:
+    """(name, variables, output shape) of every part of a generator's mapping network, in the order of computation."""
     config = generator.config
     latents = (None, config.num_latents, config.style_dim)
     if generator.component_embedding is not None:
@@ -54,7 +54,12 @@ def generator_layers(generator: Any) -> Iterator[Layer]:
     for layer in (mapping.shared_out, mapping.map_end):
         if layer is not None:
             yield f"mapping/{layer.name}", layer.weights, latents
-    synthesis = generator.synthesis
+
+
+def generator_layers(generator: Any) -> Iterator[Layer]:
+    """(name, variables, output shape) of every part of a generator, in the order of computation."""
+    config, synthesis = generator.config, generator.synthesis
+    yield from mapping_layers(generator)
     for grid in synthesis.grids:
         yield grid.name, grid.weights, (grid.height, grid.width, grid.output_dim)
     base = synthesis.blocks[0].level

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from gansformer_tf.config import RunConfig
 from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.models.families import build_generator
 from gansformer_tf.training.memory import MemoryEstimate, estimate
 from gansformer_tf.training.step import BatchLayout, TrainStep
 
 
 def overview(config: RunConfig, num_devices: int = 1) -> str:
     """Tables of both networks and the memory estimate, as text."""
-    generator = Generator(config.model.generator)
+    generator = build_generator(config.model.generator)
     discriminator = Discriminator(config.model.discriminator)
-    average = Generator(config.model.generator, name="ema_generator")
+    average = build_generator(config.model.generator, name="ema_generator")
     layout = BatchLayout(config.train, num_devices)
     part = dataclasses.replace(config.train, batch_size=layout.micro_size)
     step = TrainStep(generator, discriminator, average, part)

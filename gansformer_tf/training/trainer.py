@@ -13,7 +13,8 @@ import tensorflow as tf
 from gansformer_tf.config import RunConfig
 from gansformer_tf.data.pipeline import corrupt_record, training_dataset
 from gansformer_tf.layers.precision import HighResolutionPolicy
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.models import Discriminator
+from gansformer_tf.models.families import build_generator
 from gansformer_tf.training.checkpoint import CheckpointStore
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.logs import Averages, Progress, peak_memory_mb
@@ -74,9 +75,9 @@ class Trainer:
         keras.utils.set_random_seed(config.train.seed)
         with self.strategy.scope():
             dtype = dtype_policy(config.train.precision)
-            self.generator = Generator(config.model.generator, dtype=dtype)
+            self.generator = build_generator(config.model.generator, dtype=dtype)
             self.discriminator = Discriminator(config.model.discriminator, dtype=dtype)
-            self.ema_generator = Generator(config.model.generator, name="ema_generator")
+            self.ema_generator = build_generator(config.model.generator, name="ema_generator")
             self.ema_generator.set_weights(self.generator.get_weights())
             self.train_step = TrainStep(
                 self.generator, self.discriminator, self.ema_generator, config.train, self.strategy

@@ -32,6 +32,7 @@ from gansformer_tf.layers.attention_parts import AttentionGate
 from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.duplex_attention import CollectingAttention, SpreadingAttention
+from gansformer_tf.layers.modulated_dense import ModulatedDense
 from gansformer_tf.models.discriminator import ComponentScores, DiscriminatorBlock
 from gansformer_tf.models.mapping import MappingMLP, MappingNetwork
 from gansformer_tf.models.synthesis import Flow, Stem, SynthesisBlock, SynthesisLayer, SynthesisNetwork, ToRGB
@@ -163,6 +164,21 @@ CASES = {
         modulate=False,
         inputs={"inputs": IMAGE, "style": array(BATCH, 7)},
         outputs=[(BATCH, 4, 4, 5)],
+    ),
+    "modulated dense": case(
+        ModulatedDense,
+        5,
+        clamp=2.0,
+        inputs={"inputs": array(BATCH, 3, 4), "style": array(BATCH, 7)},
+        outputs=[(BATCH, 3, 5)],
+    ),
+    "modulated dense, no demodulation": case(
+        ModulatedDense,
+        5,
+        demodulate=False,
+        activation="linear",
+        inputs={"inputs": array(BATCH, 3, 4), "style": array(BATCH, 7)},
+        outputs=[(BATCH, 3, 5)],
     ),
     "noise": case(
         NoiseInjection, inputs={"inputs": IMAGE, "noise": array(BATCH, 4, 4, 1)}, outputs=[(BATCH, 4, 4, CHANNELS)]

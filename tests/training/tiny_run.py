@@ -22,7 +22,7 @@ from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.strategy import is_chief, make_strategy
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator, tiny_model_config, tiny_train_config
 
-trainer.Generator, trainer.Discriminator = TinyGenerator, TinyDiscriminator
+trainer.build_generator, trainer.Discriminator = TinyGenerator, TinyDiscriminator
 
 
 def tiny_run_config(data_dir: str | Path, images: int, **train: object) -> RunConfig:

@@ -1,0 +1,1 @@
+"""CREPS: every pixel from a row line and a column line."""

@@ -1,0 +1,136 @@
+"""Generators of other families: told apart in configurations, built, called and saved like the first one."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gansformer_tf.config import (
+    ConfigError,
+    CREPSConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    ModelConfig,
+    RunConfig,
+    StyleGAN3Config,
+)
+from gansformer_tf.models.creps.generator import CREPSGenerator
+from gansformer_tf.models.families import build_generator
+from gansformer_tf.models.generator import Generator
+from gansformer_tf.models.snapshot import load_snapshot, network_weights, save_snapshot
+from gansformer_tf.models.stylegan3.generator import StyleGAN3Generator
+
+SMALL = {"resolution": 16, "channel_base": 64, "channel_max": 6, "latent_size": 8, "w_dim": 10, "label_dim": 3}
+STYLEGAN3 = {"num_synthesis_layers": 5, "margin_size": 3}
+CONFIGS = {
+    "creps": CREPSConfig(**SMALL, line_channels=4),
+    "stylegan3-t": StyleGAN3Config(**SMALL, **STYLEGAN3),
+    "stylegan3-r": StyleGAN3Config(**SMALL, **STYLEGAN3, conv_kernel=1, radial_filters=True),
+}
+
+
+def latents(config, batch: int = 2):
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((batch, 1, config.latent_dim)).astype(np.float32)
+    return z, np.eye(config.label_dim, dtype=np.float32)[[0, 2]][:batch]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_called_like_every_generator(name):
+    config = CONFIGS[name]
+    generator = build_generator(config)
+    z, labels = latents(config)
+    w = generator.map(z, labels)
+    assert w.shape == (2, 1, config.num_layers, config.style_dim)
+    images = generator.synthesize(w, noise_mode="const")
+    assert images.shape == (2, 16, 16, 3)
+    assert images.dtype == tf.float32
+    np.testing.assert_array_equal(images, generator(z, labels, noise_mode="none"))
+    np.testing.assert_array_equal(images, generator(z, labels, noise_mode="random", rng=1, training=True))
+    assert generator.noise_shapes == generator.sample_noise(2, 0) == []
+    generator.w_avg.assign(np.ones(config.style_dim))
+    np.testing.assert_allclose(generator.truncate(w, 0.0, 2)[:, :, :2], 1.0)
+    assert sum(row[1] for row in generator.summary_rows()) == sum(
+        int(np.prod(variable.shape)) for variable in generator.trainable_variables
+    )
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_weight_reaches_the_picture(name):
+    config = CONFIGS[name]
+    generator = build_generator(config)
+    z, labels = latents(config)
+    rng = np.random.default_rng(1)
+    with tf.GradientTape() as tape:
+        images = generator(z, labels, noise_mode="none")
+        loss = tf.reduce_sum(images * rng.standard_normal(images.shape).astype(np.float32))
+    variables = generator.trainable_variables
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    dead = [v.path for v, g in zip(variables, gradients, strict=True) if g is None or not np.any(g)]
+    assert dead == []
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_snapshot(name, tmp_path):
+    config = CONFIGS[name]
+    generator = build_generator(config)
+    loaded = load_snapshot(save_snapshot(tmp_path / "network.safetensors", generator=generator)).generator
+    assert type(loaded) is type(generator)
+    assert loaded.config == config
+    for key, value in network_weights(generator).items():
+        np.testing.assert_array_equal(network_weights(loaded)[key], value)
+
+
+def test_the_family_is_told_by_its_key():
+    model = ModelConfig(CONFIGS["creps"], DiscriminatorConfig(resolution=16, label_dim=3))
+    values = json.loads(RunConfig(model=model).to_json())
+    assert values["model"]["generator"]["family"] == "creps"
+    assert RunConfig.from_json(json.dumps(values)).model == model
+    values["model"]["generator"] = {"resolution": 16, "label_dim": 3}
+    assert type(RunConfig.from_json(json.dumps(values)).model.generator) is GeneratorConfig
+    values["model"]["generator"] = {"family": "biggan"}
+    with pytest.raises(ConfigError, match=r"model.generator.family is 'biggan'; it must be one of: gansformer, style"):
+        RunConfig.from_json(json.dumps(values))
+
+
+def test_names_of_families():
+    for config, kind in (
+        (GeneratorConfig(resolution=8, channel_max=4, latent_size=4), Generator),
+        (CONFIGS["creps"], CREPSGenerator),
+        (CONFIGS["stylegan3-t"], StyleGAN3Generator),
+    ):
+        generator = build_generator(config)
+        assert type(generator) is kind
+        assert kind.from_config(generator.get_config()).config == config
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_they_lack_is_said(name):
+    config = CONFIGS[name]
+    generator = build_generator(config)
+    z, labels = latents(config)
+    with pytest.raises(ValueError, match="attention maps were asked for"):
+        generator(z, labels, return_attention=True, rng=0)
+    with pytest.raises(ValueError, match="takes none"):
+        generator(z, labels, noise=[np.zeros((2, 4, 4, 1))])
+
+
+@pytest.mark.parametrize(
+    ("make", "values", "message"),
+    [
+        (CREPSConfig, {"line_channels": 0}, "line_channels is 0; it must be greater than 0"),
+        (CREPSConfig, {"channel_max": 7}, "give 7 channels to the Fourier features"),
+        (CREPSConfig, {"family": "stylegan3"}, "family is 'stylegan3'; it must be one of: creps"),
+        (StyleGAN3Config, {"base_height": 2}, "have 128x256 pixels; StyleGAN3 draws squares only"),
+        (StyleGAN3Config, {"conv_kernel": 2}, "conv_kernel is 2"),
+        (StyleGAN3Config, {"num_synthesis_layers": 2}, "more than 2 are needed"),
+        (StyleGAN3Config, {"margin_size": -1}, "margin_size is -1"),
+        (StyleGAN3Config, {"mapping_layers": 0}, "mapping_layers is 0"),
+    ],
+)
+def test_bad_values_are_named(make, values, message):
+    with pytest.raises(ConfigError, match=message):
+        make(**values)
