@@ -11,6 +11,7 @@ from typing import Any
 
 from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.cli.flags import typed_values
+from gansformer_tf.cli.snapshots import model_file
 from gansformer_tf.config import ConfigError, MetricConfig, RunConfig, from_dict, to_dict
 from gansformer_tf.config.data import DataConfig
 
@@ -39,14 +40,15 @@ def evaluate(arguments: argparse.Namespace, run_path: Path) -> None:
     from gansformer_tf.metrics.collect import Interrupted
     from gansformer_tf.metrics.errors import MetricError
     from gansformer_tf.metrics.results import table
-    from gansformer_tf.models.snapshot import SnapshotError, find_snapshot, read_snapshot
+    from gansformer_tf.models.snapshot import SnapshotError, read_snapshot
 
     try:
-        path = find_snapshot(given.get("pretrained_pkl", run_path))
+        model = model_file(given.get("pretrained_pkl", run_path))
+        path = model.path
         saved, _, metadata = read_snapshot(path)
         config = _chosen(saved, typed)
         meter = Meter(config, devices)
-        folder = run_path if "pretrained_pkl" not in given else path.parent
+        folder = run_path if "pretrained_pkl" not in given else model.folder
         results = meter.measure(path, folder, metadata)
     except Interrupted:
         raise RunError("stopped; run the same command again to go on from here.") from None

@@ -93,7 +93,11 @@ EXPERIMENT = (
     Flag("--baseline", "a baseline model", choices=("GAN", "StyleGAN2", "kGAN", "SAGAN")),
     Flag("--preset", "a named set of values", choices=PRESET_NAMES),
     Flag("--result-dir", "folder of all runs (default: results)", metavar="DIR"),
-    Flag("--pretrained-pkl", "start from this snapshot; with --vis: draw this one", metavar="PATH"),
+    Flag(
+        "--pretrained-pkl",
+        "start from this snapshot (.safetensors, original .pkl, gdrive:NAME); with --vis or --eval: use this one",
+        metavar="PATH",
+    ),
     Flag("--reload", "resume with the run's saved settings only, whatever else is typed", bool),
     Flag("--recompile", "accepted; a resumed run always uses the installed code", bool),
     Flag("--freeze-d", "layers of the discriminator that keep their weights", int, TRAIN, "freeze_d", metavar="N"),

@@ -6,6 +6,7 @@ import argparse
 from typing import NoReturn
 
 from gansformer_tf.cli.common import Parser, UsageError, add_bool, comma_list, gpu_list, run_script
+from gansformer_tf.cli.snapshots import MODEL_HELP, model_file
 
 DEFAULT_IMAGES_NUM = 32
 
@@ -24,7 +25,7 @@ def build_parser() -> Parser:
         usage="%(prog)s --model PATH [options]",
     )
     main = parser.add_argument_group("what is drawn")
-    main.add_argument("--model", metavar="PATH", help="a run folder (its newest snapshot) or a snapshot file")
+    main.add_argument("--model", metavar="PATH", help=MODEL_HELP)
     main.add_argument("--images-num", type=int, metavar="N", help="pictures, of seeds 0 to N-1 (default: 32)")
     main.add_argument(
         "--seeds", metavar="LIST", help="seeds instead, such as 0-31,77; a seed always gives the same picture"
@@ -77,13 +78,13 @@ def main(arguments: argparse.Namespace) -> int:
     import tensorflow as tf
 
     from gansformer_tf.files import sha256_of
-    from gansformer_tf.models.snapshot import find_snapshot, load_snapshot
+    from gansformer_tf.models.snapshot import load_snapshot
     from gansformer_tf.visualize.generate import generate_pictures
     from gansformer_tf.visualize.sampling import Sampler
 
     folder = given.get("output_dir", "images")
     try:
-        path = find_snapshot(given["model"])
+        path = model_file(given["model"]).path
         samplers = []
         for device in devices:
             with tf.device(device):

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from gansformer_tf.cli.common import RunError, UsageError, import_tensorflow, run_script
 from gansformer_tf.cli.evaluation import evaluate, snapshot_meter
 from gansformer_tf.cli.flags import build_parser, typed_values
+from gansformer_tf.cli.snapshots import model_file
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -64,6 +65,7 @@ def train(arguments: argparse.Namespace) -> None:
         config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
         layout = BatchLayout(config.train, strategy.num_replicas_in_sync)
         config.model.discriminator.check_batch(layout.micro_size)
+        start = model_file(given["pretrained_pkl"]) if "pretrained_pkl" in given and not run_dir.started else None
         meter = snapshot_meter(config, devices) if agreement.chief else None
         if agreement.chief:
             run_dir.create()
@@ -75,8 +77,8 @@ def train(arguments: argparse.Namespace) -> None:
             lines.append("--pretrained-pkl starts new runs only; add --restart to begin another one from it.")
         if not resumed:
             lines = [f"Starting {run_dir.path}."]
-            if "pretrained_pkl" in given:
-                lines += trainer.transfer(given["pretrained_pkl"])
+            if start is not None:
+                lines += trainer.transfer(start.path)
         if agreement.chief:
             print("\n".join(lines), flush=True)
             run_dir.write_config(config)
@@ -110,11 +112,11 @@ def draw(arguments: argparse.Namespace) -> None:
         raise UsageError(f"there is no run {run_dir.path}; train it first, or name a snapshot with --pretrained-pkl.")
     select_devices(given.get("gpus", (0,)))
     from gansformer_tf.files import sha256_of
-    from gansformer_tf.models.snapshot import SnapshotError, find_snapshot, load_snapshot
+    from gansformer_tf.models.snapshot import SnapshotError, load_snapshot
     from gansformer_tf.visualize.run import visualize
 
     try:
-        path = find_snapshot(source)
+        path = model_file(source).path
         generator = load_snapshot(path).generator
         folder = visualize(generator, run_dir.path / "visuals", config, model=sha256_of(path))
     except (SnapshotError, ValueError) as error:

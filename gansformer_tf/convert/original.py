@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.config import ConfigError
+from gansformer_tf.config import ConfigError, DiscriminatorConfig, GeneratorConfig
 from gansformer_tf.convert.original_config import config_from_original
 from gansformer_tf.convert.original_names import NameMap, discriminator_names, generator_names
 
@@ -41,15 +41,22 @@ def from_original(variables: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]
         ConfigError: A static argument is unknown; a variable is missing, left over or of another shape (it is
             named). Left over means that we do not use it and that the original does.
     """
+    return build_original(config_from_original(kwargs, network, variables), variables)
+
+
+def build_original(config: GeneratorConfig | DiscriminatorConfig, variables: Mapping[str, np.ndarray]) -> Any:
+    """One of our networks of a configuration, with the weights of an original one.
+
+    Raises:
+        ConfigError: See `from_original`.
+    """
     from gansformer_tf.models import Discriminator, Generator
 
-    config: Any = config_from_original(kwargs, network, variables)
-    if network == "generator":
+    if isinstance(config, GeneratorConfig):
         model: Any = Generator(config)
-        names = generator_names(model)
     else:
         model = Discriminator(config)
-        names = discriminator_names(model)
+    names = names_in_original(model)
     _check_complete(names, variables, model)
     for name, (variable, layout) in names.entries.items():
         array = layout(np.asarray(variables[name], dtype=np.float32))
@@ -60,6 +67,11 @@ def from_original(variables: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]
             )
         variable.assign(array)
     return model
+
+
+def names_in_original(model: Any) -> NameMap:
+    """Original names of the variables of one of our networks."""
+    return generator_names(model) if isinstance(model.config, GeneratorConfig) else discriminator_names(model)
 
 
 def unused_in_original(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Networks of PyTorch repositories from their parameters: StyleGAN2-ADA, StyleGAN3's StyleGAN2, GANformer's port."""
+"""Networks of PyTorch repositories from their parameters: StyleGAN2-ADA, StyleGAN3, CREPS, GANformer's port."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.config import ConfigError
+from gansformer_tf.config import ConfigError, CREPSConfig
 from gansformer_tf.convert.pytorch_config import FIR_TAPS, config_from_pytorch
-from gansformer_tf.convert.pytorch_names import Entry, TorchNames, names_of
+from gansformer_tf.convert.pytorch_creps import DEAD
+from gansformer_tf.convert.pytorch_entries import Entry, TorchNames
+from gansformer_tf.convert.pytorch_names import names_of
 
 FIXED_TOLERANCE = 1e-5
 _FIR_FILTER = re.compile(r"(.*\.)?resample_(filter|kernel)$")
@@ -25,21 +27,23 @@ def from_pytorch(
         state: Parameters and buffers by their dotted name ("synthesis.b4.conv1.weight", ...), as arrays.
         kwargs: Arguments of the network's constructor.
         family: "stylegan2" for the StyleGAN2 networks of the StyleGAN2-ADA and StyleGAN3 repositories, "ganformer"
-            for GANformer's PyTorch port.
+            for GANformer's PyTorch port, "stylegan3" or "creps" for the generators of those (and the StyleGAN2
+            discriminator beside them).
         network: "generator" or "discriminator".
 
     Returns:
-        `Generator` or `Discriminator` with the numbers of theirs. Its w have one entry more on the layer axis:
-        see `w_from_pytorch`; a truncation cutoff of n layers there is n + 1 here.
+        `Generator` or `Discriminator` with the numbers of theirs. The w of "stylegan2" and "ganformer" have one entry
+        more on the layer axis: see `w_from_pytorch`; a truncation cutoff of n layers there is n + 1 here.
 
     Raises:
         ConfigError: An argument is missing, unknown or cannot be built; an array is missing, left over or of another
             shape or value than we compute (it is named).
     """
-    from gansformer_tf.models import Discriminator, Generator
+    from gansformer_tf.models import Discriminator
+    from gansformer_tf.models.families import build_generator
 
     config: Any = config_from_pytorch(kwargs, family, network)
-    model: Any = Generator(config) if network == "generator" else Discriminator(config)
+    model: Any = build_generator(config) if network == "generator" else Discriminator(config)
     names = names_of(model, family, network)
     _check_complete(names, state, model)
     _check_fixed(names, state)
@@ -70,7 +74,9 @@ def w_from_pytorch(ws: Any) -> np.ndarray:
 
 def without_influence(config: Any) -> dict[str, str]:
     """Names (patterns) of arrays that no output of the PyTorch network depends on -> the reason."""
-    found = {}
+    found: dict[str, str] = {}
+    if isinstance(config, CREPSConfig):
+        return dict(DEAD)
     if not getattr(config, "style", True):
         found[r"synthesis\..*\.affine\.(weight|bias)"] = "without style no layer reads w"
     if not config.transformer:

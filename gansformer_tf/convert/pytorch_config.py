@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gansformer_tf.config import ConfigError, DiscriminatorConfig, GeneratorConfig
+from gansformer_tf.config import ConfigError, CREPSConfig, DiscriminatorConfig, GeneratorConfig, StyleGAN3Config
+from gansformer_tf.config.model import AnyGeneratorConfig
+from gansformer_tf.config.stylegan3 import NUM_CRITICAL
 from gansformer_tf.convert.arguments import Arguments
 
-FAMILIES = ("stylegan2", "ganformer")
+FAMILIES = ("stylegan2", "stylegan3", "creps", "ganformer")
 FIR_TAPS = [1, 3, 3, 1]
 _ONLY_LRELU = "no other activation is built"
 _ONLY_FIR = "no other filter is built"
 
 
-def config_from_pytorch(kwargs: Mapping[str, Any], family: str, network: str) -> GeneratorConfig | DiscriminatorConfig:
+def config_from_pytorch(
+    kwargs: Mapping[str, Any], family: str, network: str
+) -> AnyGeneratorConfig | DiscriminatorConfig:
     """Configuration of a PyTorch network.
 
     Args:
         kwargs: Arguments of its constructor.
-        family: "stylegan2" (StyleGAN2-ADA's and StyleGAN3's repositories) or "ganformer" (GANformer's port).
+        family: "stylegan2" (StyleGAN2-ADA's and StyleGAN3's repositories), "stylegan3", "creps" or "ganformer"
+            (GANformer's port). The discriminators of StyleGAN3 and CREPS are StyleGAN2's.
         network: "generator" or "discriminator".
 
     Raises:
@@ -30,17 +35,23 @@ def config_from_pytorch(kwargs: Mapping[str, Any], family: str, network: str) ->
     readers = {
         ("stylegan2", "generator"): _stylegan2_generator,
         ("stylegan2", "discriminator"): _stylegan2_discriminator,
+        ("stylegan3", "generator"): _stylegan3_generator,
+        ("creps", "generator"): _creps_generator,
         ("ganformer", "generator"): _ganformer_generator,
         ("ganformer", "discriminator"): _ganformer_discriminator,
     }
+    if network == "discriminator" and family in ("stylegan3", "creps"):
+        family = "stylegan2"
     if (family, network) not in readers:
         raise ConfigError(f"network is {network!r}; it must be 'generator' or 'discriminator'.")
     arguments = Arguments(kwargs, f"{family} {network}")
     values = readers[family, network](arguments)
     arguments.finish()
-    if network == "generator":
-        return GeneratorConfig(**values)
-    return DiscriminatorConfig(**values)
+    if network == "discriminator":
+        return DiscriminatorConfig(**values)
+    if family == "stylegan3":
+        return StyleGAN3Config(**values)
+    return CREPSConfig(**values) if family == "creps" else GeneratorConfig(**values)
 
 
 def _geometry(arguments: Arguments) -> dict[str, Any]:
@@ -86,6 +97,55 @@ def _stylegan2_generator(arguments: Arguments) -> dict[str, Any]:
         "local_noise": synthesis.take("use_noise", True),
         "conv_clamp": synthesis.take("conv_clamp", clamp),
         "truncation_psi": 1.0,
+    }
+
+
+def _styled_generator(arguments: Arguments) -> dict[str, Any]:
+    """What the generators of StyleGAN3 and CREPS have in common."""
+    mapping = arguments.group("mapping_kwargs")
+    mapping.ignore("w_avg_beta")
+    arguments.ignore("num_fp16_res")
+    return {
+        **_geometry(arguments),
+        **_channels(arguments),
+        "latent_size": arguments.take("z_dim"),
+        "w_dim": arguments.take("w_dim"),
+        "mapping_lr_multiplier": mapping.take("lr_multiplier", 0.01),
+        "truncation_psi": 1.0,
+        "mapping_layers": mapping.take("num_layers", None),
+    }
+
+
+def _stylegan3_generator(arguments: Arguments) -> dict[str, Any]:
+    values = _styled_generator(arguments)
+    for name, allowed in (
+        ("num_critical", NUM_CRITICAL),
+        ("first_cutoff", 2),
+        ("first_stopband", 2**2.1),
+        ("last_stopband_rel", 2**0.3),
+        ("output_scale", 0.25),
+        ("filter_size", 6),
+        ("lrelu_upsampling", 2),
+    ):
+        arguments.expect(name, allowed, "no other value is built")
+    arguments.ignore("magnitude_ema_beta")  # of training
+    return values | {
+        "mapping_layers": values["mapping_layers"] or 2,
+        "num_synthesis_layers": arguments.take("num_layers", 14),
+        "margin_size": arguments.take("margin_size", 10),
+        "conv_kernel": arguments.take("conv_kernel", 3),
+        "radial_filters": arguments.take("use_radial_filters", False),
+        "conv_clamp": arguments.take("conv_clamp", 256),
+    }
+
+
+def _creps_generator(arguments: Arguments) -> dict[str, Any]:
+    values = _styled_generator(arguments)
+    arguments.expect("architecture", "skip", "no other architecture is built")
+    return values | {
+        "mapping_layers": values["mapping_layers"] or 8,
+        "line_channels": arguments.take("biline_channels", 32),
+        "conv_clamp": arguments.take("fc_clamp", 256),
     }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gansformer_tf.files import write_atomically
 
+CACHE_VARIABLE = "GANSFORMER_TF_CACHE"
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 60
 _TRIES_WITHOUT_PROGRESS = 6
@@ -29,6 +30,12 @@ class DownloadError(RuntimeError):
 
 class RefusedError(DownloadError):
     """The host will not give the file (quota, login, gone): it has to be fetched by hand."""
+
+
+def cache_folder() -> Path:
+    """Where downloads and what is computed from them are kept: `$GANSFORMER_TF_CACHE`, or `~/.cache/gansformer_tf`."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named) if named else Path.home() / ".cache" / "gansformer_tf"
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import numpy as np
 
 import gansformer_tf
 from gansformer_tf.config.metrics import STANDARD_IMAGES, MetricConfig
+from gansformer_tf.data.download import cache_folder
 from gansformer_tf.metrics import equivariance
 from gansformer_tf.metrics.attention import attention_statistics, attention_task
 from gansformer_tf.metrics.collect import Task, collect, feature_task
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.fid import frechet_distance
 from gansformer_tf.metrics.inception_score import inception_score
-from gansformer_tf.metrics.inception_weights import cache_folder
 from gansformer_tf.metrics.kid import kid
 from gansformer_tf.metrics.networks import FeatureNetwork
 from gansformer_tf.metrics.path_length import path_task, trimmed_mean

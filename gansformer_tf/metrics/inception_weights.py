@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.data.download import DownloadError, download
+from gansformer_tf.data.download import DownloadError, cache_folder, download
 from gansformer_tf.files import sha256_of
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.inception import check_weights, random_weights
@@ -22,7 +21,6 @@ URLS = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
 )
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-CACHE_VARIABLE = "GANSFORMER_TF_CACHE"
 _CHUNK = 1 << 20
 _FIRST_WAIT_SECONDS = 0.2  # after a failure; the pauses double. Without a network the user is not kept waiting.
 
@@ -34,12 +32,6 @@ class InceptionWeights:
     arrays: Mapping[str, np.ndarray]
     label: str
     sha256: str
-
-
-def cache_folder() -> Path:
-    """Where downloads and statistics are kept: `$GANSFORMER_TF_CACHE`, or `~/.cache/gansformer_tf`."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named) if named else Path.home() / ".cache" / "gansformer_tf"
 
 
 def load_inception_weights(

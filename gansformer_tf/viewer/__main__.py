@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from pathlib import Path
 
 from gansformer_tf.cli.common import Parser, RunError, UsageError, gpu_list, run_script
+from gansformer_tf.cli.snapshots import MODEL_HELP, model_file
 
 LOOPBACK = "127.0.0.1"
 
@@ -18,7 +18,7 @@ def build_parser() -> Parser:
         description="Starts a page in the browser to look into a trained model.",
         usage="python -m %(prog)s --model PATH [options]",
     )
-    parser.add_argument("--model", metavar="PATH", help="a run folder (its newest snapshot) or a snapshot file")
+    parser.add_argument("--model", metavar="PATH", help=MODEL_HELP)
     parser.add_argument("--port", type=int, metavar="N", help="port (default: the first free one from 7860 on)")
     parser.add_argument("--host", help=f"address to listen on (default: {LOOPBACK}, this machine only)")
     parser.add_argument("--gpus", type=gpu_list, metavar="LIST", help="GPU number (default: 0)")
@@ -41,18 +41,18 @@ def main(arguments: argparse.Namespace) -> int:
 
     select_devices(given.get("gpus", (0,)))
     from gansformer_tf.files import sha256_of
-    from gansformer_tf.models.snapshot import SnapshotError, find_snapshot, load_snapshot
+    from gansformer_tf.models.snapshot import SnapshotError, load_snapshot
 
     try:
-        file = find_snapshot(given["model"])
-        generator = load_snapshot(file).generator
+        model = model_file(given["model"])
+        generator = load_snapshot(model.path).generator
     except SnapshotError as error:
         raise UsageError(str(error)) from error
     from gansformer_tf.viewer.page import THEME, build_page
     from gansformer_tf.viewer.session import ViewerSession
 
     print("Preparing the model ...", flush=True)
-    page = build_page(ViewerSession(generator), f"{Path(file).parent.name}, {file.stem}", sha256_of(file))
+    page = build_page(ViewerSession(generator), model.title, sha256_of(model.path))
     host = given.get("host", LOOPBACK)
     try:
         _, address, _ = page.launch(

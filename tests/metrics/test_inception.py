@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from gansformer_tf.data import download
 from gansformer_tf.metrics import inception_weights
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.inception import (
@@ -194,7 +195,7 @@ def test_auto_downloads_once_and_checks(tmp_path, monkeypatch, server):
     folder, address = server
     content = (FOLDER / "torch_zip.pth").read_bytes()
     (folder / "file.pth").write_bytes(content)
-    monkeypatch.setenv(inception_weights.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(download.CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(inception_weights, "URLS", (f"{address}/missing.pth", f"{address}/file.pth"))
     cached = tmp_path / "cache" / inception_weights.FILE
     with pytest.raises(MetricError, match="cannot be downloaded .*404.*--inception-weights PATH"):

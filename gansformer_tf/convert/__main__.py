@@ -1,0 +1,100 @@
+"""`python -m gansformer_tf.convert old.pkl new.safetensors`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+STATUS_FAILURE = 1
+STATUS_USAGE = 2
+
+EXAMPLES = """examples:
+  python -m gansformer_tf.convert network-snapshot-012345.pkl clevr.safetensors
+  python -m gansformer_tf.convert gdrive:ffhq-snapshot.pkl ffhq.safetensors
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gansformer_tf.convert",
+        description="Makes a snapshot of this package from a pickle of GANformer or StyleGAN2 (TensorFlow 1, PyTorch).",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("source", help="original .pkl file, or the name of a published one (gdrive:NAME)")
+    parser.add_argument("target", help=".safetensors file to write")
+    parser.add_argument("--generator-only", action="store_true", help="leave the discriminator out")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Converts and prints; returns the exit status."""
+    given = build_parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        return _convert(given.source, Path(given.target), not given.generator_only)
+    except ValueError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return STATUS_USAGE
+    except OSError as error:
+        print(f"error: {error.strerror or error}: {error.filename or given.target}", file=sys.stderr)
+        return STATUS_FAILURE
+
+
+def _convert(source: str, target: Path, with_discriminator: bool) -> int:
+    from gansformer_tf.convert.catalog import PREFIX, published_snapshot
+    from gansformer_tf.convert.errors import ForeignFileError
+    from gansformer_tf.convert.importer import import_file
+
+    if target.suffix != ".safetensors":
+        raise ForeignFileError(f"{target} must end in .safetensors.")
+    if target.exists():
+        raise ForeignFileError(f"{target} is there already; it is not overwritten. Choose another name.")
+    if not target.parent.is_dir():
+        raise ForeignFileError(f"there is no folder {target.parent}; make it first.")
+    path = _downloaded(source, published_snapshot) if source.startswith(PREFIX) else Path(source)
+    if not path.is_file():
+        raise ForeignFileError(f"there is no file {path}; check the path.")
+    _import_tensorflow()
+    imported = import_file(path, with_discriminator)
+    imported.save(target)
+    print("\n".join(imported.lines()))
+    print(f"written: {target} ({target.stat().st_size:,} bytes)")
+    return 0
+
+
+def _import_tensorflow() -> None:
+    """Loads TensorFlow without what its libraries print before they read their settings; no GPU is needed here."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def _downloaded(name: str, download: Callable[..., Path]) -> Path:
+    from tqdm import tqdm
+
+    with tqdm(desc=name, unit="B", unit_scale=True, delay=0.5) as bar:
+
+        def move(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return download(name, move)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
