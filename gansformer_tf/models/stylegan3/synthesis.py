@@ -144,7 +144,7 @@ class StyleGAN3Synthesis(ConfiguredLayer):
     def call(self, w: Any, transform: Any = None, magnitude_decay: Any = None) -> tuple[Any, Any]:
         x, magnitudes = self.input_(w[:, 0], transform), []
         for index, layer in enumerate(self.layers_):
-            x, magnitude = layer(x, w[:, index + 1], magnitude_decay)
+            x, magnitude = layer(x, w[:, index + 1], magnitude_decay=magnitude_decay)
             magnitudes.append(magnitude)
         return ops.cast(x, "float32") * OUTPUT_SCALE, ops.stack(magnitudes)
 
