@@ -1,0 +1,129 @@
+"""The generator as graphs of standard TensorFlow ops, the parts that all signatures share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from gansformer_tf.export import mersenne, pcg
+from gansformer_tf.ops import implementation
+
+MAX_SEED = 2**32 - 1  # as everywhere in the package
+LABEL_FROM_SEED = -1
+# Drawing random numbers is a matter of many small integer ops, which a GPU is slower at.
+_DRAWING_DEVICE = "/CPU:0"
+
+
+class Graphs:
+    """A generator as a few concrete functions that call each other, so that no part is in a file twice.
+
+    Only the generator's public interface is used: `map`, `synthesize`, `noise_shapes`, `w_avg`, `config`.
+
+    Args:
+        generator: A `Generator`.
+        noise_mode: Of pictures drawn from seeds: "random" (from the seed), "const" or "none". Pictures drawn from
+            latents have no seed; with "random" they take the constant noise.
+
+    Attributes:
+        map: (z `[batch, num_latents, latent_dim]`, truncation_psi `[batch]`, class numbers `[batch]` if the model has
+            labels) to w, truncated picture by picture.
+        draw: w to (pictures float32 `[batch, height, width, channels]`, attention maps per layer).
+        from_seeds: (seeds `[batch]`, truncation_psi, class numbers, -1 for one from the seed) to what `draw` gives;
+            None for exports without seeds.
+    """
+
+    def __init__(self, generator: Any, noise_mode: str = "random", seeds: bool = True) -> None:
+        self.generator = generator
+        self.config = config = generator.config
+        self.noise_mode = noise_mode
+        self.noise_shapes = [tuple(shape) for shape in generator.noise_shapes]
+        self.seeded_noise = seeds and noise_mode == "random" and bool(self.noise_shapes)
+        self.z_shape = (None, config.num_latents, config.latent_dim)
+        psi = tf.TensorSpec([None], tf.float32)
+        labels = [tf.TensorSpec([None], tf.int64)] if config.label_dim else []
+        with implementation("composite"):  # a server has no native ops
+            self.map = concrete(self._map, tf.TensorSpec(self.z_shape, tf.float32), psi, *labels)
+            self.w_shape = tuple(self.map.structured_outputs.shape)
+            w = tf.TensorSpec(self.w_shape, tf.float32)
+            self.draw = concrete(self._draw, w)
+            if self.seeded_noise:
+                noise = [tf.TensorSpec((None, *shape), tf.float32) for shape in self.noise_shapes]
+                self._draw_with_noise = concrete(self._draw_noisily, w, noise)
+            self.from_seeds: Any = None
+            if seeds:
+                self.from_seeds = concrete(self._from_seeds, tf.TensorSpec([None], tf.int64), psi, *labels)
+        self.num_maps = len(self.draw.structured_outputs[1])
+
+    def _map(self, z: Any, truncation_psi: Any, labels: Any = None) -> Any:
+        one_hot = None if labels is None else tf.one_hot(labels, self.config.label_dim)
+        w = self.generator.map(z, labels=one_hot, truncation_psi=1.0)
+        w_avg = tf.cast(tf.convert_to_tensor(self.generator.w_avg), tf.float32)
+        psi = tf.reshape(truncation_psi, [-1] + [1] * (len(w.shape) - 1))
+        return tf.where(psi == 1.0, w, w_avg + psi * (w - w_avg))
+
+    def _draw(self, w: Any) -> Any:
+        mode = "const" if self.noise_mode == "random" else self.noise_mode
+        return self._with_maps(w, noise_mode=mode)
+
+    def _draw_noisily(self, w: Any, noise: list[Any]) -> Any:
+        return self._with_maps(w, noise_mode="random", noise=noise)
+
+    def _with_maps(self, w: Any, **options: Any) -> Any:
+        if not has_attention(self.config):
+            return self.generator.synthesize(w, **options), []
+        images, maps = self.generator.synthesize(w, return_attention=True, **options)
+        return images, list(maps)
+
+    def _from_seeds(self, seeds: Any, truncation_psi: Any, labels: Any = None) -> Any:
+        with tf.device(_DRAWING_DEVICE):
+            _, num_latents, latent_dim = self.z_shape
+            z = tf.cast(mersenne.standard_normal(seeds, num_latents * latent_dim), tf.float32)
+            z = tf.reshape(z, [-1, num_latents, latent_dim])
+            if labels is not None:
+                count = self.config.label_dim
+                drawn = tf.map_fn(lambda seed: pcg.integers(pcg.first_state(seed, count), count), seeds)
+                labels = tf.where(labels == LABEL_FROM_SEED, drawn, labels)
+            noise = self._noise(seeds) if self.seeded_noise else None
+        w = self.map(z, truncation_psi) if labels is None else self.map(z, truncation_psi, labels)
+        return self.draw(w) if noise is None else self._draw_with_noise(w, noise)
+
+    def _noise(self, seeds: Any) -> list[Any]:
+        """Noise of every layer, `[batch, height, width, maps]`."""
+        sizes = [math.prod(shape) for shape in self.noise_shapes]
+        draws = {size: _normal(size) for size in set(sizes)}
+
+        def of_one(seed: Any) -> list[Any]:
+            states = pcg.first_state(seed, tf.range(len(sizes)))
+            layers = zip(sizes, *(tf.unstack(words) for words in tf.nest.flatten(states)), strict=True)
+            noise = [draws[size](*words) for size, *words in layers]
+            return [tf.reshape(values, shape) for values, shape in zip(noise, self.noise_shapes, strict=True)]
+
+        specs = [tf.TensorSpec(shape, tf.float32) for shape in self.noise_shapes]
+        return tf.map_fn(of_one, seeds, fn_output_signature=specs)
+
+
+def _normal(count: int) -> Any:
+    """`pcg.standard_normal` of a state of four words, one function for all layers of a size."""
+
+    def draw(*words: Any) -> Any:
+        return pcg.standard_normal((words[:2], words[2:]), count)
+
+    return concrete(draw, *[tf.TensorSpec([], tf.uint64)] * 4)
+
+
+def concrete(function: Callable[..., Any], *specs: Any, **named: Any) -> Any:
+    """The function as a graph. There is no Python control flow over tensors to convert, which takes long."""
+    return tf.function(function, autograph=False).get_concrete_function(*specs, **named)
+
+
+def has_attention(config: Any) -> bool:
+    """Whether a model has attention maps between components and image."""
+    return bool(config.transformer)
+
+
+def to_uint8(images: Any) -> Any:
+    """Pictures in [-1, 1] as uint8, as `visualize.grids.to_uint8` rounds them."""
+    return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
