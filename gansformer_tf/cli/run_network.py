@@ -1,4 +1,4 @@
-"""`run_network.py`: flags to configuration, then train, draw, or show the networks."""
+"""`run_network.py`: flags to configuration, then train, measure, draw, export, or show the networks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from gansformer_tf.cli.common import RunError, UsageError, import_tensorflow, run_script
 from gansformer_tf.cli.evaluation import evaluate, snapshot_meter
+from gansformer_tf.cli.export import check_export_flags, export_model
 from gansformer_tf.cli.flags import build_parser, typed_values
 from gansformer_tf.cli.snapshots import model_file
 
@@ -23,13 +24,16 @@ def main(arguments: argparse.Namespace) -> int:
     for flag, note in NOTES.items():
         if flag in given:
             print(note, flush=True)
+    check_export_flags(given)
     if given.get("train"):
         train(arguments)
     if given.get("eval"):
         evaluate(arguments, _run_dir(given).path)
     if given.get("vis"):
         draw(arguments)
-    if not any(given.get(action) for action in ("train", "eval", "vis")):
+    if "export" in given:
+        export_model(given, _run_dir(given).path)
+    if not any(given.get(action) for action in ("train", "eval", "vis", "export")):
         show(arguments)
     return 0
 
