@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gansformer_tf.cli.common import Parser, add_bool, comma_list, gpu_list
+from gansformer_tf.cli.snapshots import MODEL_HELP
 from gansformer_tf.config.metrics import METRICS
 from gansformer_tf.config.model import (
     ARCHITECTURES,
@@ -28,6 +29,7 @@ from gansformer_tf.config.train import (
     JIT_MODES,
     PRECISIONS,
 )
+from gansformer_tf.export.options import FORMATS, NOISE_MODES
 
 G, D, BOTH = ("generator",), ("discriminator",), ("generator", "discriminator")
 DATA, TRAIN, VIS, MEASURE = ("data",), ("train",), ("visualize",), ("metrics",)
@@ -287,6 +289,13 @@ EVALUATION = (
     Flag("--metric-seed", "of the choice of real images and of subsets", int, MEASURE, "seed"),
 )
 
+EXPORT = (
+    Flag("--export", "write the generator for other programs (docs/export.md)", choices=FORMATS),
+    Flag("--model", "what to export: " + MODEL_HELP + " (default: the run of --expname)", metavar="PATH"),
+    Flag("--output-dir", "folder of the export; SavedModels become its next version", metavar="DIR"),
+    Flag("--noise-mode", "of exported pictures: from the seed (saved_model only), fixed, or none", choices=NOISE_MODES),
+)
+
 GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("what you need first", FIRST),
     ("experiment", EXPERIMENT),
@@ -303,6 +312,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("k-GAN", KGAN),
     ("metrics (--eval, --train)", EVALUATION),
     ("pictures (--vis)", PICTURES),
+    ("export", EXPORT),
 )
 
 FLAGS = tuple(flag for _, flags in GROUPS for flag in flags)
@@ -312,7 +322,8 @@ EXAMPLES = """examples:
   python run_network.py --train --gpus 0 --gansformer-default --expname scenes --dataset scenes
   python run_network.py --gansformer-default --dataset scenes          show the networks and the memory they need
   python run_network.py --vis --expname scenes --dataset scenes
-Run the --train command again to resume. Without --train, --eval and --vis nothing is started.
+  python run_network.py --export saved_model --model results/scenes-000 --output-dir exported/scenes
+Run the --train command again to resume. Without --train, --eval, --vis and --export nothing is started.
 """
 
 
