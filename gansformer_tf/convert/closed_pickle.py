@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from gansformer_tf.convert.errors import ForeignFileError, quoted
 
-MAX_INSTRUCTIONS = 4_000_000  # a snapshot has ten to a hundred thousand
+MAX_INSTRUCTIONS = 1_000_000  # a snapshot has ten to a hundred thousand
 MAX_MARKS = 200  # open containers at one moment
 MAX_BITS = 128  # of a whole number
 MAX_LINE = 1024  # bytes of a name
@@ -244,7 +244,7 @@ class ClosedUnpickler:
         return Symbol(module, name)
 
     def _global(self, argument: str) -> None:
-        module, _, name = argument.partition(" ")
+        module, _, name = argument.partition("\n")
         self._stack.append(self.find_class(module, name))
 
     def _stack_global(self, _: Any) -> None:
@@ -269,7 +269,7 @@ class ClosedUnpickler:
 
     def _new_with_keywords(self, _: Any) -> None:
         keywords, arguments, symbol = self._pop(), self._pop(), self._pop()
-        if keywords:
+        if not isinstance(keywords, dict) or keywords:
             raise ForeignFileError(f"{symbol if isinstance(symbol, Symbol) else 'a class'} is given named arguments")
         self._make(symbol, arguments)
 
@@ -361,12 +361,17 @@ _ACTIONS: dict[str, Callable[[ClosedUnpickler, Any], None]] = {
     "BUILD": ClosedUnpickler._build,
     "BINPERSID": ClosedUnpickler._persistent,
 }
+
+
+def _read_name(file: BoundedFile) -> str:
+    """Two lines of text; the reader of pickletools would also undo escapes, which pickles do not have."""
+    return (file.readline() + file.readline()[:-1]).decode()
+
+
+_READERS: dict[str, Any] = {opcode.name: opcode.arg.reader for opcode in pickletools.opcodes if opcode.arg is not None}
+_READERS["GLOBAL"] = _read_name
 _INSTRUCTIONS: dict[bytes, tuple[str, Any, Callable[[ClosedUnpickler, Any], Any]]] = {
-    opcode.code.encode("latin-1"): (
-        opcode.name,
-        opcode.arg.reader if opcode.arg is not None else None,
-        _ACTIONS[opcode.name],
-    )
+    opcode.code.encode("latin-1"): (opcode.name, _READERS.get(opcode.name), _ACTIONS[opcode.name])
     for opcode in pickletools.opcodes
     if opcode.name in _ACTIONS
 }

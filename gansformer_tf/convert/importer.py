@@ -45,23 +45,27 @@ class Imported:
                 lines.append(f"  left over ({reason}): {', '.join(names[:_LISTED])}{more}")
         return lines + [f"not imported: {line}" for line in self.found.unused]
 
-    def save(self, target: Path) -> None:
-        """Writes our snapshot."""
-        from gansformer_tf.models.snapshot import save_snapshot
-
-        metadata = {
+    def metadata(self) -> dict[str, str]:
+        """Where the weights come from, for our snapshot."""
+        values = {
             "source": self.source.name,
             "source_sha256": self.sha256,
             "source_kind": f"{self.found.kind}, {self.family.name}",
         }
         if match := _KIMG.search(self.source.name):
-            metadata["kimg"] = str(int(match.group(1)))
+            values["kimg"] = str(int(match.group(1)))
+        return values
+
+    def save(self, target: Path) -> None:
+        """Writes our snapshot."""
+        from gansformer_tf.models.snapshot import save_snapshot
+
         discriminator = self.networks.get("discriminator")
         save_snapshot(
             target,
             generator=self.networks["generator"].model,
             discriminator=None if discriminator is None else discriminator.model,
-            metadata=metadata,
+            metadata=self.metadata(),
         )
 
 

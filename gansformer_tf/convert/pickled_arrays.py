@@ -27,8 +27,8 @@ class PickledType(Unfinished):
         self.dtype = np.dtype(code)
 
     def build(self, state: Any) -> None:
-        plain = isinstance(state, tuple) and len(state) >= 5 and state[2:5] == (None, None, None)
-        if not plain or state[1] not in _ORDERS:
+        plain = isinstance(state, tuple) and len(state) >= 5 and all(part is None for part in state[2:5])
+        if not plain or not is_one_of(state[1], _ORDERS):
             raise ForeignFileError("a type of arrays with fields; only numbers can be weights")
         self.dtype = self.dtype.newbyteorder("=" if state[1] == "|" else state[1])
 
@@ -37,12 +37,12 @@ class PickledArray(Unfinished):
     """`numpy.ndarray`, filled by the state that follows."""
 
     def __init__(self, kind: Any, shape: Any, code: Any) -> None:
-        if kind != _NDARRAY:
+        if not isinstance(kind, Symbol) or kind != _NDARRAY:
             raise ForeignFileError(f"an array of class {kind if isinstance(kind, Symbol) else quoted(kind)}")
         self.values: np.ndarray | None = None
 
     def build(self, state: Any) -> None:
-        if not isinstance(state, tuple) or len(state) != 5:
+        if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[3], int):
             raise ForeignFileError("an array without its five parts")
         _, shape, dtype, fortran, data = state
         self.values = _array(data, dtype, shape, "F" if fortran else "C")
@@ -63,13 +63,18 @@ def _array(data: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
 
 
 def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    if order not in ("C", "F"):
+    if not is_one_of(order, ("C", "F")):
         raise ForeignFileError(f"an array in the order {quoted(order)}")
     return _array(data, dtype, shape, order)
 
 
 def _scalar(dtype: Any, data: Any) -> np.ndarray:
     return _array(data, dtype, (), "C")
+
+
+def is_one_of(value: Any, texts: tuple[str, ...]) -> bool:
+    """Whether a value is one of some texts; arrays, whose comparison gives arrays, may come as well."""
+    return isinstance(value, str) and value in texts
 
 
 def as_array(value: Any) -> np.ndarray | None:

@@ -50,6 +50,8 @@ def read_pickle(file: BinaryIO, size: int) -> Found:
 def _described(root: Any) -> str:
     if isinstance(root, Record):
         return str(root.symbol)
+    if isinstance(root, Symbol):
+        return f"the name {root}"
     if isinstance(root, dict):
         keys = ", ".join(quoted(key) for key in list(root)[:4])
         return f"a dictionary of {keys}" if keys else "an empty dictionary"

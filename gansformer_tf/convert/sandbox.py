@@ -127,6 +127,8 @@ def main(size: int) -> int:
         data = save({}, metadata={ERROR_KEY: "it needs more memory than a snapshot of its size"})
     except RecursionError:
         data = save({}, metadata={ERROR_KEY: "it is nested too deeply"})
+    except Exception as error:  # none is known; whatever it is, it ends here
+        data = save({}, metadata={ERROR_KEY: f"it is damaged ({type(error).__name__})"})
     view = memoryview(data)
     while view:
         view = view[os.write(1, view) :]

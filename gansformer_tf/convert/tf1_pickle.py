@@ -64,8 +64,10 @@ def _network(record: Any, key: str, plain: PlainCopy) -> FoundNetwork:
 def _state(record: Any, key: str) -> dict[Any, Any]:
     if not isinstance(record, Record) or record.symbol != NETWORK or not isinstance(record.state, dict):
         raise ForeignFileError(f"{key} is no complete {NETWORK}")
-    if record.state.get("version") not in _VERSIONS:
-        raise ForeignFileError(f"{key} has version {quoted(record.state.get('version'))}; 2, 3 and 4 are known")
+    version = record.state.get("version")
+    if not isinstance(version, int) or version not in _VERSIONS:
+        shown = version if isinstance(version, int) else quoted(version)
+        raise ForeignFileError(f"{key} has version {shown}; 2, 3 and 4 are known")
     return record.state
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from gansformer_tf.convert.closed_pickle import Record, Symbol
 from gansformer_tf.convert.errors import ForeignFileError, quoted
 from gansformer_tf.convert.found import PYTORCH, Found, FoundNetwork
-from gansformer_tf.convert.pickled_arrays import as_array
+from gansformer_tf.convert.pickled_arrays import as_array, is_one_of
 from gansformer_tf.convert.plain import PlainCopy
 from gansformer_tf.convert.torch_stream import Tensor
 
@@ -56,7 +56,8 @@ def _network(record: Record, key: str, plain: PlainCopy) -> FoundNetwork:
     arguments = plain(state.get("_init_kwargs"), f"arguments of {key}")
     if not isinstance(arguments, dict):
         raise ForeignFileError(f"{key} has no dictionary of arguments")
-    if state.get("_init_args", ()) not in ((), []):
+    unnamed = state.get("_init_args", ())
+    if not isinstance(unnamed, tuple | list) or unnamed:
         raise ForeignFileError(f"{key} was built with arguments that have no names, so what they mean is unknown")
     network = FoundNetwork(key, name, arguments)
     parts: set[str] = set()
@@ -74,7 +75,7 @@ def _class_and_state(record: Any, where: str) -> tuple[str, dict[Any, Any]]:
     state = record.state
     if _is_persistent(record):
         (meta,) = record.arguments if len(record.arguments) == 1 else ({},)
-        if not isinstance(meta, dict) or meta.get("type") != "class":
+        if not isinstance(meta, dict) or not is_one_of(meta.get("type"), ("class",)):
             raise ForeignFileError(f"{where} is no module of a class")
         name, state = meta.get("class_name"), meta.get("state")
     if not isinstance(name, str) or not name.isidentifier() or not isinstance(state, dict):

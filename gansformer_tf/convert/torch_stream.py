@@ -92,7 +92,7 @@ def rebuild_parameter(tensor: Any, *_: Any) -> Any:
 
 def ordered_dict(*arguments: Any) -> dict[Any, Any]:
     """`collections.OrderedDict`, empty as a pickle makes it; its items follow."""
-    if arguments and arguments != ([],):
+    if len(arguments) > 1 or any(not isinstance(items, list) or items for items in arguments):
         raise ForeignFileError("an ordered dictionary made from arguments")
     return {}
 
@@ -112,14 +112,16 @@ class Storages:
 
     def __call__(self, reference: Any) -> Storage:
         """What a persistent reference `("storage", type, key, place, count, view)` stands for."""
-        if not isinstance(reference, tuple) or not 5 <= len(reference) <= 6 or reference[0] != "storage":
+        if not isinstance(reference, tuple) or not 5 <= len(reference) <= 6:
             raise ForeignFileError("a reference to data that is no storage of a tensor")
-        _, kind, key, _, count, *view = reference
+        word, kind, key, _, count, *view = reference
+        if not isinstance(word, str) or word != "storage":
+            raise ForeignFileError("a reference to data that is no storage of a tensor")
         name = kind.name if isinstance(kind, Symbol) and kind.module in ("torch", "torch.storage") else ""
         if name not in STORAGE_TYPES or not isinstance(key, str) or type(count) is not int or count < 0:
             shown = str(kind) if isinstance(kind, Symbol) else quoted(kind)
             raise ForeignFileError(f"a storage of type {shown}; only numbers can be weights")
-        if view not in ([], [None]):
+        if any(part is not None for part in view):
             raise ForeignFileError("a storage that is a view of another one")
         return self.found.setdefault(key, Storage(key, STORAGE_TYPES[name], count))
 
