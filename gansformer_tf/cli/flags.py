@@ -19,7 +19,7 @@ from gansformer_tf.config.model import (
     POSITION_INITS,
     POSITION_TYPES,
 )
-from gansformer_tf.config.presets import PRESET_NAMES, Sections
+from gansformer_tf.config.presets import BASELINE_NAMES, PRESET_NAMES, Sections
 from gansformer_tf.config.train import (
     AUGMENT_PIPES,
     AUGMENTATIONS,
@@ -92,7 +92,7 @@ FIRST = (
 )
 
 EXPERIMENT = (
-    Flag("--baseline", "a baseline model", choices=("GAN", "StyleGAN2", "kGAN", "SAGAN")),
+    Flag("--baseline", "another model, with its published settings", choices=BASELINE_NAMES),
     Flag("--preset", "a named set of values", choices=PRESET_NAMES),
     Flag("--result-dir", "folder of all runs (default: results)", metavar="DIR"),
     Flag(
@@ -131,6 +131,8 @@ OPTIMIZATION = (
     Flag("--component-mixing", "probability of mixing components", float, TRAIN, "component_mixing"),
     Flag("--ema-kimg", "half-life of the averaged generator", float, TRAIN, "ema_half_life_kimg"),
     Flag("--ema-rampup", "limit of the half-life, as a share of the images seen", float, TRAIN, "ema_rampup"),
+    Flag("--blur-init-sigma", "blur of what the discriminator sees first, in pixels", float, TRAIN, "blur_init_sigma"),
+    Flag("--blur-fade-kimg", "thousands of images in which the blur fades", float, TRAIN, "blur_fade_kimg"),
 )
 
 SPEED = (

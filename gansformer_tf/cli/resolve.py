@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gansformer_tf.cli.common import UsageError
-from gansformer_tf.cli.flags import typed_values
+from gansformer_tf.cli.flags import FLAGS, typed_values
 from gansformer_tf.config import (
     DataConfig,
     DiscriminatorConfig,
@@ -20,8 +20,9 @@ from gansformer_tf.config import (
     from_dict,
     to_dict,
 )
-from gansformer_tf.config.base import is_power_of_two
+from gansformer_tf.config.base import family_of, is_power_of_two
 from gansformer_tf.config.image import BASE_GRID
+from gansformer_tf.config.model import GENERATOR_FAMILIES
 from gansformer_tf.config.presets import Sections, form_values, merge_sections, preset
 
 # Where the published command line differs from the defaults of the classes.
@@ -59,6 +60,7 @@ def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
         sections = merge_sections(COMMAND_LINE_DEFAULTS, _chosen_preset(given, dataset), form_values(form), typed)
     else:
         sections = merge_sections(_sections_of(saved), typed)
+    _require_fitting(typed["generator"], sections, given)
     config = _build(sections)
     config = _with_data_set(config, given)
     if saved is not None:
@@ -83,9 +85,24 @@ def _chosen_preset(given: dict[str, Any], dataset: str) -> Sections:
 
 def _build(sections: Sections) -> RunConfig:
     """The configuration of sections whose two networks may not agree on the geometry yet."""
-    parts: dict[str, Any] = {name: from_dict(cls, sections[name], f"{name}.") for name, cls in _SECTIONS.items()}
+    classes = {**_SECTIONS, "generator": _generator_class(sections)}
+    parts: dict[str, Any] = {name: from_dict(cls, sections[name], f"{name}.") for name, cls in classes.items()}
     model = ModelConfig(parts["generator"], parts["discriminator"])
     return RunConfig(model=model, data=parts["data"], train=parts["train"], metrics=parts["metrics"])
+
+
+def _generator_class(sections: Sections) -> type:
+    return family_of(sections["generator"], GENERATOR_FAMILIES, "generator.") or GeneratorConfig
+
+
+def _require_fitting(typed: dict[str, Any], sections: Sections, given: dict[str, Any]) -> None:
+    """Raises UsageError for a flag about something that the chosen family of generators does not have."""
+    cls = _generator_class(sections)
+    known = {field.name for field in dataclasses.fields(cls)}
+    for flag in FLAGS:
+        if flag.dest in given and "generator" in flag.sections and flag.field in typed and flag.field not in known:
+            family = sections["generator"].get("family")
+            raise UsageError(f"{flag.names.split()[0]} sets what a {family} generator does not have; leave it out.")
 
 
 def _sections_of(config: RunConfig) -> Sections:

@@ -68,6 +68,42 @@ _BASELINES: dict[str, Sections] = {
     },
 }
 
+# StyleGAN3's repository (train.py): what its three configurations have in common.
+_STYLEGAN3_COMMON: Sections = {
+    "discriminator": {"conv_clamp": 256.0},
+    "train": {
+        "d_learning_rate": 0.002,
+        "ema_rampup": 0.05,
+        "w_avg_decay": 0.998,
+        "augment": "ada",
+    },
+}
+_STYLEGAN3_T: Sections = {
+    "generator": {"family": "stylegan3"},
+    "train": {"g_learning_rate": 0.0025, "style_mixing": 0.0, "g_reg_interval": None},
+}
+_STYLEGAN3_R: Sections = {
+    "generator": {"conv_kernel": 1, "radial_filters": True, "channel_base": 32768, "channel_max": 1024},
+    "train": {"blur_init_sigma": 10.0},
+}
+
+# Models of other repositories, each with its defaults.
+_FAMILIES: dict[str, tuple[Sections, ...]] = {
+    "StyleGAN3-T": (_STYLEGAN3_COMMON, _STYLEGAN3_T),
+    "StyleGAN3-R": (_STYLEGAN3_COMMON, _STYLEGAN3_T, _STYLEGAN3_R),
+    "StyleGAN2-2021": (
+        _STYLEGAN3_COMMON,
+        {
+            "generator": {"conv_clamp": 256.0, "label_embedding": "normalized"},
+            "train": {"path_length": True},
+        },
+    ),
+    "CREPS": (
+        _STYLEGAN3_COMMON,
+        {"generator": {"family": "creps"}, "train": {"style_mixing": 0.0, "path_length": True}},
+    ),
+}
+
 # Hyper-parameters of the reproducibility study's tables ("paper" and "code" columns).
 _STUDY: dict[str, Sections] = {
     "paper": {"train": {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-3}},
@@ -96,7 +132,8 @@ _DEMO: Sections = {
     },
 }
 
-PRESET_NAMES = ("gansformer-default", *_BASELINES, *_STUDY, "demo")
+BASELINE_NAMES = (*_BASELINES, *_FAMILIES)
+PRESET_NAMES = ("gansformer-default", *BASELINE_NAMES, *_STUDY, "demo")
 
 
 def preset(name: str, dataset: str = "") -> Sections:
@@ -105,7 +142,8 @@ def preset(name: str, dataset: str = "") -> Sections:
     Args:
         name: One of `PRESET_NAMES`. "paper" and "code" are the two columns of hyper-parameters of the
             reproducibility study on top of the default; "paper" also uses the paper's form of attention. "demo" is
-            a small model for a CPU.
+            a small model for a CPU. "StyleGAN2" is the original's baseline, "StyleGAN2-2021" the one with the
+            defaults of StyleGAN3's repository.
         dataset: Name of the data set; the published values differ for ffhq, clevr, cityscapes and bedrooms.
 
     Returns:
@@ -116,6 +154,8 @@ def preset(name: str, dataset: str = "") -> Sections:
     """
     if name in _BASELINES:
         return merge_sections(_BASELINES[name])
+    if name in _FAMILIES:
+        return merge_sections(*_FAMILIES[name])
     if name not in PRESET_NAMES:
         raise ConfigError(f"there is no preset {name!r}; choose one of: {', '.join(PRESET_NAMES)}.")
     sections = merge_sections(_GANSFORMER, _DATASETS.get(dataset, {}), _STUDY.get(name, {}))

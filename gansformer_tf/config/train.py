@@ -35,7 +35,8 @@ class TrainConfig:
     d_loss: str = "logistic"
     d_reg: str = "r1"
     gamma: float = 10.0
-    g_reg_interval: int = 4
+    # None: the generator has no regularisation, and its optimizer is not corrected for any
+    g_reg_interval: int | None = 4
     d_reg_interval: int = 16
     path_length: bool = False
     path_length_weight: float = 2.0
@@ -49,6 +50,11 @@ class TrainConfig:
     # the half-life is at most this share of the images seen so far (None: no limit)
     ema_rampup: float | None = None
     w_avg_decay: float = 0.995
+    # of the average magnitudes in StyleGAN3
+    magnitude_half_life_kimg: float = 20.0
+    # blur of what D sees: its width in pixels at the beginning, and the thousands of images in which it fades
+    blur_init_sigma: float = 0.0
+    blur_fade_kimg: float = 200.0
     # "bfloat16": all layers compute in it, with float32 weights; "mixed": those of the four highest resolutions do
     precision: str = "float32"
     # XLA: "auto" compiles on GPUs; on CPUs it was measured slower
@@ -87,8 +93,16 @@ class TrainConfig:
             require_positive(name, getattr(self, name))
         for name in ("ema_half_life_kimg", "tick_kimg", "checkpoint_ticks", "snapshot_ticks", "keep_checkpoints"):
             require_positive(name, getattr(self, name))
-        for name in ("g_reg_interval", "d_reg_interval", "sample_columns", "sample_rows", "max_skipped_steps"):
+        for name in ("d_reg_interval", "sample_columns", "sample_rows", "max_skipped_steps", "blur_fade_kimg"):
             require_positive(name, getattr(self, name))
+        require_positive("magnitude_half_life_kimg", self.magnitude_half_life_kimg)
+        require(self.blur_init_sigma >= 0, f"blur_init_sigma is {self.blur_init_sigma}; use 0 for no blur.")
+        if self.g_reg_interval is not None:
+            require_positive("g_reg_interval", self.g_reg_interval)
+        require(
+            self.g_reg_interval is not None or not self.path_length,
+            "path_length is on without a g_reg_interval; give --g-reg-interval, for example 4.",
+        )
         require_positive("path_length_batch_shrink", self.path_length_batch_shrink)
         require_choice("g_loss", self.g_loss, G_LOSSES)
         require_choice("d_loss", self.d_loss, D_LOSSES)

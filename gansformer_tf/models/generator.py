@@ -52,6 +52,8 @@ class Generator(keras.Model):
     # what `synthesize` takes beside w: a motion of the picture, coordinates of the lines to draw
     takes_transform = False
     draws_any_size = False
+    # whether `synthesize` with `magnitude_decay` returns averages that training keeps
+    tracks_magnitudes = False
 
     def __init__(self, config: Any, **kwargs: Any) -> None:
         kwargs.setdefault("name", "generator")

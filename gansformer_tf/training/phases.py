@@ -10,7 +10,9 @@ import tensorflow as tf
 from gansformer_tf.config import TrainConfig
 from gansformer_tf.training import losses, mixing, regularizers
 from gansformer_tf.training.augment.control import Augmentation
+from gansformer_tf.training.blur import blur_sigma, blurred
 from gansformer_tf.training.draws import SampleStream
+from gansformer_tf.training.ema import ema_beta
 
 # Sums over the samples at hand, divided by the global batch size: adding them over micro-batches and replicas gives the
 # mean over the global batch.
@@ -22,7 +24,7 @@ class MicroBatch:
     """What one device works on at a time.
 
     `first` is the index of the first sample in the global batch of `global_size` samples; `images` are real images in
-    [-1, 1], `labels` one-hot or None.
+    [-1, 1], `labels` one-hot or None; `images_seen` counts the real images of all steps before this one.
     """
 
     seed: tf.Tensor
@@ -30,6 +32,7 @@ class MicroBatch:
     images: tf.Tensor
     labels: tf.Tensor | None
     global_size: int
+    images_seen: Any = 0
 
     @property
     def size(self) -> int:
@@ -57,19 +60,18 @@ class PhaseLosses:
     def generator_main(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
         """Adversarial loss of the generator."""
         stream = batch.stream()
-        images, average = self._generate(stream, batch.labels, batch.size)
-        scores = self._scores(images, batch.labels, stream)
+        images, averages = self._generate(batch, stream, "G")
+        scores = self._scores(images, batch, stream)
         loss = tf.reduce_sum(losses.generator_loss(self.config.g_loss, scores)) / batch.global_size
-        share = batch.size / batch.global_size
-        return loss, {"loss/g": loss, "w_average": average * share}
+        return loss, {"loss/g": loss, **averages}
 
     def discriminator_main(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
         """Adversarial loss of the discriminator on real and on freshly generated images."""
         stream = batch.stream()
-        fake, average = self._generate(stream, batch.labels, batch.size)
+        fake, averages = self._generate(batch, stream, "D")
         fake = tf.stop_gradient(fake)
-        fake_scores = self._scores(fake, batch.labels, stream)
-        real_scores = self._scores(batch.images, batch.labels, stream)
+        fake_scores = self._scores(fake, batch, stream)
+        real_scores = self._scores(batch.images, batch, stream)
         per_pair = losses.discriminator_loss(self.config.d_loss, real_scores, fake_scores)
         loss = tf.reduce_sum(per_pair) / batch.global_size
         return loss, {
@@ -77,7 +79,7 @@ class PhaseLosses:
             "score/real": tf.reduce_sum(real_scores) / batch.global_size,
             "score/fake": tf.reduce_sum(fake_scores) / batch.global_size,
             "score/real_sign": tf.reduce_sum(tf.sign(real_scores)) / batch.global_size,
-            "w_average": average * (batch.size / batch.global_size),
+            **averages,
         }
 
     # regularisation phases; their losses are multiplied by the interval at which they run
@@ -88,12 +90,12 @@ class PhaseLosses:
         kind = self.config.d_reg
         fake = None
         if kind in ("r2", "gp"):
-            fake = tf.stop_gradient(self._generate(stream, batch.labels, batch.size)[0])
+            fake = tf.stop_gradient(self._generate(batch, stream, "D_reg")[0])
         mix = stream.uniform([batch.size]) if kind == "gp" else None
         score_stream = stream.fork()
         penalty = regularizers.gradient_penalty(
             kind,
-            lambda images: self._scores(images, batch.labels, score_stream),
+            lambda images: self._scores(images, batch, score_stream),
             real=batch.images,
             fake=fake,
             mix=mix,
@@ -133,31 +135,53 @@ class PhaseLosses:
             lengths, batch_mean, running_mean, self.config.path_length_decay, weight
         )
         value = tf.reduce_sum(penalty) / global_size
-        return value * self.config.g_reg_interval, {
+        return value * (self.config.g_reg_interval or 1), {
             "penalty/path_length": value,
             "path_length": tf.stop_gradient(tf.reduce_sum(lengths)) / global_size,
         }
 
     def statistics_of(self, phase: str) -> dict[str, list[int]]:
         """Names and shapes of the statistics of a phase."""
-        average = {"w_average": [self.generator.config.style_dim]}
-        return {
-            "G": {"loss/g": []} | average,
-            "G_reg": {"penalty/path_length": [], "path_length": []},
-            "D": {"loss/d": [], "score/real": [], "score/fake": [], "score/real_sign": []} | average,
-            "D_reg": {f"penalty/{self.config.d_reg}": []},
+        scalars = {
+            "G": ["loss/g"],
+            "G_reg": ["penalty/path_length", "path_length"],
+            "D": ["loss/d", "score/real", "score/fake", "score/real_sign"],
+            "D_reg": [f"penalty/{self.config.d_reg}"],
         }[phase]
+        shapes: dict[str, list[int]] = {name: [] for name in scalars}
+        if phase in self.generator.config.w_average_phases:
+            shapes["w_average"] = [self.generator.config.style_dim]
+        if self._tracks_magnitudes(phase):
+            shapes["magnitudes"] = [len(self.generator.magnitudes)]
+        return shapes
 
     def path_batch_size(self, size: int) -> int:
         return max(1, size // self.config.path_length_batch_shrink)
 
     # parts
 
-    def _generate(self, stream: SampleStream, labels: tf.Tensor | None, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """New images, and the mean of their w over samples and components before mixing."""
-        mask = self._component_mask(stream, size)
-        w, average = self._latents(stream, labels, size, mask)
-        return self._synthesize(w, stream, mask), average
+    def _generate(self, batch: MicroBatch, stream: SampleStream, phase: str) -> tuple[tf.Tensor, Statistics]:
+        """New images, and the averages of the generator that the phase moves.
+
+        "w_average" is the mean of w over samples and components before mixing, "magnitudes" are those of
+        `StyleGAN3Generator`.
+        """
+        mask = self._component_mask(stream, batch.size)
+        w, average = self._latents(stream, batch.labels, batch.size, mask)
+        averages = {"w_average": average} if phase in self.generator.config.w_average_phases else {}
+        if self._tracks_magnitudes(phase):
+            decay = ema_beta(batch.global_size, self.config.magnitude_half_life_kimg)
+            images, averages["magnitudes"] = self.generator.synthesize(
+                w, noise_mode="random", training=True, rng=stream, magnitude_decay=decay
+            )
+        else:
+            images = self._synthesize(w, stream, mask)
+        share = batch.size / batch.global_size
+        return images, {name: value * share for name, value in averages.items()}
+
+    def _tracks_magnitudes(self, phase: str) -> bool:
+        """Whether a phase moves the average magnitudes; as in the published code that of D's fake images does."""
+        return phase == "D" and getattr(self.generator, "tracks_magnitudes", False)
 
     def _component_mask(self, stream: SampleStream, size: int) -> dict[str, tf.Tensor]:
         config = self.generator.config
@@ -194,8 +218,11 @@ class PhaseLosses:
     def _synthesize(self, w: tf.Tensor, stream: SampleStream, mask: dict[str, tf.Tensor]) -> tf.Tensor:
         return self.generator.synthesize(w, noise_mode="random", training=True, rng=stream, **mask)
 
-    def _scores(self, images: tf.Tensor, labels: tf.Tensor | None, stream: SampleStream) -> tf.Tensor:
-        """Scores `[batch, 1]` of augmented images, in float32, in the order of the statistics groups."""
+    def _scores(self, images: tf.Tensor, batch: MicroBatch, stream: SampleStream) -> tf.Tensor:
+        """Scores `[batch, 1]` of blurred and augmented images, in float32, in the order of the statistics groups."""
+        labels, sigma = batch.labels, self.config.blur_init_sigma
+        if sigma > 0.0:
+            images = blurred(images, blur_sigma(batch.images_seen, sigma, self.config.blur_fade_kimg), sigma)
         images = self.augmentation(images, stream)
         order = group_order(int(images.shape[0]), self.discriminator.config.mbstd_group_size)
         if order is not None:

@@ -24,7 +24,8 @@ class Rematerialization:
 
     def attach(self, generator: Any, discriminator: Any) -> None:
         """Lets the networks run their blocks through this object."""
-        generator.synthesis.run_block = self.synthesis_block
+        if hasattr(generator.synthesis, "run_block"):  # other families keep their features
+            generator.synthesis.run_block = self.synthesis_block
         discriminator.run_block = self.discriminator_block
 
     @contextlib.contextmanager

@@ -86,7 +86,8 @@ class TrainStep:
         self.trace_counts: collections.Counter[str] = collections.Counter()
 
         common = {"beta1": config.adam_beta1, "beta2": config.adam_beta2, "epsilon": config.adam_epsilon}
-        # As in the published code, the generator's rates are corrected also when path length is off.
+        # As in the published code, the generator's rates are corrected also when path length is off (StyleGAN3 sets no
+        # interval).
         self.g_optimizer = Adam(
             raw_variables(generator.trainable_variables),
             learning_rate=config.g_learning_rate,
@@ -112,7 +113,7 @@ class TrainStep:
             name
             for name, runs in (
                 ("G", True),
-                ("G_reg", config.path_length and step % config.g_reg_interval == 0),
+                ("G_reg", config.path_length and step % (config.g_reg_interval or 1) == 0),
                 ("D", True),
                 ("D_reg", config.d_reg != "none" and step % config.d_reg_interval == 0),
             )
@@ -199,7 +200,7 @@ class TrainStep:
 
             def replica(images: tf.Tensor, labels: tf.Tensor) -> tuple[list[tf.Tensor], Statistics]:
                 context = tf.distribute.get_replica_context()
-                arguments = [seed, tf.cast(context.replica_id_in_sync_group, tf.int64), images, labels]
+                arguments = [step, seed, tf.cast(context.replica_id_in_sync_group, tf.int64), images, labels]
                 if name == "G_reg" and self._needs_other_path_lengths:
                     total = path_lengths_of(*arguments)
                     if self.strategy.num_replicas_in_sync > 1:
@@ -222,6 +223,7 @@ class TrainStep:
         self,
         name: str,
         variables: Sequence[tf.Variable],
+        step: tf.Tensor,
         seed: tf.Tensor,
         replica_id: tf.Tensor,
         images: tf.Tensor,
@@ -234,7 +236,7 @@ class TrainStep:
         keep = contextlib.nullcontext() if name.endswith("_reg") else self.rematerialization.enabled()
 
         def share(index: Any) -> tuple[list[tf.Tensor], Statistics]:
-            batch = self._micro_batch(index, seed, replica_id, images, labels)
+            batch = self._micro_batch(index, step, seed, replica_id, images, labels)
             with keep, tf.GradientTape(watch_accessed_variables=False) as tape:
                 for variable in variables:
                     tape.watch(variable)
@@ -256,7 +258,13 @@ class TrainStep:
         return accumulate(share, self.layout.num_micro_batches, zeros)
 
     def _micro_batch(
-        self, index: Any, seed: tf.Tensor, replica_id: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
+        self,
+        index: Any,
+        step: tf.Tensor,
+        seed: tf.Tensor,
+        replica_id: tf.Tensor,
+        images: tf.Tensor,
+        labels: tf.Tensor,
     ) -> MicroBatch:
         layout = self.layout
         start = index * layout.micro_size
@@ -268,6 +276,7 @@ class TrainStep:
             images=to_float(pixels),
             labels=_labels(labels, start, layout.micro_size),
             global_size=layout.global_size,
+            images_seen=step * layout.global_size,
         )
 
     @property
@@ -281,12 +290,12 @@ class TrainStep:
         return size * self.layout.num_micro_batches * self.layout.num_replicas
 
     def _total_path_length(
-        self, seed: tf.Tensor, replica_id: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
+        self, step: tf.Tensor, seed: tf.Tensor, replica_id: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
     ) -> tf.Tensor:
         """Sum of the path lengths of this replica's samples."""
 
         def share(index: Any) -> tf.Tensor:
-            batch = self._micro_batch(index, seed, replica_id, images, labels)
+            batch = self._micro_batch(index, step, seed, replica_id, images, labels)
             return tf.reduce_sum(self.losses.path_lengths(batch))
 
         return accumulate(share, self.layout.num_micro_batches, tf.zeros([]))
@@ -303,6 +312,7 @@ class TrainStep:
         norm = global_norm(gradients)
         statistics[f"gradient_norm/{network.lower()}"] = norm
         w_average = statistics.pop("w_average", None)
+        magnitudes = statistics.pop("magnitudes", None)
         path_length = statistics.get("path_length")
         limit = self.config.clip_norm
 
@@ -314,6 +324,9 @@ class TrainStep:
             if w_average is not None:
                 average = raw_variable(self.generator.w_avg)
                 average.assign(w_average + self.config.w_avg_decay * (average - w_average))
+            if magnitudes is not None:
+                for index, variable in enumerate(raw_variables(self.generator.magnitudes)):
+                    variable.assign(magnitudes[index])
             if path_length is not None:
                 self.path_mean.assign_add(self.config.path_length_decay * (path_length - self.path_mean))
             if "score/real_sign" in statistics:

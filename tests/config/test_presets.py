@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, RunConfig, TrainConfig, from_dict
+from gansformer_tf.config.model import GENERATOR_FAMILIES
 from gansformer_tf.config.presets import PRESET_NAMES, preset
 
 # What the original's command line hands to its networks and training loop for `--ganformer-default`.
@@ -74,7 +75,8 @@ PUBLISHED_DATASETS = {
 
 def configured(name: str, dataset: str = "other") -> tuple[RunConfig, dict]:
     sections = preset(name, dataset)
-    model = ModelConfig(GeneratorConfig(**sections["generator"]), DiscriminatorConfig(**sections["discriminator"]))
+    family = GENERATOR_FAMILIES[sections["generator"].get("family", "gansformer")]
+    model = ModelConfig(family(**sections["generator"]), DiscriminatorConfig(**sections["discriminator"]))
     return RunConfig(model=model, train=TrainConfig(**sections["train"])), sections["data"]
 
 
@@ -132,7 +134,41 @@ def test_hyper_parameters_of_the_study() -> None:
     has(code.model.discriminator, {"attention_form": "code", "transformer": False})
 
 
-@pytest.mark.parametrize("name", PRESET_NAMES)
+# name: (fields of the generator, fields of training), as StyleGAN3's and CREPS's train.py set them
+PUBLISHED_FAMILIES = {
+    "StyleGAN3-T": (
+        {"conv_kernel": 3, "radial_filters": False, "channel_base": 16384, "channel_max": 512, "mapping_layers": 2},
+        {"g_learning_rate": 0.0025, "g_reg_interval": None, "path_length": False, "blur_init_sigma": 0.0},
+    ),
+    "StyleGAN3-R": (
+        {"conv_kernel": 1, "radial_filters": True, "channel_base": 32768, "channel_max": 1024, "mapping_layers": 2},
+        {"g_learning_rate": 0.0025, "g_reg_interval": None, "blur_init_sigma": 10.0, "blur_fade_kimg": 200.0},
+    ),
+    "StyleGAN2-2021": (
+        {"architecture": "skip", "mapping_layers": 8, "conv_clamp": 256.0},
+        {"g_learning_rate": 0.002, "g_reg_interval": 4, "path_length": True, "style_mixing": 0.9},
+    ),
+    "CREPS": (
+        {"channel_base": 32768, "channel_max": 1024, "mapping_layers": 8, "line_channels": 32, "rank": 8},
+        {"g_learning_rate": 0.002, "g_reg_interval": 4, "path_length": True, "style_mixing": 0.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED_FAMILIES)
+def test_families(name: str) -> None:
+    generator, train = PUBLISHED_FAMILIES[name]
+    config, _ = configured(name)
+    has(config.model.generator, generator | {"latent_dim": 512, "style_dim": 512})
+    has(config.model.discriminator, {"architecture": "resnet", "conv_clamp": 256.0, "mbstd_group_size": 4})
+    common = {"d_learning_rate": 0.002, "d_reg_interval": 16, "w_avg_decay": 0.998, "ema_rampup": 0.05}
+    has(config.train, train | common | {"augment": "ada", "augment_pipe": "bgc", "path_length_batch_shrink": 2})
+
+
+GANSFORMERS = [name for name in PRESET_NAMES if preset(name)["generator"].get("family", "gansformer") == "gansformer"]
+
+
+@pytest.mark.parametrize("name", GANSFORMERS)
 def test_simplex_and_duplex_by_one_field(name: str) -> None:
     for kmeans in (False, True):
         GeneratorConfig(**(preset(name)["generator"] | {"kmeans": kmeans}))

@@ -119,9 +119,9 @@ def test_moved_pictures_and_magnitudes(name, golden_row):
     golden_row(name, "images of training", forward_error(nchw(images), golden["ema/img"]), FORWARD)
     expected = golden.magnitudes(generator)
     golden_row(name, "magnitudes", float(np.abs(magnitudes / expected - 1.0).max()), FORWARD)
-    before = [variable.numpy() for variable in generator.synthesis.magnitudes]
+    before = [variable.numpy() for variable in generator.magnitudes]
     generator.assign_magnitudes(magnitudes)
-    np.testing.assert_array_equal([variable.numpy() for variable in generator.synthesis.magnitudes], magnitudes)
+    np.testing.assert_array_equal([variable.numpy() for variable in generator.magnitudes], magnitudes)
     generator.assign_magnitudes(before)
 
 

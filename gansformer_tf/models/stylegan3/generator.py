@@ -34,6 +34,7 @@ class StyleGAN3Generator(StyledGenerator):
     """
 
     takes_transform = True
+    tracks_magnitudes = True
 
     def _make_synthesis(self) -> StyleGAN3Synthesis:
         return StyleGAN3Synthesis(self.config, name="synthesis", dtype=self.dtype_policy)
@@ -56,9 +57,14 @@ class StyleGAN3Generator(StyledGenerator):
         images = ops.cast(images, "float32")
         return images if magnitude_decay is None else (images, magnitudes)
 
+    @property
+    def magnitudes(self) -> list[Any]:
+        """Variables of the average magnitudes, layer by layer."""
+        return [layer.magnitude for layer in self.synthesis.layers_]
+
     def assign_magnitudes(self, magnitudes: Any) -> None:
         """Keeps the averages that `synthesize` returned."""
-        for index, variable in enumerate(self.synthesis.magnitudes):
+        for index, variable in enumerate(self.magnitudes):
             variable.assign(magnitudes[index])
 
     def _synthesis_layers(self) -> Iterator[Layer]:

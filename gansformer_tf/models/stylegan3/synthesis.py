@@ -136,11 +136,6 @@ class StyleGAN3Synthesis(ConfiguredLayer):
         low = plan.target.rate * 2**NUM_LOW_PRECISION_LEVELS > self.config.resolution
         return keras.DTypePolicy("mixed_bfloat16" if low else "float32")
 
-    @property
-    def magnitudes(self) -> list[Any]:
-        """Variables of the average magnitudes."""
-        return [layer.magnitude for layer in self.layers_]
-
     def call(self, w: Any, transform: Any = None, magnitude_decay: Any = None) -> tuple[Any, Any]:
         x, magnitudes = self.input_(w[:, 0], transform), []
         for index, layer in enumerate(self.layers_):

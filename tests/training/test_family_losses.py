@@ -1,0 +1,222 @@
+"""Phases of a training step of StyleGAN3 and StyleGAN2 against the published code, and what they move."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gansformer_tf.config import CREPSConfig, DiscriminatorConfig, StyleGAN3Config, TrainConfig
+from gansformer_tf.convert import from_pytorch
+from gansformer_tf.convert.pytorch_names import names_of
+from gansformer_tf.models import Discriminator
+from gansformer_tf.models.families import build_generator
+from gansformer_tf.ops import SeedStream
+from gansformer_tf.training.augment.control import Augmentation
+from gansformer_tf.training.blur import blur_sigma, blurred
+from gansformer_tf.training.phases import MicroBatch, PhaseLosses
+from gansformer_tf.training.step import TrainStep, network_state
+from tests.convert.pytorch_golden import gradient_pairs
+from tests.models.family_golden import FOLDER, INDEX
+from tests.models.golden import gradient_error, read_arrays
+
+VALUE, GRADIENT = 1e-4, 1e-3
+CASES = {"loss_sg3t": "stylegan3", "loss_sg3r_blur": "stylegan3", "loss_sg2": "stylegan2"}
+MAGNITUDE_DECAY = 0.9
+W_DECAY = 0.998
+
+
+class FixedStream(SeedStream):
+    """Gives the same latents whatever is drawn."""
+
+    def __init__(self, z: np.ndarray) -> None:
+        super().__init__(0)
+        self.z = z
+
+    def normal(self, shape, *_):
+        return tf.reshape(self.z, shape)
+
+    def fork(self):
+        return self
+
+    def with_order(self, order):
+        return SeedStream(0)  # of the discriminator, which draws nothing here
+
+
+class FixedBatch(MicroBatch):
+    """A batch whose latents are given in place of a seed."""
+
+    def stream(self):
+        return FixedStream(self.seed)
+
+
+class LossCase:
+    """Networks and batch of a golden file.
+
+    Samples come in the order in which groups of the minibatch standard deviation are runs of neighbours.
+    """
+
+    def __init__(self, name: str) -> None:
+        info, self.arrays = INDEX[name], read_arrays(FOLDER / f"{name}.npz")
+        self.family = CASES[name]
+        self.generator = from_pytorch(self._state("G"), info["G_kwargs"], self.family)
+        self.discriminator = from_pytorch(self._state("D"), info["D_kwargs"], "stylegan2", "discriminator")
+        settings = info["loss_kwargs"]
+        half_life = 4 / np.log2(1.0 / MAGNITUDE_DECAY) / 1000
+        config = TrainConfig(
+            batch_size=4,
+            style_mixing=0.0,
+            gamma=settings["r1_gamma"],
+            magnitude_half_life_kimg=float(half_life),
+            blur_init_sigma=settings.get("blur_init_sigma", 0.0),
+            blur_fade_kimg=settings.get("blur_fade_kimg", 200.0),
+        )
+        self.losses = PhaseLosses(self.generator, self.discriminator, config, Augmentation(config))
+        group = self.discriminator.config.mbstd_group_size
+        self.order = np.arange(4).reshape(group, -1).T.ravel()
+        images = np.transpose(self.arrays["in/real_img"], (0, 2, 3, 1))[self.order]
+        z = self.arrays["in/gen_z"][self.order]
+        self.batch = FixedBatch(z, 0, tf.constant(images), None, 4, info["cur_nimg"])
+
+    def _state(self, network: str) -> dict[str, np.ndarray]:
+        starts = (f"{network}_param/", f"{network}_buffer/")
+        return {key.split("/", 1)[1]: value for key, value in self.arrays.items() if key.startswith(starts)}
+
+    def gradients_differ(self, tape, loss, network: str, phase: str) -> float:
+        model, family, kind = {
+            "G": (self.generator, self.family, "generator"),
+            "D": (self.discriminator, "stylegan2", "discriminator"),
+        }[network]
+        prefix = f"{phase}/grad/"
+        expected = {key[len(prefix) :]: value for key, value in self.arrays.items() if key.startswith(prefix)}
+        assert expected
+        names = names_of(model, family, kind)
+        return max(gradient_pairs(names, expected, lambda variables: tape.gradient(loss, variables)).values())
+
+    def report(self, phase: str, name: str) -> np.ndarray:
+        return self.arrays[f"{phase}/report/Loss/{name}/0"]
+
+
+loss_case = functools.lru_cache(LossCase)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_generator_phase(name):
+    case = loss_case(name)
+    with tf.GradientTape() as tape:
+        loss, statistics = case.losses.generator_main(case.batch)
+    assert gradient_error(loss, case.report("Gmain", "G/loss").mean()) < VALUE
+    assert case.gradients_differ(tape, loss, "G", "Gmain") < GRADIENT
+    assert ("w_average" in statistics) == (case.family == "stylegan2")
+    assert "magnitudes" not in statistics
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_discriminator_phase(name):
+    case = loss_case(name)
+    with tf.GradientTape() as tape:
+        loss, statistics = case.losses.discriminator_main(case.batch)
+    reports = {key: case.report("Dmain", f"scores/{key}").mean() for key in ("real", "fake")}
+    generated = np.log1p(np.exp(case.report("Dmain", "scores/fake"))).mean()
+    assert gradient_error(loss, generated + np.log1p(np.exp(-case.report("Dmain", "scores/real"))).mean()) < VALUE
+    for key, value in reports.items():
+        assert gradient_error(statistics[f"score/{key}"], value) < VALUE
+    assert case.gradients_differ(tape, loss, "D", "Dmain") < GRADIENT
+    average = case.arrays["G_buffer/mapping.w_avg"]
+    moved = statistics["w_average"] + W_DECAY * (average - statistics["w_average"])
+    assert gradient_error(moved, case.arrays["Dmain/buffer_after/mapping.w_avg"]) < VALUE
+    if case.family == "stylegan3":
+        after = [value for key, value in case.arrays.items() if key.startswith("Dmain/buffer_after/synthesis.L")]
+        np.testing.assert_allclose(statistics["magnitudes"], after, rtol=VALUE)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_penalty_phase(name):
+    case = loss_case(name)
+    with tf.GradientTape() as tape:
+        loss, statistics = case.losses.discriminator_regularizer(case.batch)
+    assert gradient_error(statistics["penalty/r1"], case.report("Dreg", "D/reg").mean()) < VALUE
+    assert case.gradients_differ(tape, loss, "D", "Dreg") < GRADIENT
+
+
+# -- blur ------------------------------------------------------------------------------------------------------------
+
+
+def test_blur_is_a_convolution_that_fades():
+    images = tf.constant(np.random.default_rng(0).standard_normal((2, 9, 7, 3)), tf.float32)
+    sigma = blur_sigma(50_000, 2.0, 200.0)
+    assert float(sigma) == pytest.approx(1.5)
+    taps = 2.0 ** -np.square(np.arange(-4, 5) / 1.5)
+    taps /= taps.sum()
+    expected = np.apply_along_axis(lambda row: np.convolve(row, taps)[4:-4], 1, images.numpy())
+    expected = np.apply_along_axis(lambda row: np.convolve(row, taps)[4:-4], 2, expected)
+    np.testing.assert_allclose(blurred(images, sigma, 2.0), expected, atol=1e-6)
+    np.testing.assert_array_equal(blurred(images, blur_sigma(200_000, 2.0, 200.0), 2.0), images)
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+GEOMETRY = {"resolution": 8, "channel_base": 32, "channel_max": 4}
+GENERATORS = {
+    "stylegan3": StyleGAN3Config(**GEOMETRY, latent_size=6, num_synthesis_layers=3, margin_size=2),
+    "creps": CREPSConfig(**GEOMETRY, latent_size=6, mapping_layers=2, line_channels=4, rank=2),
+}
+TRAIN = {
+    "batch_size": 4,
+    "batch_size_per_replica": 4,
+    "style_mixing": 0.0,
+    "magnitude_half_life_kimg": 0.01,
+    "w_avg_decay": 0.9,
+    "blur_init_sigma": 1.0,
+    "blur_fade_kimg": 0.02,
+}
+
+
+def make_step(family: str, **changes) -> TrainStep:
+    tf.keras.utils.set_random_seed(3)
+    config = GENERATORS[family]
+    generator, average = build_generator(config), build_generator(config, name="ema_generator")
+    average.set_weights(generator.get_weights())
+    discriminator = Discriminator(DiscriminatorConfig(**GEOMETRY, mbstd_group_size=2))
+    return TrainStep(generator, discriminator, average, TrainConfig(**(TRAIN | changes)))
+
+
+@pytest.mark.parametrize("family", GENERATORS)
+def test_steps_move_what_they_should(family):
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    step = make_step(family, g_reg_interval=None)
+    before = {name: variable.numpy() for name, variable in network_state(step.generator, "g").items()}
+    tf.config.run_functions_eagerly(family == "creps")  # one traced step is enough
+    try:
+        statistics = step.run(0, images, np.zeros((4, 0), np.float32))
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert all(np.isfinite(value).all() for value in statistics.values())
+    assert not {"w_average", "magnitudes"} & set(statistics)
+    after = {name: variable.numpy() for name, variable in network_state(step.generator, "g").items()}
+    kept = {name for name in before if np.array_equal(before[name], after[name])}
+    assert kept == {name for name in before if name.endswith(("/frequencies", "/phases"))}
+    if family == "stylegan3":
+        averages = [variable.numpy() for variable in step.ema_generator.magnitudes]
+        np.testing.assert_array_equal(averages, [variable.numpy() for variable in step.generator.magnitudes])
+
+
+def test_averages_do_not_depend_on_how_a_batch_is_cut():
+    step = make_step("stylegan3")
+    images = tf.constant(np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)), tf.float32)
+    seed = tf.constant([1, 2], tf.int64)
+    whole = step.losses.discriminator_main(MicroBatch(seed, 0, images, None, 4))[1]
+    parts = [
+        step.losses.discriminator_main(MicroBatch(seed, first, images[first : first + 2], None, 4))[1]
+        for first in (0, 2)
+    ]
+    for name in ("w_average", "magnitudes"):
+        # the layers of each part divide by the average that their own samples have moved
+        np.testing.assert_allclose(parts[0][name] + parts[1][name], whole[name], rtol=0.05, atol=1e-5)
+
+
+def test_optimizer_without_regularisation_keeps_its_rate():
+    assert make_step("stylegan3", g_reg_interval=None).g_optimizer.learning_rate == pytest.approx(0.002)
+    assert make_step("stylegan3", g_reg_interval=4).g_optimizer.learning_rate == pytest.approx(0.002 * 4 / 5)
