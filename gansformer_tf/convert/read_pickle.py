@@ -70,5 +70,7 @@ def as_tensors(found: Found) -> dict[str, np.ndarray]:
     for prefix, network in found.networks.items():
         for name, array in network.arrays.items():
             kind = "<f4" if array.dtype.kind == "f" else array.dtype.newbyteorder("<")
-            tensors[f"{prefix}/{name}"] = np.ascontiguousarray(array.astype(kind, copy=False)).reshape(array.shape)
+            with np.errstate(over="ignore"):  # a warning would look up its line of source
+                array = array.astype(kind, copy=False)
+            tensors[f"{prefix}/{name}"] = np.ascontiguousarray(array).reshape(array.shape)
     return tensors

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import sys
+import warnings
 from typing import Any
 
 MEMORY_BYTES = 1 << 30  # beside what the file takes
@@ -114,6 +115,7 @@ def main(size: int) -> int:
     from gansformer_tf.convert.errors import ForeignFileError
     from gansformer_tf.convert.read_pickle import as_tensors, read_pickle
 
+    warnings.simplefilter("ignore")  # to show one, Python opens the source
     save({}, metadata={"warm": "up"})
     limit_resources(size)
     close_doors()

@@ -43,6 +43,16 @@ class Storage:
     count: int
     values: np.ndarray | None = None
 
+    def fill(self, data: bytes) -> None:
+        """Takes the numbers.
+
+        Raises:
+            ForeignFileError: There are more or fewer than the pickle says.
+        """
+        if len(data) != self.count * self.dtype.itemsize:
+            raise ForeignFileError(f"a storage has {len(data)} bytes in place of {self.count} {self.dtype} numbers")
+        self.values = np.frombuffer(data, self.dtype)
+
 
 @dataclass(eq=False, repr=False)
 class Tensor:
@@ -135,7 +145,9 @@ def read_stream(file: BoundedFile, budget: Budget) -> Any:
     if ClosedUnpickler(file, {}, budget).load() != MAGIC or ClosedUnpickler(file, {}, budget).load() != PROTOCOL:
         raise ForeignFileError("a stream of tensors that does not begin as one")
     system = ClosedUnpickler(file, {}, budget).load()
-    if not isinstance(system, dict) or not system.get("little_endian", True):
+    if not isinstance(system, dict):
+        raise ForeignFileError("a stream of tensors without the system that wrote it")
+    if not system.get("little_endian", True):
         raise ForeignFileError("a stream of tensors with numbers stored high byte first")
     storages = Storages()
     result = ClosedUnpickler(file, TENSORS, budget, storages).load()
@@ -149,7 +161,7 @@ def read_stream(file: BoundedFile, budget: Budget) -> Any:
         count = int.from_bytes(file.read(8), "little")
         if count != storage.count:
             raise ForeignFileError(f"a storage has {count} numbers instead of {storage.count}")
-        storage.values = np.frombuffer(file.read(count * storage.dtype.itemsize), storage.dtype)
+        storage.fill(file.read(count * storage.dtype.itemsize))
     return result
 
 

@@ -117,7 +117,9 @@ def test_nothing_in_a_torch_file_is_run(tmp_path, monkeypatch, form):
         with zipfile.ZipFile("evil.pth", "w") as archive:
             archive.writestr("archive/data.pkl", evil)
     else:
-        (tmp_path / "evil.pth").write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C) + pickle.dumps(1001) + evil)
+        head = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
+        stream = b"".join(pickle.dumps(value) for value in head) + evil + pickle.dumps([])
+        (tmp_path / "evil.pth").write_bytes(stream)
     with pytest.raises(MetricError, match="system, which no file of weights needs"):
         read_torch_file(tmp_path / "evil.pth")
     assert not (tmp_path / "RAN").exists()
