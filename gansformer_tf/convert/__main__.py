@@ -42,14 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return STATUS_USAGE
     except OSError as error:
-        print(f"error: {error.strerror or error}: {error.filename or given.target}", file=sys.stderr)
+        print(f"error: {f'{error.strerror}: {error.filename}' if error.filename else error}", file=sys.stderr)
         return STATUS_FAILURE
 
 
 def _convert(source: str, target: Path, with_discriminator: bool) -> int:
     from gansformer_tf.convert.catalog import PREFIX, published_snapshot
     from gansformer_tf.convert.errors import ForeignFileError
-    from gansformer_tf.convert.importer import import_file
+    from gansformer_tf.convert.foreign import read_foreign
+    from gansformer_tf.convert.importer import build
 
     if target.suffix != ".safetensors":
         raise ForeignFileError(f"{target} must end in .safetensors.")
@@ -60,8 +61,9 @@ def _convert(source: str, target: Path, with_discriminator: bool) -> int:
     path = _downloaded(source, published_snapshot) if source.startswith(PREFIX) else Path(source)
     if not path.is_file():
         raise ForeignFileError(f"there is no file {path}; check the path.")
+    found = read_foreign(path)  # before TensorFlow is loaded, which takes longer
     _import_tensorflow()
-    imported = import_file(path, with_discriminator)
+    imported = build(path, found, with_discriminator)
     imported.save(target)
     print("\n".join(imported.lines()))
     print(f"written: {target} ({target.stat().st_size:,} bytes)")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.foreign import PICKLE, kind_of
-from gansformer_tf.data.download import DownloadError, cache_folder, download
+from gansformer_tf.data.download import DownloadError, RefusedError, cache_folder, download
 from gansformer_tf.files import sha256_of
 
 PREFIX = "gdrive:"
@@ -27,7 +27,7 @@ ADDRESSES = (
     "https://drive.google.com/uc?id={id}",
 )
 _FOLDER = "downloads"
-_FIRST_WAIT_SECONDS = 0.2  # after a failure; the pauses double. Without a network the user is not kept waiting.
+_FIRST_WAIT_SECONDS = 0.1  # after a failure; the pauses double. Without a network the user is not kept waiting.
 
 
 def published_snapshot(name: str, on_progress: Callable[[int, int | None], None] | None = None) -> Path:
@@ -39,6 +39,7 @@ def published_snapshot(name: str, on_progress: Callable[[int, int | None], None]
 
     Raises:
         ForeignFileError: The name is unknown, the file cannot be had, or the one in the cache was changed.
+        OSError: The cache cannot be written.
     """
     short = name.removeprefix(PREFIX)
     if short not in CATALOG:
@@ -47,17 +48,19 @@ def published_snapshot(name: str, on_progress: Callable[[int, int | None], None]
         raise ForeignFileError(f"{name} is no published snapshot; {hint}")
     target = cache_folder() / _FOLDER / short
     urls = [address.format(id=CATALOG[short]) for address in ADDRESSES]
-    problems = []
+    problem = ""
     for url in urls:
         try:
             found = download(url, target, on_progress=on_progress, wait_seconds=_FIRST_WAIT_SECONDS)
-        except (DownloadError, OSError) as error:
-            problems.append(str(error).rstrip("."))
-            continue
+        except DownloadError as error:
+            problem = problem or str(error).rstrip(".")
+            if isinstance(error, RefusedError):
+                continue
+            break  # without a connection the other address is no better
         _check(target, found.sha256)
         return target
     raise ForeignFileError(
-        f"{name} cannot be downloaded ({problems[0]}). Fetch {urls[-1]} in a browser, and name the file in its place."
+        f"{name} cannot be downloaded ({problem}). Fetch {urls[-1]} in a browser, and name the file in its place."
     )
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.families import Converted, Family, convert_networks
 from gansformer_tf.convert.foreign import read_foreign
@@ -57,16 +59,23 @@ class Imported:
         return values
 
     def save(self, target: Path) -> None:
-        """Writes our snapshot."""
+        """Writes our snapshot.
+
+        Raises:
+            OSError: It cannot be written.
+        """
         from gansformer_tf.models.snapshot import save_snapshot
 
         discriminator = self.networks.get("discriminator")
-        save_snapshot(
-            target,
-            generator=self.networks["generator"].model,
-            discriminator=None if discriminator is None else discriminator.model,
-            metadata=self.metadata(),
-        )
+        try:
+            save_snapshot(
+                target,
+                generator=self.networks["generator"].model,
+                discriminator=None if discriminator is None else discriminator.model,
+                metadata=self.metadata(),
+            )
+        except SafetensorError as error:  # a full disk, a folder that cannot be written
+            raise OSError(f"cannot write {target} ({error})") from error
 
 
 def _arguments(arguments: dict) -> str:
@@ -86,7 +95,11 @@ def import_file(source: str | Path, with_discriminator: bool = True, sha256: str
         OSError: It cannot be read.
     """
     source = Path(source)
-    found = read_foreign(source)
+    return build(source, read_foreign(source), with_discriminator, sha256)
+
+
+def build(source: Path, found: Found, with_discriminator: bool = True, sha256: str | None = None) -> Imported:
+    """Builds the networks that were found in a file; see `import_file`."""
     kept = found if with_discriminator else Found(found.kind, found.generator, None, found.unused)
     try:
         family, networks = convert_networks(kept)

@@ -27,9 +27,7 @@ def easy_dict(*arguments: Any) -> dict[Any, Any]:
     return {}
 
 
-DICTIONARIES: dict[Symbol, Builder] = {
-    Symbol(module, "EasyDict"): easy_dict for module in ("dnnlib", "dnnlib.util", "dnnlib.submission.submit")
-}
+DICTIONARIES: dict[Symbol, Builder] = {Symbol("dnnlib.util", "EasyDict"): easy_dict}
 
 
 def is_tf1(root: Any) -> bool:
