@@ -54,7 +54,7 @@ def generate_pictures(
         model: What identifies the weights (a hash), kept in each picture's metadata.
         classes: Class numbers that the pictures take in turn; None draws them from the seeds.
         ratio: Height / width to which the pictures are cropped around the middle; None keeps them whole.
-        image_format: "png", "jpg" or "webp".
+        image_format: "png", "jpg", "webp" or "tiff".
         grid: Whether to write a sheet of all pictures, `grid.png` (of more than 100: sheets `grid-000.png`, ...).
         attention: Whether to write each picture's attention maps beside it, `seed0007-attention.png`.
         overwrite: Whether to replace pictures made from something else.
@@ -73,7 +73,7 @@ def generate_pictures(
     require_format(image_format, sampler.config.image_channels)
     seeds = list(dict.fromkeys(seeds))  # a seed named twice is one picture
     labels = labels_from_seeds(seeds, sampler.config.label_dim, classes)
-    crop = crop_box(sampler.config.height, sampler.config.width, ratio)
+    crop = crop_box(*sampler.picture_size, ratio)
     folder = prepare_folder(output_dir)
 
     plan = _plan(sampler, seeds, labels, folder, image_format, model=model, ratio=ratio, grid=grid, attention=attention)
@@ -124,13 +124,7 @@ def _plan(
     grid: bool,
     attention: bool,
 ) -> list[_Output]:
-    settings = {
-        "model": model,
-        "truncation_psi": sampler.truncation_psi,
-        "noise_mode": sampler.noise_mode,
-        "ratio": ratio,
-        "software": "gansformer-tf",
-    }
+    settings = picture_metadata(sampler, model, ratio)
     classes = None if labels is None else labels.argmax(axis=-1).tolist()
     plan = []
     for row, seed in enumerate(seeds):
@@ -149,6 +143,21 @@ def _plan(
             name = "grid" if len(seeds) <= SECTION_SIZE else f"grid-{start // SECTION_SIZE:03d}"
             plan.append(_Output(folder / f"{name}.{image_format}", "sheet", rows, metadata))
     return plan
+
+
+def picture_metadata(
+    sampler: Sampler, model: str, ratio: float | None, seed: int | None = None, label: int | None = None
+) -> dict[str, Any]:
+    """What a picture was made from, as it is kept inside the file."""
+    values = {
+        "model": model,
+        "truncation_psi": sampler.truncation_psi,
+        "noise_mode": sampler.noise_mode,
+        "ratio": ratio,
+        "software": "gansformer-tf",
+        **sampler.view.metadata(),
+    }
+    return values | {name: value for name, value in (("seed", seed), ("label", label)) if value is not None}
 
 
 def panel_of(sample: Sample, crop: tuple[slice, slice]) -> np.ndarray:

@@ -13,10 +13,10 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from gansformer_tf.files import replacing
 
-FORMATS = ("png", "jpg", "webp")
+FORMATS = ("png", "jpg", "webp", "tiff")
 _JPEG_QUALITY = 95
-_IMAGE_DESCRIPTION = 0x010E  # the EXIF tag that JPEG and WebP files carry the metadata in
-_PNG_KEY = "Description"
+_IMAGE_DESCRIPTION = 0x010E  # the tag that JPEG, WebP and TIFF files carry the metadata in
+PNG_KEY = "Description"
 
 
 class PictureExistsError(FileExistsError):
@@ -44,7 +44,7 @@ def save_picture(path: str | Path, pixels: np.ndarray, metadata: dict[str, Any] 
     """Writes a uint8 picture under a temporary name and renames it.
 
     Args:
-        path: Ends in .png, .jpg or .webp.
+        path: Ends in .png, .jpg, .webp or .tiff.
         pixels: uint8 `[height, width, channels]` with 1, 3 or 4 channels (JPEG: 1 or 3).
         metadata: JSON-ready values kept inside the file; `read_metadata` returns them.
 
@@ -60,8 +60,10 @@ def save_picture(path: str | Path, pixels: np.ndarray, metadata: dict[str, Any] 
     options: dict[str, Any]
     if form == "png":
         info = PngImagePlugin.PngInfo()
-        info.add_text(_PNG_KEY, text)
+        info.add_text(PNG_KEY, text)
         options = {"format": "PNG", "pnginfo": info}
+    elif form == "tiff":
+        options = {"format": "TIFF", "tiffinfo": {_IMAGE_DESCRIPTION: text}, "compression": "tiff_deflate"}
     else:
         exif = Image.Exif()
         exif[_IMAGE_DESCRIPTION] = text
@@ -85,8 +87,8 @@ def require_format(form: str, channels: int) -> None:
 def read_metadata(path: str | Path) -> dict[str, Any] | None:
     """What `save_picture` kept in a file; None if it is no picture of ours."""
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
-            text = image.info.get(_PNG_KEY) or image.getexif().get(_IMAGE_DESCRIPTION)
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP", "TIFF")) as image:
+            text = image.info.get(PNG_KEY) or image.getexif().get(_IMAGE_DESCRIPTION)
         values = json.loads(text) if isinstance(text, str) else None
     except (OSError, UnidentifiedImageError, ValueError):
         return None

@@ -14,6 +14,7 @@ import numpy as np
 
 from gansformer_tf.visualize.grids import to_uint8
 from gansformer_tf.visualize.seeds import labels_from_seeds, latents_from_seeds, noise_from_seeds
+from gansformer_tf.visualize.view import View
 
 NOISE_MODES = ("random", "const", "none")
 
@@ -44,9 +45,10 @@ class Sampler:
         noise_mode: "random" (noise from the seed), "const" (the model's fixed noise) or "none".
         batch_size: Pictures computed at once.
         device: Where to compute, such as "gpu:1"; None leaves it to Keras.
+        view: Size, part and motion of the pictures.
 
     Raises:
-        ValueError: A value out of its range.
+        ValueError: A value out of its range, or a view that the generator cannot draw.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Sampler:
         noise_mode: str = "random",
         batch_size: int = 8,
         device: str | None = None,
+        view: View | None = None,
     ) -> None:
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise mode {noise_mode!r} is unknown; choose one of {', '.join(NOISE_MODES)}.")
@@ -69,6 +72,11 @@ class Sampler:
         self.noise_mode = noise_mode
         self.batch_size = batch_size
         self.device = device
+        self.view = View() if view is None else view
+        self._view_arguments = {}
+        if view is not None:
+            view.check(generator)
+            self._view_arguments = view.arguments(generator.config)
         self._maps: dict[float, Callable[..., Any]] = {}
         self._synthesize = compiled(self._synthesize_eagerly)
         self._synthesize_with_attention = compiled(self._synthesize_with_attention_eagerly)
@@ -77,6 +85,11 @@ class Sampler:
     def config(self) -> Any:
         """The generator's configuration."""
         return self.generator.config
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) of the pictures."""
+        return self.view.size(self.config)
 
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
         """z of the seeds, float32 `[len(seeds), num_latents, latent_dim]`."""
@@ -173,7 +186,7 @@ class Sampler:
         ]
 
     def _synthesize_eagerly(self, w: Any, noise: Any) -> Any:
-        return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise)
+        return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise, **self._view_arguments)
 
     def _synthesize_with_attention_eagerly(self, w: Any, noise: Any) -> Any:
         return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise, return_attention=True)

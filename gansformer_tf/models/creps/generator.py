@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from gansformer_tf.models.creps.lines import line_coordinates
-from gansformer_tf.models.creps.synthesis import CREPSSynthesis
+from gansformer_tf.models.creps.synthesis import CREPSSynthesis, Lines
 from gansformer_tf.models.styled import StyledGenerator
 from gansformer_tf.models.summary import Layer
 
@@ -55,6 +55,17 @@ class CREPSGenerator(StyledGenerator):
         rows = default[0] if rows is None else rows
         columns = default[1] if columns is None else columns
         return ops.cast(self.synthesis(ops.cast(w[:, 0], self.compute_dtype), rows, columns), "float32")
+
+    def lines(self, w: Any, rows: Any = None, columns: Any = None) -> Lines:
+        """The lines that pixels are products of: pairs of `[batch, length, rank, line_channels]`, rows and columns."""
+        default = line_coordinates(self.config)
+        rows = default[0] if rows is None else rows
+        columns = default[1] if columns is None else columns
+        return self.synthesis.lines(ops.cast(ops.convert_to_tensor(w)[:, 0], self.compute_dtype), rows, columns)
+
+    def pixels(self, w: Any, lines: Lines) -> Any:
+        """The picture of some lines of `lines`, such as a band of rows and all columns."""
+        return ops.cast(self.synthesis.pixels(ops.cast(w[:, 0], self.compute_dtype), lines), "float32")
 
     def _synthesis_layers(self) -> Iterator[Layer]:
         config, synthesis = self.config, self.synthesis
