@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,20 +75,22 @@ def _with_original_names(model: Any, network: FoundNetwork) -> Converted:
 
 def _pytorch(family: str) -> Converter:
     def convert(network: FoundNetwork, role: str) -> Converted:
-        from gansformer_tf.convert.pytorch import from_pytorch
+        from gansformer_tf.convert.pytorch import from_pytorch, without_influence
         from gansformer_tf.convert.pytorch_names import names_of
 
         model = from_pytorch(network.arrays, network.arguments, family, role)
         names = names_of(model, family, role)
-        left = _without(network.arrays, names.entries)
-        return Converted(model, frozenset(names.entries), {name: _reason(name, names.fixed) for name in left})
+        left, unread = _without(network.arrays, names.entries), without_influence(model.config)
+        return Converted(model, frozenset(names.entries), {name: _reason(name, names.fixed, unread) for name in left})
 
     return convert
 
 
-def _reason(name: str, fixed: Iterable[str]) -> str:
-    computed = name in fixed or name.endswith(("resample_filter", "resample_kernel"))
-    return "computed, and equal" if computed else "no output of theirs depends on it"
+def _reason(name: str, fixed: Iterable[str], unread: Mapping[str, str]) -> str:
+    if name in fixed or name.endswith(("resample_filter", "resample_kernel")):
+        return "computed, and equal"
+    found = (reason for pattern, reason in unread.items() if re.fullmatch(pattern, name))
+    return next(found, "no output of theirs depends on it")
 
 
 def _without(names: Iterable[str], mapped: Iterable[str]) -> list[str]:
@@ -104,8 +107,8 @@ FAMILIES: dict[str, tuple[Family, ...]] = {
     ),
     PYTORCH: (
         Family("GANformer's PyTorch port", "training.networks", ("Generator",), "MLP", _pytorch("ganformer")),
-        Family("CREPS", "training.networks_creps", ("Generator",), "ToResLayer", None),
-        Family("StyleGAN3", "training.networks_stylegan3", ("Generator",), "SynthesisInput", None),
+        Family("CREPS", "training.networks_creps", ("Generator",), "ToResLayer", _pytorch("creps")),
+        Family("StyleGAN3", "training.networks_stylegan3", ("Generator",), "SynthesisInput", _pytorch("stylegan3")),
         Family("StyleGAN2", "training.networks_stylegan2", ("Generator",), "ToRGBLayer", _pytorch("stylegan2")),
     ),
 }

@@ -16,8 +16,7 @@ FOLDER = Path(__file__).parents[1] / "golden" / "pickles"
 def names() -> list[str]:
     if not COMPLETE:
         return sorted(path.name.removesuffix(".pkl.gz") for path in FOLDER.glob("*.pkl.gz"))
-    found = [*Path(COMPLETE).glob("tf1/pickles/*.pkl"), Path(COMPLETE) / "torch/pickles/snapshot_sg2.pkl"]
-    return sorted(path.stem for path in found)
+    return sorted(path.stem for path in Path(COMPLETE).glob("*/pickles/*.pkl"))
 
 
 def content(name: str) -> bytes:
@@ -39,4 +38,4 @@ def expected(name: str) -> dict[str, np.ndarray]:
         arrays = dict(file)
     theirs = {"in/z": "z", "in/c": "labels", "out/img": "images", "out/img_psi0.5": "images_psi0.5"}
     theirs |= {"D/in/img": "d_images", "D/out/logits": "d_scores"}
-    return {theirs.get(key, key): value for key, value in arrays.items()}
+    return {theirs.get(key, key): value for key, value in arrays.items() if value.size}

@@ -90,6 +90,16 @@ def test_stylegan2_of_tensorflow_1(sample, tmp_path):
     assert forward_error(scores, expected["d_scores"]) < TOLERANCE
 
 
+def test_what_creps_stores_and_never_reads_is_named(sample):
+    imported = import_file(sample("snapshot_creps"))
+    assert imported.family.name == "CREPS"
+    left = imported.networks["generator"].left_over
+    assert left["synthesis.decoder_8.0.weight"].startswith("the picture starts from the second block")
+    assert left["synthesis.b4.tores.bias"] == "the first block has no part in the picture"
+    assert left["synthesis.b4.input.coords"] == "computed, and equal"
+    assert len(left) == 8 + 4 + 1
+
+
 PORT_CLASSES = {"mlp": "MLP", "global_mlp": "MLP", "mapping": "MappingNetwork", "torgb": "ToRGBLayer"}
 
 
