@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gansformer_tf.export.client import Client, ServingError
-    from gansformer_tf.export.errors import ExportError
+    from gansformer_tf.export.client import Client
+    from gansformer_tf.export.errors import ExportError, ServingError
     from gansformer_tf.export.keras_files import export_keras
     from gansformer_tf.export.onnx_file import export_onnx
     from gansformer_tf.export.run import export
@@ -17,7 +17,7 @@ __all__ = ["Client", "ExportError", "ServingError", "export", "export_keras", "e
 _HOMES = {
     "Client": "client",
     "ExportError": "errors",
-    "ServingError": "client",
+    "ServingError": "errors",
     "export": "run",
     "export_keras": "keras_files",
     "export_onnx": "onnx_file",

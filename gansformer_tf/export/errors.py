@@ -1,4 +1,4 @@
-"""What an export raises, and the check for optional packages."""
+"""What exports and the client of a server raise, and the check for optional packages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from collections.abc import Sequence
 
 class ExportError(ValueError):
     """An export that cannot be made as asked; the message says what to change."""
+
+
+class ServingError(RuntimeError):
+    """A request that a server did not answer.
+
+    `code` is the status of gRPC in capitals, such as "INVALID_ARGUMENT", "DEADLINE_EXCEEDED" or "UNAVAILABLE", also
+    where the request went over REST.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def require_packages(modules: Sequence[str], extra: str, purpose: str) -> None:
