@@ -60,6 +60,7 @@ TEST = [
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
     "pytest>=8",
+    "pyyaml>=6",
 ]
 
 EXTRAS = {
