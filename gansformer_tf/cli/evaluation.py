@@ -119,6 +119,8 @@ class Meter:
         check_name(metrics.network)
         if "attention" in metrics.metrics and not config.model.generator.transformer:
             raise MetricError("metric attention: this model has no attention; leave it out of --metrics.")
+        if metrics.scale != 1.0 and config.model.generator.family != "creps":
+            raise MetricError(f"--scale {metrics.scale}: this model draws pictures of one size; leave the flag out.")
         self.reals = None
         self.labels_of = None
         if config.data.dataset:
@@ -171,13 +173,15 @@ class Meter:
         from gansformer_tf.models.snapshot import load_snapshot
         from gansformer_tf.training.signals import StopRequest
         from gansformer_tf.visualize.sampling import Sampler
+        from gansformer_tf.visualize.view import View
 
         metrics, samplers = self.config.metrics, []
+        view = View(scale=metrics.scale)
         for device in self.devices:
             with tf.device(device):
                 generator = load_snapshot(path).generator
             at_once = self.config.train.batch_size_per_replica
-            samplers.append(Sampler(generator, truncation_psi=1.0, batch_size=at_once, device=device))
+            samplers.append(Sampler(generator, truncation_psi=1.0, batch_size=at_once, device=device, view=view))
         labels = None
         if samplers[0].config.label_dim and self.labels_of is not None:
             labels = self.labels_of.labels(metrics.images_num)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gansformer_tf.cli.common import Parser, add_bool, comma_list, gpu_list
 from gansformer_tf.cli.snapshots import MODEL_HELP
-from gansformer_tf.config.metrics import METRICS
+from gansformer_tf.config.metrics import METRIC_ALIASES, METRICS, STYLEGAN3_FID
 from gansformer_tf.config.model import (
     ARCHITECTURES,
     ATTENTION_FORMS,
@@ -102,7 +102,14 @@ EXPERIMENT = (
     ),
     Flag("--reload", "resume with the run's saved settings only, whatever else is typed", bool),
     Flag("--recompile", "accepted; a resumed run always uses the installed code", bool),
-    Flag("--freeze-d", "layers of the discriminator that keep their weights", int, TRAIN, "freeze_d", metavar="N"),
+    Flag(
+        "--freeze-d --freezed",
+        "layers of the discriminator that keep their weights",
+        int,
+        TRAIN,
+        "freeze_d",
+        metavar="N",
+    ),
     Flag("--seed", "of initial weights, order of images and noise", int, TRAIN, "seed"),
 )
 
@@ -110,7 +117,7 @@ DATASET = (
     Flag("--data-dir", "folder of all data sets (default: datasets)", str, DATA, "data_dir", metavar="DIR"),
     Flag("--resolution", "check that the data set has this size (default: its own)", int),
     Flag("--ratio", "crop images to this height / width", float, DATA, "ratio"),
-    Flag("--mirror-augment", "mirror half of the images", bool, DATA, "mirror"),
+    Flag("--mirror-augment --mirror", "mirror half of the images", bool, DATA, "mirror"),
     Flag("--train-images-num", "use only N images", int, DATA, "max_images", metavar="N"),
     Flag("--use-labels", "train a class-conditional model", bool, DATA, "use_labels"),
     Flag("--num-threads", "threads that read images (default: as many as pay)", int, DATA, "num_threads", metavar="N"),
@@ -282,6 +289,7 @@ PICTURES = (
 
 EVALUATION = (
     Flag("--metrics", f"any of {','.join(METRICS)}; or none", comma_list, MEASURE, "metrics", metavar="LIST"),
+    Flag("--scale", "size of pictures as a factor, also for --vis (CREPS)", float, (*VIS, *MEASURE), "scale"),
     Flag("--eval-images-num", "images per metric (default: 50000)", int, MEASURE, "images_num", metavar="N"),
     Flag("--inception-weights", "file, or auto to download it (default)", str, MEASURE, "inception_weights"),
     Flag("--feature-network", "inception, inception-random, keras:NAME (see docs/metrics.md)", str, MEASURE, "network"),
@@ -365,7 +373,16 @@ def typed_values(arguments: argparse.Namespace) -> Sections:
         if flag.dest in given:
             for section in flag.sections:
                 sections[section][flag.field] = given[flag.dest]
+    _name_metrics(sections["metrics"])
     return sections
+
+
+def _name_metrics(values: dict[str, Any]) -> None:
+    """Metrics under their names here; what StyleGAN3 calls FID divides covariances by N."""
+    if "metrics" in values:
+        if any(name in STYLEGAN3_FID for name in values["metrics"]):
+            values.setdefault("fid_ddof", 0)
+        values["metrics"] = tuple(METRIC_ALIASES.get(name, name) for name in values["metrics"])
 
 
 def _listed(choices: tuple[Any, ...]) -> str:

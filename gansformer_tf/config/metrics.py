@@ -7,6 +7,22 @@ from dataclasses import dataclass
 from gansformer_tf.config.base import require, require_choice, require_positive
 
 METRICS = ("fid", "kid", "is", "pr", "ppl", "eqt", "eqt_frac", "eqr", "attention")
+# The names of StyleGAN3's calc_metrics.py, and of its older ones.
+METRIC_ALIASES = {
+    "fid50k_full": "fid",
+    "kid50k_full": "kid",
+    "pr50k3_full": "pr",
+    "ppl2_wend": "ppl",
+    "eqt50k_int": "eqt",
+    "eqt50k_frac": "eqt_frac",
+    "eqr50k": "eqr",
+    "is50k": "is",
+    "fid50k": "fid",
+    "kid50k": "kid",
+    "pr50k3": "pr",
+}
+# Metrics that StyleGAN3 computes with covariances / N.
+STYLEGAN3_FID = ("fid50k_full", "fid50k")
 PPL_SPACES = ("z", "w")
 PPL_SAMPLINGS = ("end", "full")
 # Published numbers are of so many images; with fewer FID is larger.
@@ -36,6 +52,8 @@ class MetricConfig:
     ppl_space: str = "w"
     ppl_sampling: str = "end"
     attention_images_num: int = 1000
+    # size of the generated pictures as a factor, for generators that draw any
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         for name in self.metrics:
@@ -56,5 +74,6 @@ class MetricConfig:
             "pr_neighbours",
             "density_neighbours",
             "attention_images_num",
+            "scale",
         ):
             require_positive(name, getattr(self, name))

@@ -35,6 +35,8 @@ class VisualizeConfig:
     interpolation_per_component: bool = False
     truncation_psi: float = 0.7
     batch_size: int = 4
+    # size of the pictures as a factor, for generators that draw any
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("num", "rich_num", "section_size", "batch_size"):

@@ -249,6 +249,7 @@ class GeneratedPictures(Pictures):
             "first_seed": self.first_seed,
             "labels_hash": labels.hexdigest() if labels else None,
             "count": self.count,
+            **sampler.view.metadata(),
         }
 
 

@@ -20,6 +20,7 @@ from gansformer_tf.visualize.samples import write_latents, write_samples
 from gansformer_tf.visualize.sampling import Sampler, require_attention
 from gansformer_tf.visualize.style_mixing import layer_ranges, write_style_mixing
 from gansformer_tf.visualize.truncation import write_truncation_sweep
+from gansformer_tf.visualize.view import View
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,14 @@ def visualize(
     if config.maps or config.layer_maps:
         require_attention(generator.config)
         component_colors(generator.config.num_components)
-    sampler = Sampler(generator, truncation_psi=config.truncation_psi, batch_size=config.batch_size)
+    if config.noise_variance and not generator.noise_shapes:
+        print("noise variance: nothing in this generator takes noise, so it is left out.", flush=True)
+        config = dataclasses.replace(config, noise_variance=False)
+    view = View(scale=config.scale)
+    sampler = Sampler(generator, truncation_psi=config.truncation_psi, batch_size=config.batch_size, view=view)
     path = prepare_folder(output_dir)
     metadata = {"model": model, "truncation_psi": config.truncation_psi, "software": "gansformer-tf"}
+    metadata |= view.metadata()
     for task in tasks(sampler, PictureFolder(path, metadata), config):
         with tqdm(total=task.steps, desc=task.name, unit="step", disable=not progress) as bar:
             for _ in task.work:
