@@ -79,6 +79,10 @@ def test_the_messages_name_what_was_found(tmp_path):
 
     assert "a pickle of os.system" in message(hostile.content("the result of os.system"))
     assert "instruction EXT1 at byte 2" in message(hostile.content("EXT1"))
+    assert "cut off or damaged at byte 11" in message(hostile.content("a text of 1 TB"))
+    assert "more than 200 containers" in message(hostile.content("marks only"))
+    assert "has 15999 bits" in message(hostile.content("a number of 16,000 bits"))
+    assert "more than 1000000 instructions" in message(hostile.content("two million lists"))
     assert "of type 'O8'; only numbers" in message(hostile.content("objects"))
     assert "'\\x1b[2J" in message(hostile.content("a weight named to rewrite the screen"))  # spelled out, not sent
 
@@ -102,14 +106,13 @@ def test_python_itself_would_have_run_them():
 
 def in_sandbox(code: str) -> int:
     """Exit status of code that runs behind the closed doors of the process."""
-    lines = (
-        "import os, socket, subprocess, sys",
-        "from gansformer_tf.convert import sandbox",
-        "sandbox.limit_resources(1000)",
-        "sandbox.close_doors()",
-        code,
-        "os._exit(0)",
-    )
+    closing = "sandbox.limit_resources(1000)\nsandbox.close_doors()"
+    return in_python(f"{closing}\n{code}")
+
+
+def in_python(code: str) -> int:
+    head = "import os, socket, subprocess, sys\nfrom gansformer_tf.convert import read_pickle, sandbox"
+    lines = (head, code, "os._exit(0)")
     root = foreign.Path(foreign.__file__).parents[2]
     return subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=root, capture_output=True).returncode
 
@@ -130,6 +133,12 @@ def in_sandbox(code: str) -> int:
 )
 def test_the_doors_are_closed(code):
     assert in_sandbox(code) == sandbox.STATUS_FORBIDDEN
+
+
+def test_the_doors_are_closed_before_the_file_is_read():
+    for code, status in (("open('RAN', 'w')", sandbox.STATUS_FORBIDDEN), ("bytearray(3 << 30)", 0), ("1 / 0", 0)):
+        reader = f"read_pickle.read_pickle = lambda file, size: {code}"
+        assert in_python(f"{reader}\nsandbox.main(10)") == status, code
 
 
 def test_the_limits_hold():
