@@ -16,6 +16,9 @@ class CREPSConfig(StyledConfig):
     A picture of any size can be drawn: `resolution` is the one it is trained at. `line_channels` is the number of
     channels of the two lines that are multiplied, `rank` the number of products that are summed for each of them,
     `bandwidth` the standard deviation of the Fourier frequencies, in periods per picture.
+
+    With `transformer` (not in the paper) there are `num_components` latents of `latent_size / num_components` numbers
+    and a global one: the lines attend to the former behind every block, and the latter modulates.
     """
 
     channel_base: int = 32768
@@ -23,6 +26,9 @@ class CREPSConfig(StyledConfig):
     line_channels: int = 32
     rank: int = 8
     bandwidth: float = 10.0
+    transformer: bool = False
+    num_components: int = 1
+    num_heads: int = 1
     family: str = "creps"
 
     w_average_phases: ClassVar[tuple[str, ...]] = ("G",)
@@ -30,13 +36,44 @@ class CREPSConfig(StyledConfig):
     def __post_init__(self) -> None:
         require_choice("family", self.family, ("creps",))
         self._validate_styled()
-        for name in ("line_channels", "rank", "bandwidth"):
+        for name in ("line_channels", "rank", "bandwidth", "num_components", "num_heads"):
             require_positive(name, getattr(self, name))
         require(
             self.channels_at(2) % 2 == 0,
             f"channel_base {self.channel_base} and channel_max {self.channel_max} give {self.channels_at(2)} channels "
             "to the Fourier features, half of them sines; choose an even number.",
         )
+
+        require(
+            self.transformer or self.num_components == 1,
+            f"num_components is {self.num_components} but transformer is off; add --transformer, or use one component.",
+        )
+        require(
+            self.latent_size % self.num_components == 0,
+            f"latent_size {self.latent_size} is not divisible by num_components {self.num_components}; choose a "
+            "multiple.",
+        )
+        for level in range(2, self.resolution_log2 + 1 if self.transformer else 0):
+            require(
+                self.channels_at(level) % self.num_heads == 0,
+                f"num_heads {self.num_heads} does not divide the {self.channels_at(level)} channels of a block; "
+                "choose a divisor.",
+            )
+
+    @property
+    def latent_dim(self) -> int:
+        """Size of one latent."""
+        return self.latent_size // self.num_components
+
+    @property
+    def style_dim(self) -> int:
+        """Size of one vector of w."""
+        return self.w_dim if self.w_dim is not None else self.latent_dim
+
+    @property
+    def num_latents(self) -> int:
+        """The components and, with attention, the global latent behind them."""
+        return self.num_components + 1 if self.transformer else 1
 
     @property
     def num_layers(self) -> int:

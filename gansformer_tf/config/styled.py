@@ -1,4 +1,4 @@
-"""What the configurations of generators with one latent and one w per picture share."""
+"""What the configurations of StyleGAN3's and CREPS's generators share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gansformer_tf.config.image import ImageConfig
 
 @dataclass(frozen=True)
 class StyledConfig(ImageConfig):
-    """One latent, mapped to one w per layer by dense layers; no attention, no noise.
+    """Latents are mapped to one w per layer by dense layers; nothing takes noise.
 
     `latent_size` is the size of z, `w_dim` that of w (None: the same).
     """
@@ -26,11 +26,8 @@ class StyledConfig(ImageConfig):
     truncation_psi: float = 0.7
 
     # what the networks of GANsformer can have and these cannot
-    transformer: ClassVar[bool] = False
     embeds_components: ClassVar[bool] = False
     component_dropout: ClassVar[float] = 0.0
-    num_components: ClassVar[int] = 1
-    num_latents: ClassVar[int] = 1
     # phases of a training step that move the average w
     w_average_phases: ClassVar[tuple[str, ...]] = ("D",)
 
@@ -40,13 +37,3 @@ class StyledConfig(ImageConfig):
             if getattr(self, name) is not None:
                 require_positive(name, getattr(self, name))
         require(self.mapping_layers >= 1, f"mapping_layers is {self.mapping_layers}; at least 1 layer is needed.")
-
-    @property
-    def latent_dim(self) -> int:
-        """Size of z."""
-        return self.latent_size
-
-    @property
-    def style_dim(self) -> int:
-        """Size of one vector of w."""
-        return self.w_dim if self.w_dim is not None else self.latent_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gansformer_tf.config.base import require, require_choice
 from gansformer_tf.config.image import BASE_GRID
@@ -28,6 +29,11 @@ class StyleGAN3Config(StyledConfig):
     margin_size: int = 10
     family: str = "stylegan3"
 
+    transformer: ClassVar[bool] = False
+    num_components: ClassVar[int] = 1
+    num_latents: ClassVar[int] = 1
+    num_heads: ClassVar[int] = 1
+
     def __post_init__(self) -> None:
         require_choice("family", self.family, ("stylegan3",))
         self._validate_styled()
@@ -41,6 +47,16 @@ class StyleGAN3Config(StyledConfig):
         )
         require_choice("conv_kernel", self.conv_kernel, (1, 3))
         require(self.margin_size >= 0, f"margin_size is {self.margin_size}; it is a number of samples, 0 or more.")
+
+    @property
+    def latent_dim(self) -> int:
+        """Size of z."""
+        return self.latent_size
+
+    @property
+    def style_dim(self) -> int:
+        """Size of one vector of w."""
+        return self.w_dim if self.w_dim is not None else self.latent_dim
 
     @property
     def num_layers(self) -> int:

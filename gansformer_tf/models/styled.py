@@ -1,4 +1,4 @@
-"""What generators with one latent and one w per picture share."""
+"""What the generators of StyleGAN3 and CREPS share."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gansformer_tf.models.summary import Layer, Row, mapping_layers, summary_row
 
 
 class StyledGenerator(Generator):
-    """A `Generator` without attention and noise; its families bring a synthesis network of their own.
+    """A `Generator` without noise; its families bring a synthesis network of their own.
 
-    It is called like `Generator`: w are `[batch, 1, num_layers, style_dim]`, and every noise mode draws the same
+    It is called like `Generator`, with w `[batch, num_latents, num_layers, style_dim]`; every noise mode draws the same
     picture.
     """
 
@@ -24,6 +24,8 @@ class StyledGenerator(Generator):
         return GeneratorConfig(
             label_dim=config.label_dim,
             latent_size=config.latent_size,
+            transformer=config.transformer,
+            num_components=config.num_components,
             w_dim=config.style_dim,
             mapping_layers=config.mapping_layers,
             mapping_lr_multiplier=config.mapping_lr_multiplier,
@@ -49,5 +51,5 @@ class StyledGenerator(Generator):
             raise ValueError(f"noise_mode is {noise_mode!r}; it must be one of: {', '.join(NOISE_MODES)}.")
         if noise:
             raise ValueError(f"noise was given; a {self.config.family} generator takes none.")
-        if return_attention:
+        if return_attention and not self.config.transformer:
             raise ValueError(f"attention maps were asked for; a {self.config.family} generator has none.")

@@ -189,7 +189,9 @@ class Sampler:
         return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise, **self._view_arguments)
 
     def _synthesize_with_attention_eagerly(self, w: Any, noise: Any) -> Any:
-        return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise, return_attention=True)
+        return self.generator.synthesize(
+            w, noise_mode=self.noise_mode, noise=noise, return_attention=True, **self._view_arguments
+        )
 
 
 def samples_on_devices(

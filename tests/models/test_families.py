@@ -18,6 +18,7 @@ from gansformer_tf.config import (
     StyleGAN3Config,
 )
 from gansformer_tf.models.creps.generator import CREPSGenerator
+from gansformer_tf.models.creps.lines import line_coordinates
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.generator import Generator
 from gansformer_tf.models.snapshot import load_snapshot, network_weights, save_snapshot
@@ -27,6 +28,9 @@ SMALL = {"resolution": 16, "channel_base": 64, "channel_max": 6, "latent_size": 
 STYLEGAN3 = {"num_synthesis_layers": 5, "margin_size": 3}
 CONFIGS = {
     "creps": CREPSConfig(**SMALL, line_channels=4),
+    "creps with attention": CREPSConfig(
+        **(SMALL | {"latent_size": 9, "w_dim": None}), line_channels=4, transformer=True, num_components=3, num_heads=2
+    ),
     "stylegan3-t": StyleGAN3Config(**SMALL, **STYLEGAN3),
     "stylegan3-r": StyleGAN3Config(**SMALL, **STYLEGAN3, conv_kernel=1, radial_filters=True),
 }
@@ -34,7 +38,7 @@ CONFIGS = {
 
 def latents(config, batch: int = 2):
     rng = np.random.default_rng(0)
-    z = rng.standard_normal((batch, 1, config.latent_dim)).astype(np.float32)
+    z = rng.standard_normal((batch, config.num_latents, config.latent_dim)).astype(np.float32)
     return z, np.eye(config.label_dim, dtype=np.float32)[[0, 2]][:batch]
 
 
@@ -44,7 +48,7 @@ def test_called_like_every_generator(name):
     generator = build_generator(config)
     z, labels = latents(config)
     w = generator.map(z, labels)
-    assert w.shape == (2, 1, config.num_layers, config.style_dim)
+    assert w.shape == (2, config.num_latents, config.num_layers, config.style_dim)
     images = generator.synthesize(w, noise_mode="const")
     assert images.shape == (2, 16, 16, 3)
     assert images.dtype == tf.float32
@@ -70,7 +74,8 @@ def test_every_weight_reaches_the_picture(name):
     variables = generator.trainable_variables
     gradients = tape.gradient(loss, [variable.value for variable in variables])
     dead = [v.path for v, g in zip(variables, gradients, strict=True) if g is None or not np.any(g)]
-    assert dead == []
+    # biases of keys cancel in the softmax
+    assert [path for path in dead if not path.endswith("attention/key/bias")] == []
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -107,7 +112,27 @@ def test_names_of_families():
         assert kind.from_config(generator.get_config()).config == config
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+def test_lines_that_attend():
+    config = CONFIGS["creps with attention"]
+    generator = build_generator(config)
+    z, labels = latents(config)
+    w = generator.map(z, labels)
+    images, maps = generator.synthesize(w, return_attention=True)
+    assert [found.shape for found in maps] == [(2, 2, 16, 16, 3)] * 3
+    for found in maps:
+        np.testing.assert_allclose(tf.reduce_sum(found, axis=-1), 1.0, rtol=1e-5)
+        assert np.std(found) > 1e-3
+    # a window is a part of the picture, also with attention
+    rows, columns = line_coordinates(config, 1.0, (3, 5, 12, 9))
+    np.testing.assert_allclose(generator.synthesize(w, rows=rows, columns=columns), images[:, 5:9, 3:12], atol=1e-4)
+    # every component draws
+    for component in range(config.num_latents):
+        other = np.array(w)
+        other[:, component] += 1.0
+        assert np.abs(generator.synthesize(other) - images).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if "attention" not in name])
 def test_what_they_lack_is_said(name):
     config = CONFIGS[name]
     generator = build_generator(config)
@@ -122,6 +147,9 @@ def test_what_they_lack_is_said(name):
     ("make", "values", "message"),
     [
         (CREPSConfig, {"line_channels": 0}, "line_channels is 0; it must be greater than 0"),
+        (CREPSConfig, {"num_components": 4}, "num_components is 4 but transformer is off"),
+        (CREPSConfig, {"transformer": True, "num_heads": 3}, "num_heads 3 does not divide the 1024 channels"),
+        (CREPSConfig, {"transformer": True, "num_components": 3}, "latent_size 512 is not divisible"),
         (CREPSConfig, {"channel_max": 7}, "give 7 channels to the Fourier features"),
         (CREPSConfig, {"family": "stylegan3"}, "family is 'stylegan3'; it must be one of: creps"),
         (StyleGAN3Config, {"base_height": 2}, "have 128x256 pixels; StyleGAN3 draws squares only"),

@@ -49,23 +49,25 @@ class CREPSGenerator(StyledGenerator):
         rows: Any = None,
         columns: Any = None,
     ) -> Any:
-        """w `[batch, 1, num_layers, style_dim]` to pictures `[batch, rows, columns, image_channels]`."""
+        """w `[batch, num_latents, num_layers, style_dim]` to pictures `[batch, rows, columns, image_channels]`."""
         self._check_synthesis(noise_mode, noise, return_attention)
         default = line_coordinates(self.config)
         rows = default[0] if rows is None else rows
         columns = default[1] if columns is None else columns
-        return ops.cast(self.synthesis(ops.cast(w[:, 0], self.compute_dtype), rows, columns), "float32")
+        images, maps = self.synthesis(ops.cast(w, self.compute_dtype), rows, columns)
+        images = ops.cast(images, "float32")
+        return (images, maps) if return_attention else images
 
     def lines(self, w: Any, rows: Any = None, columns: Any = None) -> Lines:
         """The lines that pixels are products of: pairs of `[batch, length, rank, line_channels]`, rows and columns."""
         default = line_coordinates(self.config)
         rows = default[0] if rows is None else rows
         columns = default[1] if columns is None else columns
-        return self.synthesis.lines(ops.cast(ops.convert_to_tensor(w)[:, 0], self.compute_dtype), rows, columns)
+        return self.synthesis.lines(ops.cast(w, self.compute_dtype), rows, columns)[0]
 
     def pixels(self, w: Any, lines: Lines) -> Any:
         """The picture of some lines of `lines`, such as a band of rows and all columns."""
-        return ops.cast(self.synthesis.pixels(ops.cast(w[:, 0], self.compute_dtype), lines), "float32")
+        return ops.cast(self.synthesis.pixels(ops.cast(w, self.compute_dtype), lines), "float32")
 
     def _synthesis_layers(self) -> Iterator[Layer]:
         config, synthesis = self.config, self.synthesis
@@ -74,6 +76,8 @@ class CREPSGenerator(StyledGenerator):
         for block in synthesis.blocks:
             for layer in (*block.layers_, *([block.to_lines] if block.to_lines is not None else [])):
                 yield f"{block.name}/{layer.name}", layer.weights, (None, positions, layer.units)
+            if block.attention is not None:
+                yield f"{block.name}/attention", block.attention.weights, (None, positions, block.attention.dim)
         size = (None, config.height, config.width)
         for decoder in synthesis.decoders:
             yield decoder.name, decoder.weights, (*size, config.line_channels)

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from gansformer_tf.config import CREPSConfig
-from gansformer_tf.layers import EqualizedDense
+from gansformer_tf.layers import BipartiteAttention, EqualizedDense
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.modulated_dense import ModulatedDense
 from gansformer_tf.layers.precision import policy_at
@@ -75,17 +75,20 @@ def _length(line: Any) -> Any:
 class LineBlock(ConfiguredLayer):
     """Two modulated layers over the lines and, behind them, the lines' part in the picture; the first block has one.
 
+    With `transformer` the lines attend to the components before they take part: the gain of every position follows
+    from the components it listens to (GANsformer, section 3.1.1), at a cost that grows with the sides of the picture.
+
     Args:
         config: `CREPSConfig`.
         level: Base-2 logarithm of the resolution that the block has the width of.
 
     Call arguments:
         x: `[batch, positions, channels]`.
-        w: `[batch, num_layers, style_dim]`.
+        w: `[batch, num_latents, num_layers, style_dim]`, the one that modulates last.
 
     Returns:
-        Features `[batch, positions, channels']`, and `[batch, positions, line_channels]` in float32 (None from the
-        first block).
+        Features `[batch, positions, channels']`, `[batch, positions, line_channels]` in float32 (None from the first
+        block), and attention `[batch, heads, positions, components]` (None without).
     """
 
     config_class = CREPSConfig
@@ -102,6 +105,18 @@ class LineBlock(ConfiguredLayer):
         options = {"clamp": config.conv_clamp, "dtype": self.dtype_policy}
         names = ["dense1"] if self.level == FIRST_LEVEL else ["dense0", "dense1"]
         self.layers_ = [ModulatedDense(channels, name=name, **options) for name in names]
+        self.attention = None
+        if config.transformer:
+            # normalised position by position, so that a window is a part of the whole picture
+            self.attention = BipartiteAttention(
+                channels,
+                num_heads=config.num_heads,
+                integration="mul",
+                normalization="layer",
+                name="attention",
+                dtype=self.dtype_policy,
+            )
+            self.attention.build((*x_shape[:-1], channels), (None, config.num_components, config.style_dim))
         self.to_lines = None
         if self.level > FIRST_LEVEL:
             self.to_lines = ModulatedDense(
@@ -112,12 +127,15 @@ class LineBlock(ConfiguredLayer):
             layer.build(shape, (None, config.style_dim))
             shape = (*x_shape[:-1], channels)
 
-    def call(self, x: Any, w: Any) -> tuple[Any, Any]:
+    def call(self, x: Any, w: Any) -> tuple[Any, Any, Any]:
         for index, layer in enumerate(self.layers_):
-            x = layer(x, w[:, self.first + index])
+            x = layer(x, w[:, -1, self.first + index])
+        found = None
+        if self.attention is not None:
+            x, found = self.attention(x, w[:, :-1, self.first + len(self.layers_) - 1])
         if self.to_lines is None:
-            return x, None
-        return x, ops.cast(self.to_lines(x, w[:, self.first + 2]), "float32")
+            return x, None, found
+        return x, ops.cast(self.to_lines(x, w[:, -1, self.first + 2]), "float32"), found
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"level": self.level}
@@ -205,12 +223,13 @@ class CREPSSynthesis(ConfiguredLayer):
     second) is not built.
 
     Call arguments:
-        w: `[batch, num_layers, style_dim]`.
+        w: `[batch, num_latents, num_layers, style_dim]`.
         rows: Coordinates `[height]`.
         columns: Coordinates `[width]`.
 
     Returns:
-        `[batch, height, width, image_channels]`, float32.
+        `[batch, height, width, image_channels]`, float32, and the attention of every block
+        `[batch, heads, height, width, components]` (an empty list without `transformer`).
 
     Source: CREPS (Nguyen et al. 2022), sections 3.2 and 3.3.
     """
@@ -241,22 +260,34 @@ class CREPSSynthesis(ConfiguredLayer):
         for block, features in zip(self.tail, (width, 4 * width), strict=True):
             block.build((None, None, features))
 
-    def call(self, w: Any, rows: Any, columns: Any) -> Any:
-        return self.pixels(w, self.lines(w, rows, columns))
+    def call(self, w: Any, rows: Any, columns: Any) -> tuple[Any, list[Any]]:
+        lines, found = self.lines(w, rows, columns)
+        return self.pixels(w, lines), [self._map(attention, ops.shape(rows)[0]) for attention in found]
 
-    def lines(self, w: Any, rows: Any, columns: Any) -> Lines:
-        """What the pixels are made of; its size grows with the sides of the picture, not with its area."""
+    def lines(self, w: Any, rows: Any, columns: Any) -> tuple[Lines, list[Any]]:
+        """What the pixels are made of, and the lines' attention; grows with the sides of the picture, not its area."""
         config = self.config
-        x, total, lines = self.input_(w[:, 0], rows, columns), None, []
+        x, total, lines, maps = self.input_(w[:, -1, 0], rows, columns), None, [], []
         height = ops.shape(rows)[0]
         for block in self.blocks:
-            x, part = block(x, w)
+            x, part, attention = block(x, w)
+            if attention is not None:
+                maps.append(attention)
             if part is None:
                 continue
             total = part if total is None else total + part
             split = ops.reshape(total, (-1, ops.shape(total)[1] // config.rank, config.rank, config.line_channels))
             lines.append((split[:, :height], split[:, height:]))
-        return lines
+        return lines, maps
+
+    def _map(self, attention: Any, height: Any) -> Any:
+        """How much a pixel's row and column both listen to a component, over the ranks; the components sum to 1."""
+        config = self.config
+        shape = ops.shape(attention)
+        lines = ops.reshape(attention, (-1, shape[1], shape[2] // config.rank, config.rank, config.num_components))
+        lines = ops.mean(ops.cast(lines, "float32"), axis=3)
+        both = lines[:, :, :height, None] * lines[:, :, None, height:]
+        return both / ops.sum(both, axis=-1, keepdims=True)
 
     def pixels(self, w: Any, lines: Lines) -> Any:
         """The picture where the given row lines and column lines cross."""
@@ -273,9 +304,12 @@ class CREPSSynthesis(ConfiguredLayer):
         image = ops.reshape(image, (-1, pixels, config.image_channels))
         x = ops.reshape(features, (-1, pixels, config.line_channels))
         for block in self.tail:
-            x, part = block(x, w[:, -1])
+            x, part = block(x, w[:, -1, -1])
             image = image + part
         return ops.reshape(image, (-1, height, width, config.image_channels))
 
     def compute_output_shape(self, w_shape: Any, rows_shape: Any = None, columns_shape: Any = None) -> Any:
-        return (w_shape[0], rows_shape[0], columns_shape[0], self.config.image_channels)
+        size = (rows_shape[0], columns_shape[0])
+        heads = (w_shape[0], self.config.num_heads)
+        maps = [(*heads, *size, self.config.num_components)] * (len(self.blocks) if self.config.transformer else 0)
+        return (w_shape[0], *size, self.config.image_channels), maps
