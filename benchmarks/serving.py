@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import statistics
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the server would print every request that it refuses
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 ROWS = (("1 client, 1 picture", 1, (1,), 0), ("1 client, 8 pictures", 1, (8,), 0), ("8 clients, 1 picture", 8, (1,), 0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -176,6 +178,15 @@ def test_limits(address: str) -> None:
 def test_no_server(scheme: str) -> None:
     with Client(f"{scheme}://127.0.0.1:9", timeout=20) as client, pytest.raises(ServingError, match="is it running"):
         client.images([0])
+
+
+def test_the_rest_client_needs_no_tensorflow() -> None:
+    code = (
+        "import sys; sys.modules.update(tensorflow=None, keras=None, grpc=None)\n"
+        "from gansformer_tf.export.client import main; sys.exit(main(['--url', 'http://127.0.0.1:9']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.partition(": no server")[0]) == (1, "error: UNAVAILABLE")
 
 
 @pytest.mark.parametrize(
