@@ -35,6 +35,7 @@ def new_version(base: str | Path) -> Iterator[tuple[Path, list[Path]]]:
     done: list[Path] = []
     with _temporary(base) as folder:
         yield folder, done
+        _sync(folder)
         while not done:
             target = base / str(1 + max((int(entry.name) for entry in base.iterdir() if _is_version(entry)), default=0))
             done += _renamed(folder, target)
@@ -54,6 +55,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         raise ExportError(f"{target} is not empty (it holds {found[0]!r}); name a new folder with --output-dir.")
     with _temporary(target) as folder:
         yield folder
+        _sync(folder)
         for file in sorted(folder.iterdir()):
             os.rename(file, target / file.name)
 
@@ -78,6 +80,14 @@ def _temporary(parent: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Waits until everything has reached the disk, so that a name never stands for half a model."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
 
 
 def _renamed(folder: Path, target: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +72,6 @@ def export_saved_model(
             signatures={name: describe(function) for name, function in signatures.items()},
             warmup_requests=warmups,
         )
-        _sync(folder)
     return done[0]
 
 
@@ -87,11 +85,3 @@ def describe(function: Any) -> dict[str, dict[str, dict[str, Any]]]:
 
 def _spec(tensor: Any) -> dict[str, Any]:
     return {"dtype": tensor.dtype.name, "shape": tensor.shape.as_list()}
-
-
-def _sync(folder: Path) -> None:
-    """Waits until everything has reached the disk."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
