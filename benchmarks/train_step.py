@@ -3,11 +3,11 @@
     python benchmarks/train_step.py [--models code,simplex] [--resolutions 64] [--widths small,default] [--repeats 5]
                                     [--only-generate] [--recompute] [--precision float32|bfloat16|mixed]
 
-Models: code and paper (gansformer-default in both forms of duplex attention), simplex, stylegan2. Widths: channel base
-and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process of its own: seconds of a phase with 8
-pictures (medians), G + D together, pictures per second of the generator alone, operations counted in the graphs
-(GFLOP), and which share of the rate of a plain convolution, measured in the same process before and after, they reach.
-Peak is the resident memory of the process in GB.
+Models: code and paper (gansformer-default in both forms of duplex attention), simplex, stylegan2, stylegan3-t,
+stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process
+of its own: seconds of a phase with 8 pictures (medians), G + D together, pictures per second of the generator alone,
+operations counted in the graphs (GFLOP), and which share of the rate of a plain convolution, measured in the same
+process before and after, they reach. Peak is the resident memory of the process in GB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ sys.path.insert(0, str(ROOT))
 
 BATCH = 8
 WIDTHS = {"default": (32768, 512), "small": (8192, 128)}
-MODELS = ("code", "paper", "simplex", "stylegan2")
+MODELS = ("code", "paper", "simplex", "stylegan2", "stylegan3-t", "stylegan3-r", "creps")
+FAMILIES = {"stylegan3-t": "StyleGAN3-T", "stylegan3-r": "StyleGAN3-R", "creps": "CREPS"}
+WIDER = {"stylegan3-r": 2, "creps": 2}  # generators with twice the channels, as published
 # (model, resolution, width) -> pictures per second, seconds of G + D with 8 pictures, GB: the PyTorch peers on a quiet
 # machine with two cores. Leads, not measurements of this run.
 PEERS = {
@@ -34,25 +36,41 @@ PEERS = {
     ("stylegan2", 64, "default"): (3.16, 17.9, 3.4),
     ("stylegan2", 64, "small"): (41.8, 1.3, 1.2),
     ("stylegan2", 128, "small"): (18.2, 3.3, 1.7),
+    ("creps", 64, "default"): (4.98, 14.1, 5.6),
+    ("creps", 64, "small"): (32.3, 1.5, 1.9),
+    ("creps", 128, "small"): (4.75, 5.2, 4.7),
+    ("stylegan3-t", 64, "small"): (1.12, 18.3, 7.4),
 }
 
 
 def networks(model: str, resolution: int, width: str, precision: str) -> tuple[Any, Any, Any]:
     """Generator, discriminator and the average; the published default has no attention in the discriminator."""
     from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
+    from gansformer_tf.config.model import GENERATOR_FAMILIES
     from gansformer_tf.config.presets import form_values, merge_sections, preset
     from gansformer_tf.models import Discriminator, Generator
+    from gansformer_tf.models.families import build_generator
     from gansformer_tf.training.trainer import dtype_policy
 
     base, most = WIDTHS[width]
     geometry = {"resolution": resolution, "channel_base": base, "channel_max": most}
+    dtype = dtype_policy(precision)
+    if model in FAMILIES:
+        geometry["channel_base"] //= 2  # theirs is divided by the resolution, ours by half of it
+        sections, wider = preset(FAMILIES[model]), WIDER.get(model, 1)
+        channels = {"channel_base": wider * geometry["channel_base"], "channel_max": wider * most}
+        g_values = sections["generator"] | geometry | channels
+        family: Any = GENERATOR_FAMILIES[g_values["family"]]
+        generator, average = (build_generator(family(**g_values), **options) for options in ({"dtype": dtype}, {}))
+        average.set_weights(generator.get_weights())
+        d_config = DiscriminatorConfig(**(sections["discriminator"] | geometry))
+        return generator, Discriminator(d_config, dtype=dtype), average
     sections = preset("StyleGAN2") if model == "stylegan2" else preset("gansformer-default")
     if model == "paper":
         sections = merge_sections(sections, form_values("paper"))
     changes = {"kmeans": False} if model == "simplex" else {}
     g_config = GeneratorConfig(**(sections["generator"] | geometry | changes))
     d_config = DiscriminatorConfig(**(sections["discriminator"] | geometry))
-    dtype = dtype_policy(precision)
     generator = Generator(g_config, dtype=dtype)
     average = Generator(g_config, name="ema_generator")
     average.set_weights(generator.get_weights())
