@@ -32,13 +32,17 @@ METRICS = "fid,is,pr"
 METRICS_WITHOUT_CLASSES = "fid,pr"  # Keras applications give features only
 # What all models share. Latents as wide as in the demo preset; narrow networks, so that a CPU is enough.
 SHARED = (
-    "--latent-size 128 --channel-base 512 --channel-max 64 --g-arch resnet --d-arch resnet --mapping-resnet "
+    "--latent-size 128 --channel-base 512 --channel-max 64 --d-arch resnet "
     "--batch-size 16 --batch-gpu 16 --gamma 0.5 --ema-kimg 1 --ema-rampup 0.1 --last-snapshots 1"
 )
+_RESIDUAL = "--g-arch resnet --mapping-resnet"
+_GANSFORMER = f"--gansformer-default {_RESIDUAL} --components-num 8 --g-end-res 6"
 MODELS = {
-    "stylegan2": ("StyleGAN2", "--baseline StyleGAN2"),
-    "simplex": ("GANsformer, simplex", "--gansformer-default --components-num 8 --g-end-res 6 --attention simplex"),
-    "duplex": ("GANsformer, duplex", "--gansformer-default --components-num 8 --g-end-res 6 --attention duplex"),
+    "stylegan2": ("StyleGAN2", f"--baseline StyleGAN2 {_RESIDUAL}"),
+    "simplex": ("GANsformer, simplex", f"{_GANSFORMER} --attention simplex"),
+    "duplex": ("GANsformer, duplex", f"{_GANSFORMER} --attention duplex"),
+    "creps": ("CREPS", "--baseline CREPS --aug none"),
+    "creps-attention": ("CREPS, attention in lines", "--baseline CREPS --aug none --transformer --components-num 8"),
 }
 
 
@@ -170,7 +174,7 @@ def main() -> None:
     parser.add_argument("--final-images", type=int, default=5000)
     parser.add_argument("--feature-network", default="inception-random")
     parser.add_argument("--inception-weights", default="auto")
-    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--models", default="stylegan2,simplex,duplex", help=",".join(MODELS))
     parser.add_argument("--seeds", default="1000", help="comma-separated")
     parser.add_argument("--gpus", default="0")
     parser.add_argument("--work", type=Path, default=Path("quality"), help="folder for data and runs")
