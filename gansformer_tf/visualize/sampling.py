@@ -262,7 +262,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal graph
         if graph is None:
             signature = tf.nest.map_structure(_any_batch, arguments)
-            graph = tf.function(function).get_concrete_function(*signature)
+            graph = tf.function(function, autograph=False).get_concrete_function(*signature)
         return graph(*arguments)
 
     def _any_batch(array: np.ndarray | None) -> Any:
