@@ -23,6 +23,7 @@ from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.generator import Generator
 from gansformer_tf.models.snapshot import load_snapshot, network_weights, save_snapshot
 from gansformer_tf.models.stylegan3.generator import StyleGAN3Generator
+from gansformer_tf.training.trainer import dtype_policy
 
 SMALL = {"resolution": 16, "channel_base": 64, "channel_max": 6, "latent_size": 8, "w_dim": 10, "label_dim": 3}
 STYLEGAN3 = {"num_synthesis_layers": 5, "margin_size": 3}
@@ -87,6 +88,26 @@ def test_snapshot(name, tmp_path):
     assert loaded.config == config
     for key, value in network_weights(generator).items():
         np.testing.assert_array_equal(network_weights(loaded)[key], value)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("precision", ["bfloat16", "mixed"])
+def test_low_precision(name, precision):
+    config = CONFIGS[name]
+    exact, rounded = build_generator(config), build_generator(config, dtype=dtype_policy(precision))
+    rounded.set_weights(exact.get_weights())
+    assert all(variable.dtype == "float32" for variable in rounded.variables)
+    z, labels = latents(config)
+    w = exact.map(z, labels)
+    expected, found = exact.synthesize(w), rounded.synthesize(w)
+    assert found.dtype == tf.float32
+    error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+    assert 1e-5 < error < 0.1
+    if name.startswith("stylegan3"):  # small steps of an average are not lost
+        rounded.assign_magnitudes(np.full(len(rounded.magnitudes), 1.001))
+        moved = rounded.synthesize(w, magnitude_decay=0.9999)[1]
+        assert np.abs(moved - 1.001).max() < 1e-3
+        assert np.all(moved != 1.001)
 
 
 def test_the_family_is_told_by_its_key():

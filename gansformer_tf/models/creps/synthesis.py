@@ -36,6 +36,9 @@ class LineInput(ConfiguredLayer):
 
     config_class = CREPSConfig
 
+    def __init__(self, config: CREPSConfig, **kwargs: Any) -> None:
+        super().__init__(config, autocast=False, **kwargs)  # coordinates and frequencies need all their digits
+
     def build(self, style_shape: Any = None, *shapes: Any, **other_shapes: Any) -> None:
         config = self.config
         self.channels = config.channels_at(FIRST_LEVEL)
@@ -45,22 +48,26 @@ class LineInput(ConfiguredLayer):
             initializer=keras.initializers.RandomNormal(stddev=config.bandwidth),
             trainable=False,
             name="frequencies",
+            autocast=False,
         )
-        self.kernel = self.add_weight(shape=(AXES, config.rank, self.channels), initializer=normal, name="kernel")
+        self.kernel = self.add_weight(
+            shape=(AXES, config.rank, self.channels), initializer=normal, name="kernel", autocast=False
+        )
         self.affine = EqualizedDense(AXES * config.rank * self.channels, name="affine", dtype=self.dtype_policy)
         self.affine.build((None, config.style_dim))
 
     def call(self, style: Any, rows: Any, columns: Any) -> Any:
         shape = (-1, AXES, self.config.rank, self.channels)
-        scales = ops.reshape(self.affine(style) + 1.0, shape) * self.kernel / math.sqrt(self.channels)
+        scales = ops.reshape(ops.cast(self.affine(style), "float32") + 1.0, shape)
+        scales = scales * ops.convert_to_tensor(self.kernel) / math.sqrt(self.channels)
         lines = [self._waves(axis) * scales[:, None, index] for index, axis in enumerate((rows, columns))]
-        return ops.concatenate([ops.reshape(line, (-1, _length(line), self.channels)) for line in lines], axis=1)
+        x = ops.concatenate([ops.reshape(line, (-1, _length(line), self.channels)) for line in lines], axis=1)
+        return ops.cast(x, self.compute_dtype)
 
     def _waves(self, coordinates: Any) -> Any:
-        # float32: phases reach hundreds of radians
-        phases = ops.cast(coordinates, "float32")[:, None, None] * ops.cast(self.frequencies, "float32")
-        phases = 2.0 * math.pi * phases  # [length, rank, channels / 2]
-        return ops.cast(ops.concatenate([ops.sin(phases), ops.cos(phases)], axis=-1), self.compute_dtype)[None]
+        phases = ops.cast(coordinates, "float32")[:, None, None] * ops.convert_to_tensor(self.frequencies)
+        phases = 2.0 * math.pi * phases  # [length, rank, channels / 2], up to hundreds of radians
+        return ops.concatenate([ops.sin(phases), ops.cos(phases)], axis=-1)[None]
 
     def compute_output_shape(self, style_shape: Any, rows_shape: Any = None, columns_shape: Any = None) -> Any:
         return (style_shape[0], (rows_shape[0] + columns_shape[0]) * self.config.rank, self.channels)
@@ -236,6 +243,9 @@ class CREPSSynthesis(ConfiguredLayer):
 
     config_class = CREPSConfig
 
+    def __init__(self, config: CREPSConfig, **kwargs: Any) -> None:
+        super().__init__(config, autocast=False, **kwargs)  # of the coordinates
+
     def build(self, *shapes: Any, **other_shapes: Any) -> None:
         config = self.config
         top, width = config.resolution_log2, config.line_channels
@@ -297,7 +307,9 @@ class CREPSSynthesis(ConfiguredLayer):
         for index, (rows, columns) in enumerate(lines):
             product = 0.5 * ops.einsum("nikc,njkc->nijc", rows, columns)
             product = ops.reshape(product, (-1, config.line_channels))
-            features = product if features is None else self.decoders[index - 1](features) + product
+            if features is not None:
+                product = product + ops.cast(self.decoders[index - 1](features), "float32")
+            features = product
         features = self.decoders[-1](features)
         image = ops.cast(self.to_rgb(features), "float32")
         pixels = height * width

@@ -39,6 +39,9 @@ class FourierInput(ConfiguredLayer):
 
     config_class = StyleGAN3Config
 
+    def __init__(self, config: StyleGAN3Config, **kwargs: Any) -> None:
+        super().__init__(config, autocast=False, **kwargs)  # frequencies and motions need all their digits
+
     def build(self, style_shape: Any = None, transform_shape: Any = None) -> None:
         self.band = bands(self.config)[0]
         channels = self.band.channels
@@ -47,28 +50,29 @@ class FourierInput(ConfiguredLayer):
             initializer=lambda shape, dtype=None: disc_frequencies(shape, dtype) * self.band.cutoff,
             trainable=False,
             name="frequencies",
+            autocast=False,
         )
         self.phases = self.add_weight(
             shape=(channels,),
             initializer=keras.initializers.RandomUniform(-0.5, 0.5),
             trainable=False,
             name="phases",
+            autocast=False,
         )
         normal = keras.initializers.RandomNormal(stddev=1.0)
-        self.kernel = self.add_weight(shape=(channels, channels), initializer=normal, name="kernel")
-        self.affine = EqualizedDense(4, name="affine", dtype=self.dtype_policy)
+        self.kernel = self.add_weight(shape=(channels, channels), initializer=normal, name="kernel", autocast=False)
+        self.affine = EqualizedDense(4, name="affine", dtype="float32")
         self.affine.build((None, self.config.style_dim))
         # no rotation and no shift to begin with
         self.affine.kernel.assign(np.zeros(self.affine.kernel.shape))
         self.affine.bias.assign([1.0, 0.0, 0.0, 0.0])
 
     def call(self, style: Any, transform: Any = None) -> Any:
-        # float32: phases reach many turns
         motion = self._motion(ops.cast(self.affine(style), "float32"))
         if transform is not None:
             motion = ops.matmul(motion, ops.cast(transform, "float32"))
-        frequencies = ops.cast(ops.convert_to_tensor(self.frequencies), "float32")
-        phases = ops.cast(ops.convert_to_tensor(self.phases), "float32")
+        frequencies = ops.convert_to_tensor(self.frequencies)
+        phases = ops.convert_to_tensor(self.phases)
         phases = phases + ops.matmul(motion[:, :2, 2], ops.transpose(frequencies))  # [batch, channels]
         frequencies = ops.matmul(frequencies, motion[:, :2, :2])  # [batch, channels, 2]
         lengths = ops.sqrt(ops.sum(ops.square(frequencies), axis=-1))
@@ -79,7 +83,7 @@ class FourierInput(ConfiguredLayer):
         down = places * frequencies[:, None, :, 1]  # [batch, height, channels]
         turns = across[:, None] + down[:, :, None] + phases[:, None, None]
         x = ops.sin(2.0 * math.pi * turns) * amplitudes[:, None, None]
-        kernel = ops.cast(self.kernel, self.compute_dtype) / math.sqrt(self.band.channels)
+        kernel = ops.cast(ops.convert_to_tensor(self.kernel), self.compute_dtype) / math.sqrt(self.band.channels)
         return ops.matmul(ops.cast(x, self.compute_dtype), kernel)
 
     def _motion(self, numbers: Any) -> Any:

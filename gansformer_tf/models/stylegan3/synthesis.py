@@ -42,16 +42,18 @@ class AliasFreeLayer(ConfiguredLayer):
     config_class = StyleGAN3Config
 
     def __init__(self, config: StyleGAN3Config, *, index: int, **kwargs: Any) -> None:
-        super().__init__(config, **kwargs)
+        super().__init__(config, autocast=False, **kwargs)  # averages move by less than bfloat16 can tell apart
         self.index = index
 
     def build(self, x_shape: Any = None, style_shape: Any = None) -> None:
         plan = self.plan = self._plan()
         normal = keras.initializers.RandomNormal(stddev=1.0)
         shape = (plan.kernel_size, plan.kernel_size, plan.source.channels, plan.target.channels)
-        self.kernel = self.add_weight(shape=shape, initializer=normal, name="kernel")
-        self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", name="bias")
-        self.magnitude = self.add_weight(shape=(), initializer="ones", trainable=False, name="magnitude")
+        self.kernel = self.add_weight(shape=shape, initializer=normal, name="kernel", autocast=False)
+        self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", name="bias", autocast=False)
+        self.magnitude = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="magnitude", autocast=False
+        )
         self.affine = EqualizedDense(plan.source.channels, name="affine", dtype=self.dtype_policy)
         self.affine.build((None, self.config.style_dim))
 
@@ -60,12 +62,12 @@ class AliasFreeLayer(ConfiguredLayer):
 
     def call(self, x: Any, style: Any, magnitude_decay: Any = None) -> tuple[Any, Any]:
         plan = self.plan
-        magnitude = ops.cast(ops.convert_to_tensor(self.magnitude), "float32")
+        magnitude = self.magnitude * 1.0  # a tensor, which `convert_to_tensor` need not give
         if magnitude_decay is not None:
             current = ops.stop_gradient(ops.mean(ops.square(ops.cast(x, "float32"))))
             magnitude = current + magnitude_decay * (magnitude - current)
         scales = ops.cast(self.affine(style) + 1.0, "float32")
-        kernel = ops.cast(ops.convert_to_tensor(self.kernel), "float32")
+        kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
         gain = ops.rsqrt(magnitude)
         if plan.makes_picture:
             scales = scales / math.sqrt(plan.source.channels * plan.kernel_size**2)
@@ -75,17 +77,17 @@ class AliasFreeLayer(ConfiguredLayer):
             scales = scales * ops.rsqrt(ops.mean(ops.square(scales), axis=1, keepdims=True))
             energy = ops.matmul(ops.square(scales), ops.sum(ops.square(kernel), axis=(0, 1)))
             gain = gain * ops.rsqrt(energy + DEMODULATION_EPSILON)[:, None, None, :]
-        x = x * ops.cast(scales, self.compute_dtype)[:, None, None, :]
+        x = ops.cast(x, self.compute_dtype) * ops.cast(scales, self.compute_dtype)[:, None, None, :]
         x = conv2d(x, ops.cast(kernel, self.compute_dtype), padding=plan.kernel_size - 1)
         x = x * ops.cast(gain, self.compute_dtype)
         clamp = self.config.conv_clamp
         if plan.makes_picture:
-            return bias_act(x, self.bias, clamp=clamp), magnitude
+            return bias_act(x, bias, clamp=clamp), magnitude
         x = filtered_lrelu(
             x,
             plan.up_filter,
             plan.down_filter,
-            self.bias,
+            bias,
             up=plan.up,
             down=plan.down,
             padding=plan.padding,
@@ -117,6 +119,9 @@ class StyleGAN3Synthesis(ConfiguredLayer):
     """
 
     config_class = StyleGAN3Config
+
+    def __init__(self, config: StyleGAN3Config, **kwargs: Any) -> None:
+        super().__init__(config, autocast=False, **kwargs)  # of the motion
 
     def build(self, *shapes: Any, **other_shapes: Any) -> None:
         config = self.config
