@@ -163,6 +163,16 @@ def run_attention(
         expected = definitions.attention(*exact[:-1], integration, exact[-1])
         for mine, wanted in zip(found, expected, strict=True):
             check(mine, wanted, x.shape, weight.shape, value.shape, integration)
+        if library.on_cuda or (integration is None and target is not None):
+            continue
+        d_output = draw.array(*found[0].shape)
+        d_softmax = draw.array(*found[1].shape) if draw.chance(0.5) else None
+        rest = (x, weight, value, output_bias, scale, integration, target, found[1], d_output, d_softmax)
+        gradients = library.attention_gradient(*rest)
+        exact = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in rest]
+        for mine, wanted in zip(gradients, definitions.attention_gradient(*exact), strict=True):
+            if wanted is not None:
+                check(mine, wanted, "gradient", x.shape, weight.shape, value.shape, integration)
 
 
 def run_centroids(

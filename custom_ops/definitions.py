@@ -150,6 +150,52 @@ def attention(
     return control, softmax
 
 
+def attention_gradient(
+    x: np.ndarray,
+    score_weight: np.ndarray,
+    value: np.ndarray,
+    output_bias: np.ndarray | None,
+    probability_scale: np.ndarray | None,
+    integration: str | None,
+    target: np.ndarray | None,
+    softmax: np.ndarray,
+    d_output: np.ndarray,
+    d_softmax: np.ndarray | None = None,
+) -> tuple[np.ndarray | None, ...]:
+    """(d_x, d_target, d_scores, d_weight, d_value, d_output_bias) for given gradients of both results.
+
+    d_weight and d_value are those of every picture, d_scores of every score. Where x is the target, d_target is None
+    and part of d_x.
+    """
+    weight = np.broadcast_to(score_weight, (len(x), *score_weight.shape[1:]))
+    value = np.broadcast_to(value, (len(x), *value.shape[1:]))
+    scale = np.ones((1, 1, 1, 1)) if probability_scale is None else probability_scale
+    probabilities = softmax * scale
+    control = np.einsum("bhnk,bhko->bno", probabilities, value)
+    if output_bias is not None:
+        control = control + output_bias
+    tokens = x if target is None else target
+    d_control = d_target = d_output
+    if integration is None:
+        d_target = np.zeros(() if target is None else target.shape)
+    elif integration != "add":
+        d_control, d_target = d_output * tokens, d_output * (1 + control[..., : d_output.shape[-1]])
+        if integration == "both":
+            d_control = np.concatenate([d_control, d_output], axis=-1)
+    d_probabilities = np.einsum("bno,bhko->bhnk", d_control, value)
+    d_total = d_probabilities * scale + (0 if d_softmax is None else d_softmax)
+    d_scores = softmax * (d_total - (d_total * softmax).sum(axis=-1, keepdims=True))
+    d_x = np.einsum("bhnk,bhck->bnc", d_scores, weight)
+    return (
+        d_x + d_target if target is None else d_x,
+        None if target is None else d_target,
+        d_scores,
+        np.einsum("bnc,bhnk->bhck", x, d_scores),
+        np.einsum("bhnk,bno->bhko", probabilities, d_control),
+        d_control.sum(axis=(0, 1)),
+    )
+
+
 def centroids(x: np.ndarray, probabilities: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
     """(centroids, sum of the probabilities over tokens)."""
     total = probabilities.astype(np.float64).sum(axis=2)

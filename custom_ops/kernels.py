@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 LIBRARY = Path(__file__).resolve().parent.parent / "gansformer_tf" / "ops" / "_lib" / "libgansformer_kernels.so"
-INTERFACE = 1
+INTERFACE = 2
 MESSAGE_SIZE = 256
 DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
 ACTIVATIONS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")
@@ -87,6 +87,17 @@ class AttentionData(ctypes.Structure):
             "target",
             "output",
             "softmax",
+        )
+    )
+
+
+class AttentionGradientData(ctypes.Structure):
+    _fields_ = tuple(
+        (name, _pointer)
+        for name in (
+            *("x", "score_weight", "value", "output_bias", "probability_scale", "target"),
+            *("softmax", "d_output", "d_softmax"),
+            *("d_x", "d_target", "d_scores", "d_weight", "d_value", "d_output_bias"),
         )
     )
 
@@ -257,6 +268,35 @@ class Kernels:
         arrays = (x, score_weight, score_bias, value, output_bias, probability_scale, target, output, softmax)
         self.run("gf_attention", op, arrays, (output, softmax), AttentionData)
         return output, softmax
+
+    def attention_gradient(
+        self,
+        x: np.ndarray,
+        score_weight: np.ndarray,
+        value: np.ndarray,
+        output_bias: np.ndarray | None,
+        probability_scale: np.ndarray | None,
+        integration: str | None,
+        target: np.ndarray | None,
+        softmax: np.ndarray,
+        d_output: np.ndarray,
+        d_softmax: np.ndarray | None = None,
+    ) -> tuple[np.ndarray | None, ...]:
+        """(d_x, d_target, d_scores, d_weight, d_value, d_output_bias); d_target is None where x is the target."""
+        op = attention_op(x.shape, score_weight, None, value, probability_scale, integration)
+        batch, heads, _, k = softmax.shape
+        outputs = (
+            aligned(x.shape, x.dtype),
+            None if target is None else aligned(target.shape, x.dtype),
+            aligned(softmax.shape, x.dtype),
+            aligned((batch, heads, x.shape[2], k), x.dtype),
+            aligned((batch, heads, k, value.shape[3]), x.dtype),
+            aligned((value.shape[3],), x.dtype),
+        )
+        inputs = (x, score_weight, value, output_bias, probability_scale, target, softmax, d_output, d_softmax)
+        written = [output for output in outputs if output is not None]
+        self.run("gf_attention_gradient", op, (*inputs, *outputs), written, AttentionGradientData)
+        return outputs
 
     def centroids(self, x: np.ndarray, probabilities: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
         """(centroids, sum of the probabilities over tokens)."""

@@ -66,6 +66,27 @@ inline int check_attention_data(const gf_attention* op, const gf_attention_data*
   return GF_OK;
 }
 
+inline int check_attention_gradient_data(const gf_attention* op, const gf_attention_gradient_data* data,
+                                         char* message) {
+  if (data == nullptr || data->d_output_bias == nullptr ||
+      (op->batch > 0 && (data->score_weight == nullptr || data->value == nullptr || data->d_weight == nullptr ||
+                         data->d_value == nullptr))) {
+    return fail(GF_INVALID, message, "score_weight, value or an output is missing");
+  }
+  const bool empty = op->batch == 0 || op->tokens == 0;
+  if (!empty && (data->x == nullptr || data->softmax == nullptr || data->d_output == nullptr ||
+                 data->d_x == nullptr || data->d_scores == nullptr)) {
+    return fail(GF_INVALID, message, "x, softmax, d_output or an output is missing");
+  }
+  const int64_t width = op->integration == GF_BOTH ? op->channels_out / 2 : op->channels_out;
+  if (op->integration == GF_CONTROL || width == op->channels) return GF_OK;
+  if (!empty && (data->target == nullptr || data->d_target == nullptr)) {
+    return fail(GF_INVALID, message, "x has %lld channels; to be the target it needs %lld",
+                static_cast<long long>(op->channels), static_cast<long long>(width));
+  }
+  return GF_OK;
+}
+
 inline int check_centroids(const gf_centroids* op, char* message) {
   if (op == nullptr) return fail(GF_INVALID, message, "the arguments are missing");
   if (!between(op->batch, 0, kMaxBatch) || !between(op->tokens, 0, kMaxSize) || !between(op->channels, 1, kMaxSize) ||

@@ -106,6 +106,124 @@ class BipartiteAttentionOp : public tensorflow::OpKernel {
   int integration_ = 0;
 };
 
+// What a gradient of GansformerBipartiteAttention needs; on CPUs only. d_scores, d_weight and d_value are not summed
+// over broadcast axes. With target_is_x the target's gradient is part of d_x, and d_target is empty.
+REGISTER_OP("GansformerBipartiteAttentionGradient")
+    .Input("x: T")
+    .Input("score_weight: T")
+    .Input("value: T")
+    .Input("output_bias: T")
+    .Input("probability_scale: T")
+    .Input("target: T")
+    .Input("softmax: T")
+    .Input("d_output: T")
+    .Input("d_softmax: T")
+    .Output("d_x: T")
+    .Output("d_target: T")
+    .Output("d_scores: T")
+    .Output("d_weight: T")
+    .Output("d_value: T")
+    .Output("d_output_bias: T")
+    .Attr("T: {float, double}")
+    .Attr("integration: int")
+    .Attr("target_is_x: bool")
+    .SetShapeFn([](tensorflow::shape_inference::InferenceContext* c) -> absl::Status {
+      tensorflow::shape_inference::ShapeHandle x, weight, value, target, softmax;
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 3, &x));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 4, &weight));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(2), 4, &value));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(5), 3, &target));
+      TF_RETURN_IF_ERROR(c->WithRank(c->input(6), 4, &softmax));
+      bool target_is_x = false;
+      TF_RETURN_IF_ERROR(c->GetAttr("target_is_x", &target_is_x));
+      c->set_output(0, x);
+      c->set_output(1, target_is_x ? c->MakeShape({0, 0, 0}) : target);
+      c->set_output(2, softmax);
+      c->set_output(3, c->MakeShape({c->Dim(x, 0), c->Dim(weight, 1), c->Dim(weight, 2), c->Dim(weight, 3)}));
+      c->set_output(4, c->MakeShape({c->Dim(x, 0), c->Dim(value, 1), c->Dim(value, 2), c->Dim(value, 3)}));
+      c->set_output(5, c->input(3));
+      return absl::OkStatus();
+    })
+    .Doc("Gradient of GansformerBipartiteAttention, but for that of the probability scale.");
+
+template <typename T>
+class BipartiteAttentionGradientOp : public tensorflow::OpKernel {
+ public:
+  explicit BipartiteAttentionGradientOp(tensorflow::OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("integration", &integration_));
+    OP_REQUIRES_OK(context, context->GetAttr("target_is_x", &target_is_x_));
+  }
+
+  void Compute(tensorflow::OpKernelContext* context) override {
+    const Tensor &x = context->input(0), &weight = context->input(1), &value = context->input(2),
+                 &output_bias = context->input(3), &scale = context->input(4), &target = context->input(5),
+                 &softmax = context->input(6), &d_output = context->input(7), &d_softmax = context->input(8);
+    OP_REQUIRES(context, x.dims() == 3, absl::InvalidArgumentError(shapes("x", x, "[batch, tokens, channels]")));
+    for (const Tensor* tensor : {&weight, &value, &scale}) {
+      OP_REQUIRES(context, tensor->dims() == 4,
+                  absl::InvalidArgumentError(shapes("an input", *tensor, "of 4 dimensions")));
+    }
+    gf_attention op = {};
+    op.batch = x.dim_size(0);
+    op.tokens = x.dim_size(1);
+    op.channels = x.dim_size(2);
+    op.heads = weight.dim_size(1);
+    op.components = weight.dim_size(3);
+    op.channels_out = value.dim_size(3);
+    op.integration = integration_;
+    op.weight_batch = weight.dim_size(0);
+    op.bias_batch = op.bias_tokens = 1;
+    op.value_batch = value.dim_size(0);
+    for (int i = 0; i < 4; ++i) op.scale_shape[i] = scale.dim_size(i);
+    const int64_t width = integration_ == GF_BOTH ? op.channels_out / 2 : op.channels_out;
+    const TensorShape out({op.batch, op.tokens, width}), scores({op.batch, op.heads, op.tokens, op.components});
+    OP_REQUIRES(context, weight.dim_size(2) == op.channels,
+                absl::InvalidArgumentError(shapes("score_weight", weight, "[batch or 1, heads, channels, components]")));
+    OP_REQUIRES(context, value.dim_size(1) == op.heads && value.dim_size(2) == op.components,
+                absl::InvalidArgumentError(shapes("value", value, "[batch or 1, heads, components, channels_out]")));
+    OP_REQUIRES(context, output_bias.dims() == 1 && output_bias.dim_size(0) == op.channels_out,
+                absl::InvalidArgumentError(shapes("output_bias", output_bias, "[channels_out]")));
+    OP_REQUIRES(context, d_output.shape() == out,
+                absl::InvalidArgumentError(shapes("d_output", d_output, out.DebugString())));
+    OP_REQUIRES(context, softmax.shape() == scores && d_softmax.shape() == scores,
+                absl::InvalidArgumentError(shapes("softmax or d_softmax", softmax, scores.DebugString())));
+    OP_REQUIRES(context, integration_ == GF_CONTROL || target.shape() == out,
+                absl::InvalidArgumentError(shapes("target", target, out.DebugString())));
+    const bool neutral = scale.NumElements() == 1 && scale.flat<T>()(0) == T(1);
+    const bool own_target = integration_ != GF_CONTROL && !target_is_x_;
+    Tensor* outputs[6] = {};
+    const TensorShape shapes_out[6] = {
+        x.shape(),
+        target_is_x_ ? TensorShape({0, 0, 0}) : target.shape(),
+        scores,
+        TensorShape({op.batch, op.heads, op.channels, op.components}),
+        TensorShape({op.batch, op.heads, op.components, op.channels_out}),
+        output_bias.shape(),
+    };
+    for (int i = 0; i < 6; ++i) OP_REQUIRES_OK(context, context->allocate_output(i, shapes_out[i], &outputs[i]));
+    if (!target_is_x_ && !own_target) outputs[1]->flat<T>().setZero();  // the target of an attention that has none
+    const gf_attention_gradient_data pointers = {
+        data(x),          data(weight),     data(value),
+        data(output_bias), neutral ? nullptr : data(scale), own_target ? data(target) : nullptr,
+        data(softmax),    data(d_output),   data(d_softmax),
+        data(outputs[0]), own_target ? data(outputs[1]) : nullptr,
+        data(outputs[2]), data(outputs[3]), data(outputs[4]), data(outputs[5])};
+    char message[GF_MESSAGE_SIZE] = "";
+    OP_REQUIRES_OK(context, status(gf_attention_gradient_cpu(&op, DataType<T>::kValue, &pointers,
+                                                             DevicePool(context).get(), message),
+                                   message));
+  }
+
+ private:
+  int integration_ = 0;
+  bool target_is_x_ = false;
+};
+
+REGISTER_KERNEL_BUILDER(Name("GansformerBipartiteAttentionGradient").Device(tensorflow::DEVICE_CPU)
+                            .TypeConstraint<float>("T"), BipartiteAttentionGradientOp<float>);
+REGISTER_KERNEL_BUILDER(Name("GansformerBipartiteAttentionGradient").Device(tensorflow::DEVICE_CPU)
+                            .TypeConstraint<double>("T"), BipartiteAttentionGradientOp<double>);
+
 REGISTER_OP("GansformerAttentionCentroids")
     .Input("x: T")
     .Input("probabilities: T")

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "bipartite_attention/product.h"
 #include "common/simd.h"
 
 namespace gf {
@@ -48,50 +49,6 @@ inline T largest(const T* row, int64_t count) {
   T best = row[0];
   for (int64_t j = 1; j < count; ++j) best = row[j] > best || row[j] != row[j] ? row[j] : best;
   return best;
-}
-
-// to[r * width + c] = sum over q of left[r * left_stride + q] * right[q * width + c], for kRows rows.
-// `width` need not be a multiple of the vector, `start` gives what to begin with (null: 0).
-template <int kRows, int kVectors, typename T>
-inline void product_block(T* to, const T* left, int64_t left_stride, const T* right, int64_t count, int64_t width,
-                          const T* start, int64_t c) {
-  using V = Vector<T>;
-  typename V::Type sum[kRows][kVectors];
-  for (int v = 0; v < kVectors; ++v) {
-    const typename V::Type first = start != nullptr ? V::load(start + c + v * V::kSize) : V::fill(0);
-    for (int r = 0; r < kRows; ++r) sum[r][v] = first;
-  }
-  for (int64_t q = 0; q < count; ++q) {
-    typename V::Type factor[kVectors];
-    for (int v = 0; v < kVectors; ++v) factor[v] = V::load(right + q * width + c + v * V::kSize);
-    for (int r = 0; r < kRows; ++r) {
-      const T scalar = left[r * left_stride + q];
-      for (int v = 0; v < kVectors; ++v) sum[r][v] += scalar * factor[v];
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) V::store(to + r * width + c + v * V::kSize, sum[r][v]);
-  }
-}
-
-template <int kRows, typename T>
-inline void product(T* to, const T* left, int64_t left_stride, const T* right, int64_t count, int64_t width,
-                    const T* start) {
-  using V = Vector<T>;
-  int64_t c = 0;
-  for (; c + 2 * V::kSize <= width; c += 2 * V::kSize) {
-    product_block<kRows, 2>(to, left, left_stride, right, count, width, start, c);
-  }
-  for (; c + V::kSize <= width; c += V::kSize) {
-    product_block<kRows, 1>(to, left, left_stride, right, count, width, start, c);
-  }
-  for (; c < width; ++c) {
-    for (int r = 0; r < kRows; ++r) {
-      T sum = start != nullptr ? start[c] : T(0);
-      for (int64_t q = 0; q < count; ++q) sum += left[r * left_stride + q] * right[q * width + c];
-      to[r * width + c] = sum;
-    }
-  }
 }
 
 // Lane i gets lane i ^ distance.
@@ -224,29 +181,6 @@ void tokens(const AttentionTokens<T>& a, int64_t begin, int64_t end, T* scratch)
   if (streams) stream_fence();
 }
 
-// sums[j, c] += probabilities[i, j] * x[i, c] over tokens i, kCount components at a time.
-template <int kCount, typename T>
-inline void gather(const CentroidTokens<T>& a, const T* probabilities, int64_t begin, int64_t end, T* sums) {
-  using V = Vector<T>;
-  int64_t c = 0;
-  for (; c + V::kSize <= a.channels; c += V::kSize) {
-    typename V::Type sum[kCount];
-    for (int j = 0; j < kCount; ++j) sum[j] = V::load(sums + j * a.channels + c);
-    for (int64_t i = begin; i < end; ++i) {
-      const typename V::Type value = V::load(a.x + i * a.channels + c);
-      for (int j = 0; j < kCount; ++j) sum[j] += probabilities[i * a.components + j] * value;
-    }
-    for (int j = 0; j < kCount; ++j) V::store(sums + j * a.channels + c, sum[j]);
-  }
-  for (; c < a.channels; ++c) {
-    for (int j = 0; j < kCount; ++j) {
-      T sum = sums[j * a.channels + c];
-      for (int64_t i = begin; i < end; ++i) sum += probabilities[i * a.components + j] * a.x[i * a.channels + c];
-      sums[j * a.channels + c] = sum;
-    }
-  }
-}
-
 template <typename T>
 void gather_tokens(const CentroidTokens<T>& a, int64_t begin, int64_t end) {
   const int64_t rows = a.heads * a.components;
@@ -263,10 +197,8 @@ void gather_tokens(const CentroidTokens<T>& a, int64_t begin, int64_t end) {
       for (int64_t i = from; i < to; ++i) {
         for (int64_t j = 0; j < a.components; ++j) totals[j] += probabilities[i * a.components + j];
       }
-      int64_t j = 0;
-      for (; j + 16 <= a.components; j += 16) gather<16>(a, probabilities + j, from, to, sums + j * a.channels);
-      for (; j + 4 <= a.components; j += 4) gather<4>(a, probabilities + j, from, to, sums + j * a.channels);
-      for (; j < a.components; ++j) gather<1>(a, probabilities + j, from, to, sums + j * a.channels);
+      gather(sums, probabilities + from * a.components, a.components, a.components, a.x + from * a.channels, to - from,
+             a.channels);
     }
   }
 }

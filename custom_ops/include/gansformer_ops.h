@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a signature or a structure; checked by whoever loads the library. */
-#define GF_INTERFACE 1
+#define GF_INTERFACE 2
 #define GF_MESSAGE_SIZE 256
 
 enum gf_code { GF_OK = 0, GF_INVALID = 1, GF_UNSUPPORTED = 2, GF_OUT_OF_MEMORY = 3, GF_DEVICE_ERROR = 4 };
@@ -134,6 +134,23 @@ GF_API int gf_attention_cpu(const gf_attention* op, int dtype, const gf_attentio
                             char* message);
 GF_API int gf_attention_cuda(const gf_attention* op, int dtype, const gf_attention_data* data, void* stream,
                              char* message);
+
+/* The gradient of all inputs, `data->d_scores` being that of score_bias before its sum over broadcast axes, and
+ * d_weight, d_value those of every picture. The gradient of probability_scale is left to the caller. */
+typedef struct gf_attention_gradient_data {
+  const void *x, *score_weight, *value, *output_bias, *probability_scale, *target; /* as above */
+  const void *softmax, *d_output;
+  const void* d_softmax; /* NULL: 0 */
+  void* d_x;
+  void* d_target;      /* NULL: the target is x, and d_x holds the whole gradient; also NULL for GF_CONTROL */
+  void* d_scores;      /* [batch, heads, tokens, components] */
+  void* d_weight;      /* [batch, heads, channels, components] */
+  void* d_value;       /* [batch, heads, components, channels_out] */
+  void* d_output_bias; /* [channels_out] */
+} gf_attention_gradient_data;
+
+GF_API int gf_attention_gradient_cpu(const gf_attention* op, int dtype, const gf_attention_gradient_data* data,
+                                     const gf_pool* pool, char* message);
 
 typedef struct gf_centroids {
   int64_t batch, tokens, channels, heads, components;

@@ -195,35 +195,112 @@ def bipartite_attention(
 
 @tf.RegisterGradient("GansformerBipartiteAttention")
 def _bipartite_attention_gradient(op: Any, d_output: Any, d_softmax: Any) -> Any:
-    # Standard operations on the op's inputs and its softmax: the control is made again rather than kept.
     x, weight, bias, value, output_bias, scale, target = op.inputs
-    softmax = op.outputs[1]  # [batch, heads, n, k]
-    integration = INTEGRATIONS[op.get_attr("integration")]
-    if integration in ("mul", "both"):
-        control = tf.einsum("bhnk,bhko->bno", softmax * scale, _spread(value, x)) + output_bias
-        gain = control if integration == "mul" else control[..., : control.shape[-1] // 2]
-        d_target = d_output * (1.0 + gain)
-        d_control = d_output * target
-        if integration == "both":
-            d_control = tf.concat([d_control, d_output], axis=-1)
+    integration = op.get_attr("integration")
+    inputs = (x, weight, value, output_bias, scale, target, op.outputs[1], d_output, d_softmax)
+    if x.dtype in (tf.float32, tf.float64) and not tf.config.list_logical_devices("GPU"):
+        d_x, d_target, d_scores, d_weight, d_value, d_output_bias = (
+            load().module.gansformer_bipartite_attention_gradient(
+                **dict(zip(_ATTENTION_GRADIENT_INPUTS, inputs, strict=True)),
+                integration=integration,
+                target_is_x=target.ref() == x.ref(),
+            )
+        )
+        d_target = None if target.ref() == x.ref() else d_target
     else:
-        d_control = d_output
-        d_target = d_output if integration == "add" else None
-    d_value = tf.einsum("bhnk,bno->bhko", softmax * scale, d_control)
-    d_probabilities = tf.einsum("bno,bhko->bhnk", d_control, _spread(value, x))
-    d_softmax += d_probabilities * scale
-    d_scores = softmax * (d_softmax - tf.reduce_sum(d_softmax * softmax, axis=-1, keepdims=True))
-    d_weight = tf.einsum("bnc,bhnk->bhck", x, d_scores)
-    d_x = tf.einsum("bhnk,bhck->bnc", d_scores, _spread(weight, x))
+        d_x, d_target, d_scores, d_weight, d_value, d_output_bias = attention_gradient(
+            INTEGRATIONS[integration], *inputs
+        )
     return (
         d_x,
         _collect(d_weight, weight),
         _collect(d_scores, bias),
         _collect(d_value, value),
-        tf.reduce_sum(d_control, axis=[0, 1]),
-        _collect(d_probabilities * softmax, scale),
+        d_output_bias,
+        _scale_gradient(INTEGRATIONS[integration], value, scale, target, op.outputs[1], d_output),
         d_target,
     )
+
+
+_ATTENTION_GRADIENT_INPUTS = (
+    *("x", "score_weight", "value", "output_bias", "probability_scale", "target"),
+    *("softmax", "d_output", "d_softmax"),
+)
+
+
+@tf.RegisterGradient("GansformerBipartiteAttentionGradient")
+def _bipartite_attention_second_gradient(op: Any, *gradients: Any) -> Any:
+    # Through standard operations that compute the same as the op.
+    inputs = [tf.identity(tensor) for tensor in op.inputs]  # x and the target may be one tensor, but count apart
+    integration = INTEGRATIONS[op.get_attr("integration")]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = list(attention_gradient(integration, *inputs))
+        if op.get_attr("target_is_x") and integration is not None:
+            outputs[0] = outputs[0] + outputs[1]
+    used = [0, 2, 3, 4, 5] if op.get_attr("target_is_x") else [0, 1, 2, 3, 4, 5]
+    found = tape.gradient(
+        [outputs[i] for i in used if outputs[i] is not None],
+        inputs,
+        output_gradients=[gradients[i] for i in used if outputs[i] is not None],
+    )
+    return list(found)
+
+
+def attention_gradient(
+    integration: str | None,
+    x: Any,
+    weight: Any,
+    value: Any,
+    output_bias: Any,
+    scale: Any,
+    target: Any,
+    softmax: Any,
+    d_output: Any,
+    d_softmax: Any,
+) -> tuple[Any, ...]:
+    """(d_x, d_target, d_scores, d_weight, d_value, d_output_bias) in standard operations.
+
+    d_scores, d_weight and d_value are not summed over broadcast axes; d_target is None without integration.
+    """
+    d_control, d_target = _control_gradient(integration, value, output_bias, scale, target, softmax, d_output)
+    d_probabilities = tf.einsum("bno,bhko->bhnk", d_control, _spread(value, x))
+    d_softmax += d_probabilities * scale
+    d_scores = softmax * (d_softmax - tf.reduce_sum(d_softmax * softmax, axis=-1, keepdims=True))
+    return (
+        tf.einsum("bhnk,bhck->bnc", d_scores, _spread(weight, x)),
+        d_target,
+        d_scores,
+        tf.einsum("bnc,bhnk->bhck", x, d_scores),
+        tf.einsum("bhnk,bno->bhko", softmax * scale, d_control),
+        tf.reduce_sum(d_control, axis=[0, 1]),
+    )
+
+
+def _control_gradient(
+    integration: str | None, value: Any, output_bias: Any, scale: Any, target: Any, softmax: Any, d_output: Any
+) -> tuple[Any, Any]:
+    """Gradients of the control, which is made again rather than kept, and of the target."""
+    if integration is None:
+        return d_output, None
+    if integration == "add":
+        return d_output, d_output
+    gain = tf.einsum("bhnk,bhko->bno", softmax * scale, _spread(value, softmax)) + output_bias
+    if integration == "mul":
+        return d_output * target, d_output * (1.0 + gain)
+    gain = gain[..., : gain.shape[-1] // 2]
+    return tf.concat([d_output * target, d_output], axis=-1), d_output * (1.0 + gain)
+
+
+def _scale_gradient(integration: str | None, value: Any, scale: Any, target: Any, softmax: Any, d_output: Any) -> Any:
+    """Gradient of the probability scale; a graph leaves it out where nobody asks for it, as for a dropout mask."""
+    d_control = d_output  # the control itself is not needed: its gradient is that of the output, times the target
+    if integration in ("mul", "both"):
+        d_control = d_output * target
+        if integration == "both":
+            d_control = tf.concat([d_control, d_output], axis=-1)
+    d_probabilities = tf.einsum("bno,bhko->bhnk", d_control, _spread(value, softmax))
+    return _collect(d_probabilities * softmax, scale)
 
 
 def _spread(array: Any, x: Any) -> Any:

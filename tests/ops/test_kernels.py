@@ -203,6 +203,20 @@ def test_hostile_attention(library, change, request):
     assert np.all(output == 7) and np.all(softmax == 7)
 
 
+@pytest.mark.parametrize("change", BAD_ATTENTION.values(), ids=BAD_ATTENTION.keys())
+def test_hostile_attention_gradient(cpu, change):
+    x, weight, value = (np.ones(shape, np.float32) for shape in ((2, 7, 4), (2, 1, 4, 3), (2, 1, 3, 4)))
+    softmax, d_output = np.ones((2, 1, 7, 3), np.float32), np.ones((2, 7, 4), np.float32)
+    outputs = [np.full(shape, 7, np.float32) for shape in (x.shape, softmax.shape, weight.shape, value.shape, (4,))]
+    op = kernels.attention_op(x.shape, weight, None, value, None, None)
+    for name, number in change.items():
+        setattr(op, name, number)
+    arrays = (x, weight, value, None, None, None, softmax, d_output, None, outputs[0], None, *outputs[1:])
+    with pytest.raises(kernels.KernelError):
+        cpu.run("gf_attention_gradient", op, arrays, outputs, kernels.AttentionGradientData)
+    assert all(np.all(output == 7) for output in outputs)
+
+
 def test_hostile_numbers(cpu):
     x = np.ones((2, 4), np.float32)
     for numbers in ((math.nan, 1.0, -1.0), (0.2, math.inf, -1.0), (0.2, 1.0, math.nan)):
