@@ -7,8 +7,9 @@
 
 Every model has the same data, widths, depth of mapping, batch, losses and number of real images; only the attention
 differs. What is measured: FID, Inception Score, precision and recall of the last averaged generator, FID on the way,
-and images per second while training (the median over ticks, without metrics). With several --seeds a number is the mean
-over the runs, and "±" their standard deviation. The run can be interrupted at any time: the same command goes on.
+and images per second while training. The speeds come from short runs of their own in the end, in which the models take
+turns, so that whatever else the machine does meets all of them. With several --seeds a number is the mean over the
+runs, and "±" their standard deviation. The run can be interrupted at any time: the same command goes on.
 
 The table stands between two markers in --results and is replaced by the next run; the curves go to a picture beside it.
 Numbers of the random feature network are comparable with each other only.
@@ -28,6 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"
 DATASET = "scenes"
+SPEED_TICK_KIMG, SPEED_TICKS = 0.08, 4
 METRICS = "fid,is,pr"
 METRICS_WITHOUT_CLASSES = "fid,pr"  # Keras applications give features only
 # What all models share. Latents as wide as in the demo preset; narrow networks, so that a CPU is enough.
@@ -52,7 +54,6 @@ class Run:
 
     values: dict[str, float]
     curve: list[tuple[float, float]]
-    img_per_second: float
     parameters: int
 
 
@@ -95,9 +96,27 @@ def read_run(folder: Path, curve_images: int, final_images: int) -> Run:
                 values |= record["values"]
             if count == curve_images and "fid" in record["values"]:
                 curve[record["kimg"]] = record["values"]["fid"]
-    ticks = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    speeds = [tick["img_per_second"] for tick in ticks[1:] or ticks]  # the first tick compiles
-    return Run(values, sorted(curve.items()), statistics.median(speeds), count_parameters(folder))
+    return Run(values, sorted(curve.items()), count_parameters(folder))
+
+
+def speeds(names: list[str], given: argparse.Namespace) -> dict[str, list[float]]:
+    """Images per second of each model, a median per round."""
+    found: dict[str, list[float]] = {name: [] for name in names}
+    results, tick = given.work / "speed", SPEED_TICK_KIMG
+    for number in range(1, given.speed_rounds + 1):
+        for name in names:
+            # Every round resumes the run of the one before; metrics and snapshots stay out of it.
+            run(
+                f"run_network.py --train {MODELS[name][1]} {SHARED} --metrics none",
+                *("--expname", name, "--result-dir", results, "--data-dir", given.work / "datasets"),
+                *("--dataset", DATASET, "--gpus", given.gpus, "--tick-kimg", tick, "--snapshot-ticks", 1000),
+                *("--total-kimg", tick * SPEED_TICKS * number),
+            )
+            lines = (results / f"{name}-000" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+            ticks = [json.loads(line)["img_per_second"] for line in lines]
+            measured = ticks[SPEED_TICKS * (number - 1) + 1 : SPEED_TICKS * number]  # the first one traces the step
+            found[name].append(statistics.median(measured))
+    return found
 
 
 def count_parameters(folder: Path) -> int:
@@ -108,7 +127,7 @@ def count_parameters(folder: Path) -> int:
     return sum(tensor.size for name, tensor in tensors.items() if name.startswith("generator/"))
 
 
-def table(runs: dict[str, list[Run]]) -> list[str]:
+def table(runs: dict[str, list[Run]], speed: dict[str, list[float]]) -> list[str]:
     """Rows of a Markdown table, as in the papers."""
     columns = (("FID ↓", "fid"), ("IS ↑", "is"), ("precision ↑", "precision"), ("recall ↑", "recall"))
     lines = [
@@ -117,8 +136,8 @@ def table(runs: dict[str, list[Run]]) -> list[str]:
     ]
     for name, seeds in runs.items():
         cells = [spread([run.values[key] for run in seeds if key in run.values]) for _, key in columns]
-        speed = spread([run.img_per_second for run in seeds])
-        lines.append(f"| {MODELS[name][0]} | {seeds[0].parameters:,} | {' | '.join(cells)} | {speed} |")
+        cells.append(f"{statistics.median(speed[name]):.1f}")
+        lines.append(f"| {MODELS[name][0]} | {seeds[0].parameters:,} | {' | '.join(cells)} |")
     return lines
 
 
@@ -175,6 +194,7 @@ def main() -> None:
     parser.add_argument("--feature-network", default="inception-random")
     parser.add_argument("--inception-weights", default="auto")
     parser.add_argument("--models", default="stylegan2,simplex,duplex", help=",".join(MODELS))
+    parser.add_argument("--speed-rounds", type=int, default=3, help="short runs of each model that time it")
     parser.add_argument("--seeds", default="1000", help="comma-separated")
     parser.add_argument("--gpus", default="0")
     parser.add_argument("--work", type=Path, default=Path("quality"), help="folder for data and runs")
@@ -193,6 +213,7 @@ def main() -> None:
     )
     seeds = [int(seed) for seed in given.seeds.split(",")]
     runs = {name: [train_and_measure(name, seed, given) for seed in seeds] for name in names}
+    speed = speeds(names, given)
     picture = given.results.with_name("quality.png")
     network = given.feature_network if given.feature_network != "inception" else "the published Inception"
     plot(runs, picture, f"FID ({network}, {given.curve_images} images)")
@@ -204,7 +225,7 @@ def main() -> None:
         f"Feature network: {network}.",
         "" if network != given.feature_network else "Its numbers compare these models with each other only.",
         "",
-        *table(runs),
+        *table(runs, speed),
         "",
         f"FID on the way ({given.curve_images} images per point):",
         "",
@@ -215,7 +236,7 @@ def main() -> None:
         f"--seeds {given.seeds} --feature-network {given.feature_network}`",
     ]
     write_section(given.results, lines)
-    print("\n".join(table(runs)))
+    print("\n".join(table(runs, speed)))
     print(f"Table written to {given.results}, curves to {picture}.")
 
 
