@@ -57,8 +57,8 @@ def train(arguments: argparse.Namespace) -> None:
     devices = select_devices(given.get("gpus", (0,)))
     from gansformer_tf.models.snapshot import SnapshotError
     from gansformer_tf.training.errors import TrainingError
+    from gansformer_tf.training.layout import BatchLayout
     from gansformer_tf.training.run_dir import RunDir
-    from gansformer_tf.training.step import BatchLayout
     from gansformer_tf.training.strategy import Agreement, make_strategy
     from gansformer_tf.training.trainer import Trainer
 

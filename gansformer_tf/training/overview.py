@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from gansformer_tf.config import RunConfig
 from gansformer_tf.models import Discriminator, Generator
 from gansformer_tf.models.families import build_generator
+from gansformer_tf.training.layout import BatchLayout
 from gansformer_tf.training.memory import MemoryEstimate, estimate
-from gansformer_tf.training.step import BatchLayout, TrainStep
+from gansformer_tf.training.step import TrainStep
 
 
 def overview(config: RunConfig, num_devices: int = 1) -> str:

@@ -15,8 +15,9 @@ from gansformer_tf.training.logs import MetricsLog, tick_line
 from gansformer_tf.training.report import write_report
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.samples import SampleWriter
-from gansformer_tf.training.step import TrainStep, raw_variables
+from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.tracking import WandbRun
+from gansformer_tf.training.variables import raw_variables
 from gansformer_tf.training.watch import collapse_warning, diversity, tick_warnings
 
 # Measures a snapshot, at its path; gives scalars by name.

@@ -11,41 +11,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gansformer_tf.config import ConfigError, TrainConfig
+from gansformer_tf.config import TrainConfig
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.ema import ema_beta
+from gansformer_tf.training.layout import BatchLayout, accumulate
 from gansformer_tf.training.optimizers import Adam, clip_to_norm, global_norm
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses, Statistics
 from gansformer_tf.training.remat import Rematerialization
+from gansformer_tf.training.variables import network_state, raw_variable, raw_variables, unfrozen_variables
 
 # Order within a step, as in StyleGAN2; the position is part of the seed of the phase's draws.
 PHASES = ("G", "G_reg", "D", "D_reg")
-
-
-class BatchLayout:
-    """How the global batch is cut: replicas first, then micro-batches, both into runs of neighbours.
-
-    Raises:
-        ConfigError: The global batch is no multiple of what the replicas hold at once.
-    """
-
-    def __init__(self, config: TrainConfig, num_replicas: int) -> None:
-        self.global_size = config.batch_size
-        self.micro_size = config.batch_size_per_replica
-        self.num_replicas = num_replicas
-        at_once = self.micro_size * num_replicas
-        if self.global_size % at_once:
-            devices = f" on each of {num_replicas} devices" if num_replicas > 1 else ""
-            raise ConfigError(
-                f"batch size {self.global_size} is not a multiple of {at_once} ({self.micro_size} images at once"
-                f"{devices}); change --batch-size or --batch-gpu."
-            )
-        self.num_micro_batches = self.global_size // at_once
-
-    @property
-    def replica_size(self) -> int:
-        return self.micro_size * self.num_micro_batches
 
 
 class TrainStep:
@@ -392,29 +369,6 @@ class _PhaseClock:
         self._started = now
 
 
-def accumulate(share: Callable[[Any], Any], count: int, zeros: Any) -> Any:
-    """Sum of `share(0) ... share(count - 1)` as a loop that is traced once.
-
-    Args:
-        share: Returns a structure of tensors for an index.
-        count: Number of shares.
-        zeros: The structure of zeros the sum starts from.
-    """
-    if count == 1:
-        return share(0)
-
-    def body(index: tf.Tensor, totals: Any) -> tuple[tf.Tensor, Any]:
-        return index + 1, tf.nest.map_structure(tf.add, totals, share(index))
-
-    return tf.while_loop(
-        lambda index, totals: index < count,
-        body,
-        (tf.constant(0), zeros),
-        parallel_iterations=1,
-        maximum_iterations=count,
-    )[1]
-
-
 def uses_xla(mode: str) -> bool:
     """Whether phases are compiled with XLA.
 
@@ -423,51 +377,9 @@ def uses_xla(mode: str) -> bool:
     return mode == "on" or (mode == "auto" and bool(tf.config.list_logical_devices("GPU")))
 
 
-def unfrozen_variables(discriminator: Any, num_frozen: int) -> list[Any]:
-    """Trainable variables of the discriminator without its first layers, seen from the image (FreezeD, Mo et al. 2020).
-
-    Args:
-        discriminator: The network.
-        num_frozen: Layers to freeze, in the order from_rgb, first convolution (with the attention before it), second
-            convolution, skip connection, block by block.
-
-    Raises:
-        ConfigError: There are not so many layers.
-    """
-    if not num_frozen:
-        return list(discriminator.trainable_variables)
-    groups: list[list[Any]] = []
-    for block in discriminator.blocks:
-        parts = [block.from_rgb, block.conv0, block.conv1, block.skip]
-        attention = [block.collect, block.latent_update, block.image_update, block.image_attention]
-        for part in parts:
-            if part is not None:
-                beside = [layer for layer in attention if layer is not None] if part is block.conv0 else []
-                groups.append([variable for layer in (part, *beside) for variable in layer.trainable_variables])
-    if num_frozen > len(groups):
-        raise ConfigError(f"freeze_d is {num_frozen}; this discriminator has {len(groups)} layers that can be frozen.")
-    frozen = {id(variable) for group in groups[:num_frozen] for variable in group}
-    return [variable for variable in discriminator.trainable_variables if id(variable) not in frozen]
-
-
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """uint8 pixels as float32 in [-1, 1]."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
-
-
-def raw_variable(variable: Any) -> tf.Variable:
-    """The TensorFlow variable behind a Keras variable."""
-    return variable.value if hasattr(variable, "path") else variable
-
-
-def network_state(network: Any, prefix: str) -> dict[str, tf.Variable]:
-    """Every variable of a network by `prefix/name`, without the network's own name."""
-    own = f"{network.name}/"
-    return {f"{prefix}/{weight.path.removeprefix(own)}": raw_variable(weight) for weight in network.weights}
-
-
-def raw_variables(variables: Sequence[Any]) -> list[tf.Variable]:
-    return [raw_variable(variable) for variable in variables]
 
 
 def _labels(labels: tf.Tensor, start: Any, size: int) -> tf.Tensor | None:

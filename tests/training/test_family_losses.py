@@ -17,7 +17,8 @@ from gansformer_tf.ops import SeedStream
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.blur import blur_sigma, blurred
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses
-from gansformer_tf.training.step import TrainStep, network_state
+from gansformer_tf.training.step import TrainStep
+from gansformer_tf.training.variables import network_state
 from tests.convert.pytorch_golden import gradient_pairs
 from tests.models.family_golden import FOLDER, INDEX
 from tests.models.golden import gradient_error, read_arrays

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.config import ConfigError
-from gansformer_tf.training.step import TrainStep, raw_variables
+from gansformer_tf.training.step import TrainStep
+from gansformer_tf.training.variables import raw_variables
 from tests.training.tiny_networks import RESOLUTION, tiny_networks, tiny_train_config
 
 BATCHES = np.random.default_rng(0).integers(0, 256, (6, 8, RESOLUTION, RESOLUTION, 3), np.uint8)

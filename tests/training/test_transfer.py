@@ -8,8 +8,8 @@ import pytest
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig
 from gansformer_tf.models.snapshot import SnapshotError, save_snapshot
 from gansformer_tf.training.errors import TrainingError
-from gansformer_tf.training.step import unfrozen_variables
 from gansformer_tf.training.transfer import transfer
+from gansformer_tf.training.variables import unfrozen_variables
 from tests.models.tiny import KGAN, PLAIN, SCORING, discriminator, generator
 
 
