@@ -32,13 +32,13 @@ def check_export_flags(given: dict[str, Any]) -> None:
     if "output_dir" not in given:
         raise UsageError("--output-dir is missing; name the folder of the export: --output-dir exported/NAME")
     try:
-        check_options(given["export"], given.get("noise_mode"))
+        check_options(given["export"], given.get("noise_mode"), given.get("scale", 1.0))
     except ExportError as error:
         raise UsageError(str(error)) from error
 
 
 def export_model(given: dict[str, Any], run_folder: Path) -> None:
-    """Does what `--export`, `--model`, `--output-dir` and `--noise-mode` ask for.
+    """Does what `--export`, `--model`, `--output-dir`, `--noise-mode` and `--scale` ask for.
 
     Args:
         given: The typed flags, already checked.
@@ -56,7 +56,9 @@ def export_model(given: dict[str, Any], run_folder: Path) -> None:
 
     try:
         model = model_file(given.get("model", run_folder)).path
-        folder = export(form, model, given["output_dir"], noise_mode=given.get("noise_mode"))
+        folder = export(
+            form, model, given["output_dir"], noise_mode=given.get("noise_mode"), scale=given.get("scale", 1.0)
+        )
     except (ExportError, SnapshotError) as error:
         raise UsageError(str(error)) from error
     except OSError as error:

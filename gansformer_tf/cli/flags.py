@@ -289,7 +289,9 @@ PICTURES = (
 
 EVALUATION = (
     Flag("--metrics", f"any of {','.join(METRICS)}; or none", comma_list, MEASURE, "metrics", metavar="LIST"),
-    Flag("--scale", "size of pictures as a factor, also for --vis (CREPS)", float, (*VIS, *MEASURE), "scale"),
+    Flag(
+        "--scale", "size of pictures as a factor, for --vis, --eval, --export (CREPS)", float, (*VIS, *MEASURE), "scale"
+    ),
     Flag("--eval-images-num", "images per metric (default: 50000)", int, MEASURE, "images_num", metavar="N"),
     Flag("--inception-weights", "file, or auto to download it (default)", str, MEASURE, "inception_weights"),
     Flag("--feature-network", "inception, inception-random, keras:NAME (see docs/metrics.md)", str, MEASURE, "network"),

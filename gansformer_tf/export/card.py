@@ -12,6 +12,7 @@ import keras
 import gansformer_tf
 from gansformer_tf.config import to_dict
 from gansformer_tf.files import write_atomically
+from gansformer_tf.models.creps.lines import scaled_size
 
 NAME = "model_card.json"
 CARD_VERSION = 1
@@ -33,6 +34,9 @@ def write_card(
         What was written.
     """
     config = generator.config
+    height, width = config.height, config.width
+    if details.get("scale", 1.0) != 1.0:
+        height, width = scaled_size(config, details["scale"])
     card = {
         "model_card_version": CARD_VERSION,
         "format": form,
@@ -43,8 +47,8 @@ def write_card(
         },
         "source": dict(source or {}),
         "pictures": {
-            "height": config.height,
-            "width": config.width,
+            "height": height,
+            "width": width,
             "channels": config.image_channels,
             "range_of_float": [-1.0, 1.0],
         },

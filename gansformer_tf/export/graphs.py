@@ -9,6 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from gansformer_tf.export import mersenne, pcg
+from gansformer_tf.export.errors import ExportError
+from gansformer_tf.models.creps.lines import line_coordinates
 from gansformer_tf.ops import implementation
 
 MAX_SEED = 2**32 - 1  # as everywhere in the package
@@ -26,6 +28,11 @@ class Graphs:
         generator: A `Generator`.
         noise_mode: Of pictures drawn from seeds: "random" (from the seed), "const" or "none". Pictures drawn from
             latents have no seed; with "random" they take the constant noise.
+        seeds: Whether pictures can be drawn from seeds.
+        scale: Size of the pictures as a factor, for generators that draw any size.
+
+    Raises:
+        ExportError: The generator does not draw pictures of that size.
 
     Attributes:
         map: (z `[batch, num_latents, latent_dim]`, truncation_psi `[batch]`, class numbers `[batch]` if the model has
@@ -35,10 +42,11 @@ class Graphs:
             None for exports without seeds.
     """
 
-    def __init__(self, generator: Any, noise_mode: str = "random", seeds: bool = True) -> None:
+    def __init__(self, generator: Any, noise_mode: str = "random", seeds: bool = True, scale: float = 1.0) -> None:
         self.generator = generator
         self.config = config = generator.config
         self.noise_mode = noise_mode
+        self.lines = lines_of(generator, scale)
         self.noise_shapes = [tuple(shape) for shape in generator.noise_shapes]
         self.seeded_noise = seeds and noise_mode == "random" and bool(self.noise_shapes)
         self.z_shape = (None, config.num_latents, config.latent_dim)
@@ -73,8 +81,8 @@ class Graphs:
 
     def _with_maps(self, w: Any, **options: Any) -> Any:
         if not has_attention(self.config):
-            return self.generator.synthesize(w, **options), []
-        images, maps = self.generator.synthesize(w, return_attention=True, **options)
+            return self.generator.synthesize(w, **options, **self.lines), []
+        images, maps = self.generator.synthesize(w, return_attention=True, **options, **self.lines)
         return images, list(maps)
 
     def _from_seeds(self, seeds: Any, truncation_psi: Any, labels: Any = None) -> Any:
@@ -117,6 +125,26 @@ def _normal(count: int) -> Any:
 def concrete(function: Callable[..., Any], *specs: Any, **named: Any) -> Any:
     """The function as a graph. There is no Python control flow over tensors to convert, which takes long."""
     return tf.function(function, autograph=False).get_concrete_function(*specs, **named)
+
+
+def lines_of(generator: Any, scale: float) -> dict[str, Any]:
+    """What `synthesize` takes to draw pictures of another size than those of training.
+
+    Raises:
+        ExportError: The generator does not draw pictures of that size.
+    """
+    if scale == 1.0:
+        return {}
+    if not generator.draws_any_size:
+        raise ExportError(
+            f"scale is {scale}; a {generator.config.family} generator draws pictures of one size, CREPS draws any. "
+            "Leave it out."
+        )
+    try:
+        rows, columns = line_coordinates(generator.config, scale)
+    except ValueError as error:
+        raise ExportError(str(error)) from error
+    return {"rows": rows, "columns": columns}
 
 
 def has_attention(config: Any) -> bool:

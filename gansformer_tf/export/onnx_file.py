@@ -14,7 +14,7 @@ import tensorflow as tf
 from gansformer_tf.export.card import write_card
 from gansformer_tf.export.errors import ExportError
 from gansformer_tf.export.folders import new_folder
-from gansformer_tf.export.graphs import Graphs
+from gansformer_tf.export.graphs import Graphs, lines_of
 from gansformer_tf.export.options import check_options
 from gansformer_tf.ops import formulation, implementation
 
@@ -23,7 +23,12 @@ FILE = "generator.onnx"
 
 
 def export_onnx(
-    generator: Any, path: str | Path, *, noise_mode: str = "const", source: Mapping[str, Any] | None = None
+    generator: Any,
+    path: str | Path,
+    *,
+    noise_mode: str = "const",
+    scale: float = 1.0,
+    source: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes `generator.onnx` (opset 18) into a new folder.
 
@@ -34,23 +39,25 @@ def export_onnx(
         generator: A `Generator`.
         path: New or empty folder.
         noise_mode: "const" (the model's fixed noise) or "none"; there are no seeds to draw other noise from.
+        scale: Size of the pictures as a factor, for generators that draw any size (CREPS).
         source: For the model card: where the weights come from.
 
     Returns:
         The folder.
 
     Raises:
-        ExportError: The folder is not empty, the noise mode is another one, Keras runs on another backend, or
-            tf2onnx is not installed.
+        ExportError: The folder is not empty, the noise mode is another one, the scale does not fit, Keras runs on
+            another backend, or tf2onnx is not installed.
         OSError: The folder cannot be written to.
     """
     check_options("onnx", noise_mode)
     if keras.backend.backend() != "tensorflow":
         raise ExportError(f"Keras runs on {keras.backend.backend()}; the converter needs KERAS_BACKEND=tensorflow.")
+    lines_of(generator, scale)  # nothing is made for a size that cannot be drawn
     import tf2onnx
 
     with new_folder(path) as folder, implementation("composite"), formulation("slices"):
-        graphs = Graphs(generator, noise_mode, seeds=False)
+        graphs = Graphs(generator, noise_mode, seeds=False, scale=scale)
         specs = [tf.TensorSpec(graphs.z_shape, tf.float32, "z"), tf.TensorSpec([None], tf.float32, "truncation_psi")]
         if graphs.config.label_dim:
             specs.append(tf.TensorSpec([None], tf.int64, "labels"))
@@ -62,7 +69,7 @@ def export_onnx(
         with _quiet():
             tf2onnx.convert.from_function(draw, specs, opset=OPSET, output_path=str(folder / FILE))
         write_card(
-            folder, generator, "onnx", source, files=[FILE], opset=OPSET, noise_mode=noise_mode,
+            folder, generator, "onnx", source, files=[FILE], opset=OPSET, noise_mode=noise_mode, scale=scale,
             signature={
                 "inputs": {spec.name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for spec in specs},
                 "outputs": {"images": {"dtype": "float32", "layout": "batch, height, width, channels"}},

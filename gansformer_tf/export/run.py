@@ -9,7 +9,9 @@ from gansformer_tf.export.options import check_options
 from gansformer_tf.files import sha256_of
 
 
-def export(form: str, model: str | Path, output_dir: str | Path, *, noise_mode: str | None = None) -> Path:
+def export(
+    form: str, model: str | Path, output_dir: str | Path, *, noise_mode: str | None = None, scale: float = 1.0
+) -> Path:
     """Exports the generator of a snapshot.
 
     Args:
@@ -17,6 +19,7 @@ def export(form: str, model: str | Path, output_dir: str | Path, *, noise_mode: 
         model: A snapshot file, or a run folder (its newest snapshot).
         output_dir: A new or empty folder; for SavedModels one that may hold earlier versions.
         noise_mode: See `export_saved_model` and `export_onnx`; None takes their own.
+        scale: Size of the pictures as a factor (CREPS).
 
     Returns:
         The folder of the export.
@@ -28,13 +31,15 @@ def export(form: str, model: str | Path, output_dir: str | Path, *, noise_mode: 
     """
     from gansformer_tf.models.snapshot import find_snapshot, load_snapshot
 
-    check_options(form, noise_mode)
+    check_options(form, noise_mode, scale)
     path = find_snapshot(model)
     snapshot = load_snapshot(path)
     source: dict[str, Any] = {"snapshot": path.name, "sha256": sha256_of(path), "dataset": snapshot.config.data.dataset}
     if "kimg" in snapshot.metadata:
         source["kimg"] = snapshot.metadata["kimg"]
     options: dict[str, Any] = {"source": source} | ({} if noise_mode is None else {"noise_mode": noise_mode})
+    if form != "keras":
+        options["scale"] = scale
     if form == "saved_model":
         from gansformer_tf.export.saved_model import export_saved_model
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from gansformer_tf.export.card import write_card
 from gansformer_tf.export.errors import ExportError
 from gansformer_tf.export.folders import new_version
-from gansformer_tf.export.graphs import Graphs
+from gansformer_tf.export.graphs import Graphs, lines_of
 from gansformer_tf.export.options import check_options
 from gansformer_tf.export.signatures import build_signatures, input_specs
 from gansformer_tf.export.warmup import write_warmup
@@ -23,6 +23,7 @@ def export_saved_model(
     base: str | Path,
     *,
     noise_mode: str = "random",
+    scale: float = 1.0,
     source: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes a generator as `base/<version>`, a SavedModel of standard ops with the signatures of `build_signatures`.
@@ -34,14 +35,15 @@ def export_saved_model(
         generator: A `Generator`.
         base: Folder of all versions of the model; made if it is missing.
         noise_mode: Of pictures drawn from seeds: "random" (as `generate.py` draws them), "const" or "none".
+        scale: Size of the pictures as a factor, for generators that draw any size (CREPS).
         source: For the model card: where the weights come from.
 
     Returns:
         The version's folder.
 
     Raises:
-        ExportError: `base` holds something else, the noise mode is unknown, Keras runs on another backend, or
-            tensorflow-serving-api is not installed.
+        ExportError: `base` holds something else, the noise mode is unknown, the scale does not fit, Keras runs on
+            another backend, or tensorflow-serving-api is not installed.
         OSError: The folder cannot be written to.
 
     Example:
@@ -55,8 +57,9 @@ def export_saved_model(
     if keras.backend.backend() != "tensorflow":
         raise ExportError(f"Keras runs on {keras.backend.backend()}; SavedModels need KERAS_BACKEND=tensorflow.")
     check_options("saved_model", noise_mode)
+    lines_of(generator, scale)  # nothing is made for a size that cannot be drawn
     with new_version(base) as (folder, done):
-        graphs = Graphs(generator, noise_mode)
+        graphs = Graphs(generator, noise_mode, scale=scale)
         signatures = build_signatures(graphs)
         module = tf.Module()
         # The network itself stays out: loading it would need this package.
@@ -69,6 +72,7 @@ def export_saved_model(
             "saved_model",
             source,
             noise_mode=noise_mode,
+            scale=scale,
             signatures={name: describe(function) for name, function in signatures.items()},
             warmup_requests=warmups,
         )

@@ -51,7 +51,7 @@ def test_the_run_of_an_experiment_is_exported(run_folder: Path, tmp_path: Path, 
     common = ("--export", "saved_model", "--output-dir", tmp_path, "--noise-mode", "const")
     assert run(*common, "--result-dir", run_folder.parent, "--expname", "tiny") == 0
     ((form, model, target), options) = found[0]
-    assert (form, target, options) == ("saved_model", str(tmp_path), {"noise_mode": "const"})
+    assert (form, target, options) == ("saved_model", str(tmp_path), {"noise_mode": "const", "scale": 1.0})
     assert model == run_folder / "network-snapshot-000002.safetensors"
 
 
@@ -60,6 +60,7 @@ BAD = {
     "no folder named": (("--export", "onnx", "--model", "nowhere"), "--output-dir is missing"),
     "noise of keras": (("--export", "keras", "--output-dir", "x", "--noise-mode", "const"), "leave the noise mode out"),
     "noise of onnx": (("--export", "onnx", "--output-dir", "x", "--noise-mode", "random"), "const or none"),
+    "scale of keras": (("--export", "keras", "--output-dir", "x", "--scale", "2"), "leave the scale out"),
     "no format": (("--model", "nowhere"), "--model belongs to --export"),
 }
 
