@@ -129,7 +129,8 @@ class Meter:
         if any(metric in WITH_REALS for metric in metrics.metrics):
             if not config.data.dataset:
                 raise MetricError("the snapshot names no data set; name the one to compare with: --dataset NAME.")
-            self.reals = DatasetPictures(config.data, metrics.images_num, metrics.seed)
+            limit = None if metrics.all_reals else metrics.images_num
+            self.reals = DatasetPictures(config.data, limit, metrics.seed)
             channels = config.model.generator.image_channels
             if self.reals.info.channels != channels:
                 raise MetricError(

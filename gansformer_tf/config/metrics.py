@@ -23,6 +23,8 @@ METRIC_ALIASES = {
 }
 # Metrics that StyleGAN3 computes with covariances / N.
 STYLEGAN3_FID = ("fid50k_full", "fid50k")
+# Those that compare with all real images.
+STYLEGAN3_FULL = ("fid50k_full", "kid50k_full", "pr50k3_full")
 PPL_SPACES = ("z", "w")
 PPL_SAMPLINGS = ("end", "full")
 # Published numbers are of so many images; with fewer FID is larger.
@@ -39,6 +41,8 @@ class MetricConfig:
 
     metrics: tuple = ()
     images_num: int = STANDARD_IMAGES
+    # compare with every real image, not with `images_num` of them
+    all_reals: bool = False
     network: str = "inception"
     inception_weights: str = "auto"
     seed: int = 0

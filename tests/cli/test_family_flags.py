@@ -37,6 +37,7 @@ def test_names_of_metrics():
     assert values["metrics"] == ("fid", "kid", "pr", "ppl", "eqt", "eqt_frac", "eqr", "is")
     config = from_dict(MetricConfig, values)
     assert (config.fid_ddof, config.images_num, config.ppl_space, config.ppl_sampling) == (0, 50_000, "w", "end")
+    assert config.all_reals and "all_reals" not in typed("--metrics", "fid50k,kid")["metrics"]
     assert typed("--metrics", "fid50k_full", "--fid-ddof", "1")["metrics"]["fid_ddof"] == 1
     assert "fid_ddof" not in typed("--metrics", "fid,kid50k_full")["metrics"]
 

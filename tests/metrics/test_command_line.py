@@ -83,6 +83,15 @@ def test_eval_measures_the_newest_snapshot(run, capsys):
     assert not (path.parent / ".metrics").exists()
 
 
+def test_full_names_compare_with_all_real_images(run, tmp_path):
+    copy = tmp_path / "given.safetensors"
+    copy.write_bytes(run[0].read_bytes())
+    flags = ("--eval", "--pretrained-pkl", copy, "--metrics", "kid50k_full", "--eval-images-num", 12)
+    evaluation.evaluate(arguments(*flags), tmp_path / "no-run")
+    record = json.loads((tmp_path / "metric-kid-tiny.jsonl").read_text())
+    assert (record["manifest"]["fake"]["count"], record["manifest"]["real"]["count"]) == (12, 24)
+
+
 def test_eval_of_a_snapshot_from_elsewhere(run, tmp_path, capsys):
     path, _ = run
     copy = tmp_path / "given.safetensors"
