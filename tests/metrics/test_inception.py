@@ -166,7 +166,7 @@ def test_wrong_weights_are_named(tmp_path, weights):
     (tmp_path / "x.safetensors").write_bytes(b"half a file")
     refused("no readable safetensors", "x.safetensors")
     (tmp_path / "x.pth").write_bytes(b"half a file")
-    refused("no PyTorch file of weights", "x.pth")
+    refused("no usable PyTorch file of weights: it is damaged", "x.pth")
     for name, value, message in (
         ("more", np.zeros(1), "an unknown weight 'more'"),
         ("fc.bias", np.zeros(5), r"shape \(5,\) instead of \(1008,\)"),
