@@ -18,7 +18,6 @@ Numbers of the random feature network are comparable with each other only.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import statistics
 import subprocess
@@ -27,6 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from gansformer_tf.files import read_json_lines  # noqa: E402
+
 BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"
 DATASET = "scenes"
 SPEED_TICK_KIMG, SPEED_TICKS = 0.08, 4
@@ -71,6 +74,9 @@ def train_and_measure(name: str, seed: int, given: argparse.Namespace) -> Run:
     results, expname = given.work / "results", f"{name}-seed{seed}"
     network = ["--feature-network", given.feature_network, "--inception-weights", given.inception_weights]
     places = ["--result-dir", results, "--data-dir", given.work / "datasets", "--dataset", DATASET]
+    folder = results / f"{expname}-000"
+    if is_measured(folder, given):
+        return read_run(folder, given.curve_images, given.final_images)
     common = ["--expname", expname, "--gpus", given.gpus, *places, *network]
     tick = given.kimg / 40
     run(
@@ -81,7 +87,18 @@ def train_and_measure(name: str, seed: int, given: argparse.Namespace) -> Run:
     )
     metrics = METRICS_WITHOUT_CLASSES if given.feature_network.startswith("keras:") else METRICS
     run("run_network.py --eval", *common, "--metrics", metrics, "--eval-images-num", given.final_images)
-    return read_run(results / f"{expname}-000", given.curve_images, given.final_images)
+    return read_run(folder, given.curve_images, given.final_images)
+
+
+def is_measured(folder: Path, given: argparse.Namespace) -> bool:
+    """Whether the end of a run has all its numbers already."""
+    records = [record for path in folder.glob("metric-*.jsonl") for record in read_json_lines(path)]
+    final = [
+        record
+        for record in records
+        if record["manifest"]["fake"]["count"] == given.final_images and record["kimg"] >= 0.999 * given.kimg
+    ]
+    return {"fid", "precision"} <= {name for record in final for name in record["values"]}
 
 
 def read_run(folder: Path, curve_images: int, final_images: int) -> Run:
@@ -89,8 +106,7 @@ def read_run(folder: Path, curve_images: int, final_images: int) -> Run:
     values: dict[str, float] = {}
     curve: dict[float, float] = {}
     for path in sorted(folder.glob("metric-*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
+        for record in read_json_lines(path):
             count = record["manifest"]["fake"]["count"]
             if count == final_images:
                 values |= record["values"]
@@ -112,8 +128,7 @@ def speeds(names: list[str], given: argparse.Namespace) -> dict[str, list[float]
                 *("--dataset", DATASET, "--gpus", given.gpus, "--tick-kimg", tick, "--snapshot-ticks", 1000),
                 *("--total-kimg", tick * SPEED_TICKS * number),
             )
-            lines = (results / f"{name}-000" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-            ticks = [json.loads(line)["img_per_second"] for line in lines]
+            ticks = [record["img_per_second"] for record in read_json_lines(results / f"{name}-000" / "metrics.jsonl")]
             measured = ticks[SPEED_TICKS * (number - 1) + 1 : SPEED_TICKS * number]  # the first one traces the step
             found[name].append(statistics.median(measured))
     return found
@@ -241,5 +256,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()
