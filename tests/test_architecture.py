@@ -17,7 +17,9 @@ HEAVY = ("tensorflow", "keras", "tensorflow_datasets", "matplotlib", "numpy", "P
 
 # A module may import modules of its own height or lower.
 HEIGHT = {
+    "bars": 0,
     "files": 0,
+    "quiet": 0,
     "config": 0,
     "ops": 1,
     "layers": 2,

@@ -9,7 +9,6 @@ import argparse
 import difflib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -91,30 +90,6 @@ def quiet_tensorflow() -> None:
     """Keeps TensorFlow's informative messages off the screen (call before it is imported)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.set_verbosity(logging.WARNING)
-
-
-def import_tensorflow() -> Any:
-    """Imports TensorFlow and looks for devices, without what its libraries print before they read their settings.
-
-    Returns:
-        The module. If the import fails, what was printed is shown.
-    """
-    sys.stderr.flush()
-    screen = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-        except BaseException:
-            kept.seek(0)
-            os.write(screen, kept.read())
-            raise
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
-    return tf
 
 
 def run_script(parser: Parser, main: Callable[[argparse.Namespace], int | None]) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gansformer_tf.cli.bars import Bar
+from gansformer_tf.bars import Bar
 from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.data.inspection import inspect
 from gansformer_tf.data.manifest import DatasetError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from gansformer_tf.cli.common import UsageError, import_tensorflow
+from gansformer_tf.cli.common import UsageError
+from gansformer_tf.quiet import import_tensorflow
 
 
 def select_devices(gpus: tuple[int, ...]) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gansformer_tf.cli.common import RunError, UsageError, import_tensorflow
+from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.cli.snapshots import model_file
 from gansformer_tf.export.errors import ExportError
 from gansformer_tf.export.options import check_options
+from gansformer_tf.quiet import import_tensorflow
 
 COMPANIONS = {"model": "--model", "output_dir": "--output-dir", "noise_mode": "--noise-mode"}
 DONE = {

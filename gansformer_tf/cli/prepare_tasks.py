@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gansformer_tf.cli.bars import Bar
+from gansformer_tf.bars import Bar
 from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.config.data import PrepareConfig
 from gansformer_tf.data.beam_runner import BeamMissingError, beam_runner

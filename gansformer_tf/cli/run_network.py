@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gansformer_tf.cli.common import RunError, UsageError, import_tensorflow, run_script
+from gansformer_tf.cli.common import RunError, UsageError, run_script
 from gansformer_tf.cli.evaluation import evaluate, snapshot_meter
 from gansformer_tf.cli.export import check_export_flags, export_model
 from gansformer_tf.cli.flags import build_parser, typed_values
 from gansformer_tf.cli.snapshots import model_file
+from gansformer_tf.quiet import import_tensorflow
 
 
 def main(arguments: argparse.Namespace) -> int:

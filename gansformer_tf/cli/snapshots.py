@@ -37,7 +37,7 @@ def model_file(named: str | Path) -> ModelFile:
     Raises:
         UsageError: There is none, or it cannot be had or imported.
     """
-    from gansformer_tf.cli.bars import Bar
+    from gansformer_tf.bars import Bar
     from gansformer_tf.convert.catalog import PREFIX, published_snapshot
     from gansformer_tf.convert.errors import ForeignFileError
     from gansformer_tf.convert.foreign import SAFETENSORS, kind_of

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+
+from gansformer_tf.bars import Bar
+from gansformer_tf.quiet import import_tensorflow
 
 STATUS_FAILURE = 1
 STATUS_USAGE = 2
@@ -35,7 +38,6 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Converts and prints; returns the exit status."""
     given = build_parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         return _convert(given.source, Path(given.target), not given.generator_only)
     except ValueError as error:
@@ -58,44 +60,20 @@ def _convert(source: str, target: Path, with_discriminator: bool) -> int:
         raise ForeignFileError(f"{target} is there already; it is not overwritten. Choose another name.")
     if not target.parent.is_dir():
         raise ForeignFileError(f"there is no folder {target.parent}; make it first.")
-    path = _downloaded(source, published_snapshot) if source.startswith(PREFIX) else Path(source)
+    path = Path(source)
+    if source.startswith(PREFIX):
+        with Bar(source, "B") as bar:
+            path = published_snapshot(source, bar)
     if not path.is_file():
         raise ForeignFileError(f"there is no file {path}; check the path.")
     found = read_foreign(path)  # before TensorFlow is loaded, which takes longer
-    _import_tensorflow()
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # no GPU is needed here
+    import_tensorflow()
     imported = build(path, found, with_discriminator)
     imported.save(target)
     print("\n".join(imported.lines()))
     print(f"written: {target} ({target.stat().st_size:,} bytes)")
     return 0
-
-
-def _import_tensorflow() -> None:
-    """Loads TensorFlow without what its libraries print before they read their settings; no GPU is needed here."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    sys.stderr.flush()
-    screen = os.dup(2)
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_logical_devices()
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
-
-
-def _downloaded(name: str, download: Callable[..., Path]) -> Path:
-    from tqdm import tqdm
-
-    with tqdm(desc=name, unit="B", unit_scale=True, delay=0.5) as bar:
-
-        def move(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return download(name, move)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,7 @@ python -m gansformer_tf.export.client --url grpc://localhost:8500 --seeds 0-3 --
 from __future__ import annotations
 
 import argparse
-import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 
 from gansformer_tf.export.errors import ExportError, ServingError
 from gansformer_tf.files import replacing
+from gansformer_tf.quiet import import_tensorflow
 
 DEFAULT_MODEL = "gansformer"
 DEFAULT_TIMEOUT = 60.0
@@ -202,8 +201,9 @@ def _draw(given: argparse.Namespace) -> int:
     labels = _labels(given.labels, len(seeds))
     if given.batch_size < 1:
         raise ExportError(f"--batch-size {given.batch_size}: ask for at least 1 picture at once.")
-    if given.url.startswith("grpc"):
-        _import_tensorflow()
+    # gRPC messages are TensorFlow's; where it is missing the transport says so.
+    if given.url.startswith("grpc") and importlib.util.find_spec("tensorflow") is not None:
+        import_tensorflow()
     folder = Path(given.output_dir)
     limit = int(given.max_message_mb * 2**20)
     with Client(
@@ -217,22 +217,6 @@ def _draw(given: argparse.Namespace) -> int:
                 with replacing(folder / f"seed{seed:04d}.png", durable=False) as temporary:
                     temporary.write_bytes(content)
     return len(seeds)
-
-
-def _import_tensorflow() -> None:
-    """Loads TensorFlow, which has the messages, without what its libraries print while they are loaded."""
-    if importlib.util.find_spec("tensorflow") is None:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    screen = os.dup(2)
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-        try:
-            importlib.import_module("tensorflow")
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
 
 
 def _labels(text: str | None, count: int) -> list[int] | None:

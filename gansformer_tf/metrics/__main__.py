@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from gansformer_tf.config.base import ConfigError
 from gansformer_tf.config.metrics import STANDARD_IMAGES, MetricConfig
+from gansformer_tf.quiet import import_tensorflow
 
 STATUS_USAGE = 2
 FOLDER_METRICS = ("fid", "kid", "is", "pr")
@@ -73,7 +74,7 @@ def _measure(given: argparse.Namespace) -> int:
         fid_ddof=given.fid_ddof,
         batch_size=given.batch_size,
     )
-    _import_quietly()
+    import_tensorflow()
     from gansformer_tf.metrics.errors import MetricError
     from gansformer_tf.metrics.evaluate import WITH_REALS, Evaluation
     from gansformer_tf.metrics.networks import feature_network
@@ -103,21 +104,6 @@ def _measure(given: argparse.Namespace) -> int:
     else:
         print(table(results))
     return 0
-
-
-def _import_quietly() -> None:
-    """Loads TensorFlow without what its libraries print before they read their settings."""
-    sys.stderr.flush()
-    screen = os.dup(2)
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_logical_devices()
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
 
 
 def _size(text: str) -> tuple[int, int]:
