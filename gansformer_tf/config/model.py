@@ -202,6 +202,8 @@ class GeneratorConfig(AttentionConfig):
 
     # phases of a training step that move the average w
     w_average_phases: ClassVar[tuple[str, ...]] = ("G", "D")
+    # entries at the front of w's layers that no layer reads
+    unread_layers: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         require_choice("family", self.family, ("gansformer",))

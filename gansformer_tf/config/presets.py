@@ -95,7 +95,7 @@ _FAMILIES: dict[str, tuple[Sections, ...]] = {
         _STYLEGAN3_COMMON,
         {
             "generator": {"conv_clamp": 256.0, "label_embedding": "normalized"},
-            "train": {"path_length": True},
+            "train": {"path_length": True, "count_unread_layer": False, "w_avg_phases": "D"},
         },
     ),
     "CREPS": (

@@ -30,6 +30,7 @@ class StyledConfig(ImageConfig):
     component_dropout: ClassVar[float] = 0.0
     # phases of a training step that move the average w
     w_average_phases: ClassVar[tuple[str, ...]] = ("D",)
+    unread_layers: ClassVar[int] = 0
 
     def _validate_styled(self) -> None:
         self._validate_image()

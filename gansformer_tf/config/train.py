@@ -9,6 +9,7 @@ from gansformer_tf.config.base import require, require_choice, require_positive,
 G_LOSSES = ("logistic", "logistic_ns", "hinge", "hinge_code", "wgan")
 D_LOSSES = ("logistic", "hinge", "wgan")
 D_REGULARIZERS = ("none", "r1", "r2", "gp")
+W_AVG_PHASES = ("G", "D", "GD")
 PRECISIONS = ("float32", "bfloat16", "mixed")
 JIT_MODES = ("auto", "on", "off")
 AUGMENTATIONS = ("none", "ada", "fixed", "diffaug")
@@ -42,6 +43,9 @@ class TrainConfig:
     path_length_weight: float = 2.0
     path_length_decay: float = 0.01
     path_length_batch_shrink: int = 2
+    # whether the mean over layers in the path length, and the layers between which styles are mixed, include the first
+    # entry of w, which no layer of GANsformer and StyleGAN2 reads: the TensorFlow code counts it, the PyTorch code not
+    count_unread_layer: bool = True
     g_reg_weight: float = 1.0
     clip_norm: float | None = None
     style_mixing: float = 0.9
@@ -50,6 +54,8 @@ class TrainConfig:
     # the half-life is at most this share of the images seen so far (None: no limit)
     ema_rampup: float | None = None
     w_avg_decay: float = 0.995
+    # phases of a step that move the average w: "G", "D" or "GD" (None: as published for the generator's family)
+    w_avg_phases: str | None = None
     # of the average magnitudes in StyleGAN3
     magnitude_half_life_kimg: float = 20.0
     # blur of what D sees: its width in pixels at the beginning, and the thousands of images in which it fades
@@ -107,6 +113,8 @@ class TrainConfig:
         require_choice("g_loss", self.g_loss, G_LOSSES)
         require_choice("d_loss", self.d_loss, D_LOSSES)
         require_choice("d_reg", self.d_reg, D_REGULARIZERS)
+        if self.w_avg_phases is not None:
+            require_choice("w_avg_phases", self.w_avg_phases, W_AVG_PHASES)
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("jit", self.jit, JIT_MODES)
         require(self.freeze_d >= 0, f"freeze_d is {self.freeze_d}; it is a number of layers, 0 or more.")

@@ -25,17 +25,20 @@ def mix_after(w: tf.Tensor, other: tf.Tensor, cutoff: tf.Tensor, axis: int) -> t
     return tf.where(positions < tf.reshape(cutoff, [-1, 1, 1, 1]), w, other)
 
 
-def draw_cutoffs(uniform: tf.Tensor, probability: float, length: int) -> tf.Tensor:
+def draw_cutoffs(uniform: tf.Tensor, probability: float, length: int, first: int = 0) -> tf.Tensor:
     """Turns two uniform numbers per sample into a cut-off.
 
     Args:
         uniform: `[batch, 2]` in [0, 1): the first decides whether to mix, the second where.
         probability: Probability of mixing a sample.
-        length: Length of the axis. A mixed sample is cut at 1 to `length - 1`, so that both sides keep a part.
+        length: Length of the axis.
+        first: The first entry that counts. A mixed sample is cut at `first + 1` to `length - 1`, so that both sides
+            keep a part.
 
     Returns:
         int32 `[batch]`; `length` where nothing is mixed.
     """
-    places = tf.cast(tf.floor(uniform[:, 1] * (length - 1)), tf.int32)
-    cut = 1 + tf.minimum(places, max(length - 2, 0))
+    choices = length - first - 1
+    places = tf.cast(tf.floor(uniform[:, 1] * choices), tf.int32)
+    cut = first + 1 + tf.minimum(places, max(choices - 1, 0))
     return tf.where(uniform[:, 0] < probability, tf.minimum(cut, length), length)

@@ -54,6 +54,8 @@ class PhaseLosses:
         self.discriminator = discriminator
         self.config = config
         self.augmentation = augmentation
+        self.unread_layers = 0 if config.count_unread_layer else generator.config.unread_layers
+        self.w_average_phases = tuple(config.w_avg_phases or ()) or generator.config.w_average_phases
 
     # main phases
 
@@ -114,7 +116,7 @@ class PhaseLosses:
         w, _ = self._latents(stream, labels, size, mask)
         config = self.generator.config
         noise = stream.normal([size, config.height, config.width, config.image_channels])
-        return regularizers.path_lengths(lambda w: self._synthesize(w, stream, mask), w, noise)
+        return regularizers.path_lengths(lambda w: self._synthesize(w, stream, mask), w, noise, self.unread_layers)
 
     def generator_regularizer(
         self, batch: MicroBatch, running_mean: tf.Tensor, batch_mean: tf.Tensor | None
@@ -149,7 +151,7 @@ class PhaseLosses:
             "D_reg": [f"penalty/{self.config.d_reg}"],
         }[phase]
         shapes: dict[str, list[int]] = {name: [] for name in scalars}
-        if phase in self.generator.config.w_average_phases:
+        if phase in self.w_average_phases:
             shapes["w_average"] = [self.generator.config.style_dim]
         if self._tracks_magnitudes(phase):
             shapes["magnitudes"] = [len(self.generator.magnitudes)]
@@ -168,7 +170,7 @@ class PhaseLosses:
         """
         mask = self._component_mask(stream, batch.size)
         w, average = self._latents(stream, batch.labels, batch.size, mask)
-        averages = {"w_average": average} if phase in self.generator.config.w_average_phases else {}
+        averages = {"w_average": average} if phase in self.w_average_phases else {}
         if self._tracks_magnitudes(phase):
             decay = ema_beta(batch.global_size, self.config.magnitude_half_life_kimg)
             images, averages["magnitudes"] = self.generator.synthesize(
@@ -195,12 +197,12 @@ class PhaseLosses:
         """Mixed w of fresh z, and the mean of w before mixing."""
         config = self.generator.config
         mixes = [
-            (probability, axis)
-            for probability, axis, length in (
-                (self.config.component_mixing, mixing.COMPONENT_AXIS, config.num_latents),
-                (self.config.style_mixing, mixing.LAYER_AXIS, config.num_layers),
+            (probability, axis, first)
+            for probability, axis, length, first in (
+                (self.config.component_mixing, mixing.COMPONENT_AXIS, config.num_latents, 0),
+                (self.config.style_mixing, mixing.LAYER_AXIS, config.num_layers, self.unread_layers),
             )
-            if probability > 0.0 and length > 1
+            if probability > 0.0 and length - first > 1
         ]
         # All latents a sample may need go through the mapping network at once.
         count = 1 + len(mixes)
@@ -210,8 +212,8 @@ class PhaseLosses:
         mapped = self.generator.map(z, labels, training=True, rng=stream, **repeated)
         w, *others = tf.unstack(tf.reshape(mapped, [size, count, *mapped.shape[1:]]), axis=1)
         average = tf.stop_gradient(tf.reduce_mean(tf.cast(w[:, :, 0], tf.float32), axis=[0, 1]))
-        for (probability, axis), other in zip(mixes, others, strict=True):
-            cutoff = mixing.draw_cutoffs(stream.uniform([size, 2]), probability, w.shape[axis])
+        for (probability, axis, first), other in zip(mixes, others, strict=True):
+            cutoff = mixing.draw_cutoffs(stream.uniform([size, 2]), probability, w.shape[axis], first)
             w = mixing.mix_after(w, other, cutoff, axis)
         return w, average
 

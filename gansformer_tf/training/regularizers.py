@@ -62,13 +62,16 @@ def gradient_penalty(
     raise ValueError(f"unknown penalty {kind!r}; use r1, r2 or gp.")
 
 
-def path_lengths(synthesize: Callable[[tf.Tensor], tf.Tensor], w: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+def path_lengths(
+    synthesize: Callable[[tf.Tensor], tf.Tensor], w: tf.Tensor, noise: tf.Tensor, unread_layers: int = 0
+) -> tf.Tensor:
     """Length of the image change per unit step of w (Karras et al. 2020, section 3.2).
 
     Args:
         synthesize: Maps w to images.
         w: `[batch, components, layers, dim]`.
         noise: Standard normal numbers of the images' shape.
+        unread_layers: First layers that are left out of the average, since no layer reads their w.
 
     Returns:
         `[batch]`: root of the squared gradient, summed over dim and averaged over components and layers.
@@ -78,7 +81,7 @@ def path_lengths(synthesize: Callable[[tf.Tensor], tf.Tensor], w: tf.Tensor, noi
         images = tf.cast(synthesize(w), tf.float32)
         pixels = tf.cast(tf.shape(images)[1] * tf.shape(images)[2], tf.float32)
         total = tf.reduce_sum(images * noise) / tf.sqrt(pixels)
-    gradients = tf.cast(tape.gradient(total, w), tf.float32)
+    gradients = tf.cast(tape.gradient(total, w), tf.float32)[:, :, unread_layers:]
     return _safe_sqrt(tf.reduce_mean(tf.reduce_sum(tf.square(gradients), axis=3), axis=[1, 2]))
 
 

@@ -19,6 +19,7 @@ from tests.models.golden import forward_error, gradient_error, nchw, read_arrays
 FORWARD = 1e-4
 GRADIENT = 1e-3
 FILTER = 1e-6
+HALF_PRECISION = 1e-2
 GENERATORS = [name for name in INDEX if not name.startswith("loss")]
 MAGNITUDE_DECAY = 0.9
 
@@ -100,6 +101,80 @@ def test_any_size(name, golden_row):
     crop = golden["in/coords_crop"]
     images = generator.synthesize(w, rows=crop[0, :, 0, 0], columns=crop[0, :, 1, 0])
     golden_row(name, "images, crop", forward_error(nchw(images), golden["out/img_crop"]), FORWARD)
+
+
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name.startswith("creps")])
+def test_half_precision_of_theirs_differs_by_its_rounding(name, golden_row):
+    golden, generator = loaded(name)
+    images, expected = generator.synthesize(golden.w("in/ws")), golden["out/img_default_fp16_tail"]
+    golden_row(name, "images, their tail in float16", forward_error(nchw(images), expected), HALF_PRECISION)
+
+
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name.startswith("creps")])
+def test_signals_on_the_way_of_creps(name, golden_row):
+    golden, generator = loaded(name)
+    middle = golden.under("mid/synthesis.")
+    if not middle:
+        pytest.skip("the stored file has no signals on the way")
+    synthesis, config, w = generator.synthesis, generator.config, golden.w("in/ws")
+    found = {}
+
+    def noted(lines):
+        """[batch, axes * length * rank, channels] as [batch, channels, length, axes * rank]"""
+        lines = np.reshape(lines, (len(w), 2, config.height, config.rank, -1))
+        return np.reshape(np.transpose(lines, (0, 4, 2, 1, 3)), (len(w), -1, config.height, 2 * config.rank))
+
+    def pixels(values):
+        return nchw(np.reshape(values, (len(w), config.height, config.width, -1)))
+
+    x, total = synthesis.input_(w[:, -1, 0], *line_coordinates(config)), 0.0
+    found["b4.input"] = noted(x)
+    for block in synthesis.blocks:
+        x, part, _ = block(x, w)
+        scope = f"b{2**block.level}"
+        found[f"{scope}:0"] = noted(x)
+        if part is not None:
+            total = total + part
+            found[f"{scope}.tores"], found[f"{scope}:1"] = noted(part), noted(total)
+    features = None
+    for index, (rows, columns) in enumerate(generator.lines(w)):
+        product = 0.5 * tf.reshape(tf.einsum("nikc,njkc->nijc", rows, columns), (-1, config.line_channels))
+        if features is not None:
+            decoder = synthesis.decoders[index - 1]
+            found[f"decoder_{2 ** int(decoder.name.removeprefix('decoder'))}"] = decoded = decoder(features)
+            product = product + decoded
+        features = product
+    found["decoder_last"] = features = synthesis.decoders[-1](features)
+    found["decoder_img"] = image = synthesis.to_rgb(features)
+    x, image = tf.reshape(features, (len(w), -1, config.line_channels)), pixels(image)
+    for index, block in enumerate(synthesis.tail):
+        x, part = block(x, w[:, -1, -1])
+        image = image + pixels(part)
+        found[f"block{index}:0"], found[f"block{index}:1"] = pixels(x), image
+    assert sorted(found) == sorted(middle)
+    for key, expected in middle.items():
+        golden_row(name, f"signal {key}", forward_error(found[key], expected), FORWARD)
+
+
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name.startswith("sg3")])
+def test_signals_on_the_way_of_stylegan3(name, golden_row):
+    golden, generator = loaded(name)
+    middle = golden.under("mid/synthesis.")
+    if not middle:
+        pytest.skip("the stored file has no signals on the way")
+    synthesis, w = generator.synthesis, tf.constant(golden["in/ws"])
+    for motion in golden.under("out/input_"):
+        waves = synthesis.input_(w[:, 0], golden[f"in/transform_{motion}"])
+        golden_row(name, f"input, {motion}", forward_error(nchw(waves), golden[f"out/input_{motion}"]), FORWARD)
+    x = synthesis.input_(w[:, 0])
+    golden_row(name, "input", forward_error(nchw(x), middle.pop("input")), FORWARD)
+    for index, layer in enumerate(synthesis.layers_):
+        x, _ = layer(x, w[:, index + 1])
+        target = layer.plan.target
+        key = f"L{index}_{target.size}_{target.channels}"
+        if key in middle:  # one of the deep generator is left out
+            golden_row(name, f"signal {key}", forward_error(nchw(x), middle.pop(key)), FORWARD)
+    assert not middle
 
 
 @pytest.mark.parametrize("name", [name for name in GENERATORS if name.startswith("sg3")])

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.config import CREPSConfig, DiscriminatorConfig, StyleGAN3Config, TrainConfig
+from gansformer_tf.config.presets import preset
 from gansformer_tf.convert import from_pytorch
 from gansformer_tf.convert.pytorch_names import names_of
 from gansformer_tf.models import Discriminator
@@ -17,16 +18,19 @@ from gansformer_tf.ops import SeedStream
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.blur import blur_sigma, blurred
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses
+from gansformer_tf.training.regularizers import path_length_loss, path_lengths, update_path_mean
 from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.variables import network_state
 from tests.convert.pytorch_golden import gradient_pairs
-from tests.models.family_golden import FOLDER, INDEX
+from tests.models.family_golden import ARRAYS, INDEX
 from tests.models.golden import gradient_error, read_arrays
 
 VALUE, GRADIENT = 1e-4, 1e-3
 CASES = {"loss_sg3t": "stylegan3", "loss_sg3r_blur": "stylegan3", "loss_sg2": "stylegan2"}
+PRESETS = {"loss_sg3t": "StyleGAN3-T", "loss_sg3r_blur": "StyleGAN3-R", "loss_sg2": "StyleGAN2-2021"}
 MAGNITUDE_DECAY = 0.9
 W_DECAY = 0.998
+PATH_MEAN, PATH_DECAY, PATH_WEIGHT = 0.25, 0.01, 2.0
 
 
 class FixedStream(SeedStream):
@@ -60,15 +64,17 @@ class LossCase:
     """
 
     def __init__(self, name: str) -> None:
-        info, self.arrays = INDEX[name], read_arrays(FOLDER / f"{name}.npz")
-        self.family = CASES[name]
+        info, self.arrays = INDEX[name], read_arrays(ARRAYS / f"{name}.npz")
+        self.name, self.family = name, CASES[name]
         self.generator = from_pytorch(self._state("G"), info["G_kwargs"], self.family)
         self.discriminator = from_pytorch(self._state("D"), info["D_kwargs"], "stylegan2", "discriminator")
         settings = info["loss_kwargs"]
+        train = preset(PRESETS[name])["train"]
         half_life = 4 / np.log2(1.0 / MAGNITUDE_DECAY) / 1000
         config = TrainConfig(
             batch_size=4,
             style_mixing=0.0,
+            **{key: train[key] for key in ("count_unread_layer", "w_avg_phases") if key in train},
             gamma=settings["r1_gamma"],
             magnitude_half_life_kimg=float(half_life),
             blur_init_sigma=settings.get("blur_init_sigma", 0.0),
@@ -96,6 +102,20 @@ class LossCase:
         names = names_of(model, family, kind)
         return max(gradient_pairs(names, expected, lambda variables: tape.gradient(loss, variables)).values())
 
+    def path_length_loss(self, phase: str) -> tf.Tensor:
+        """Their path-length term: of the first half of the batch, and with their noise."""
+        if not INDEX[self.name]["loss_kwargs"].get("pl_weight"):
+            return tf.zeros([])
+        noise = tf.constant(np.transpose(self.arrays[f"{phase}/draw00"], (0, 2, 3, 1)))
+        w = self.generator.map(tf.constant(self.arrays["in/gen_z"][: len(noise), None]))
+        unread = self.losses.unread_layers
+        lengths = path_lengths(lambda w: self.generator.synthesize(w, noise_mode="const"), w, noise, unread)
+        loss = path_length_loss(lengths, tf.reduce_mean(lengths), PATH_MEAN, PATH_DECAY, PATH_WEIGHT)
+        mean = update_path_mean(PATH_MEAN, tf.reduce_mean(lengths), PATH_DECAY)
+        assert gradient_error(loss, self.report(phase, "G/reg")) < VALUE
+        assert gradient_error(mean, self.arrays[f"{phase}/pl_mean_after"]) < VALUE
+        return tf.reduce_mean(loss)
+
     def report(self, phase: str, name: str) -> np.ndarray:
         return self.arrays[f"{phase}/report/Loss/{name}/0"]
 
@@ -110,8 +130,7 @@ def test_generator_phase(name):
         loss, statistics = case.losses.generator_main(case.batch)
     assert gradient_error(loss, case.report("Gmain", "G/loss").mean()) < VALUE
     assert case.gradients_differ(tape, loss, "G", "Gmain") < GRADIENT
-    assert ("w_average" in statistics) == (case.family == "stylegan2")
-    assert "magnitudes" not in statistics
+    assert not {"w_average", "magnitudes"} & set(statistics)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -140,6 +159,32 @@ def test_penalty_phase(name):
         loss, statistics = case.losses.discriminator_regularizer(case.batch)
     assert gradient_error(statistics["penalty/r1"], case.report("Dreg", "D/reg").mean()) < VALUE
     assert case.gradients_differ(tape, loss, "D", "Dreg") < GRADIENT
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_penalty_in_the_main_phase(name):
+    """With no interval of its own the penalty joins the main phase: the gradients add up."""
+    case = loss_case(name)
+    with tf.GradientTape() as tape:
+        main, _ = case.losses.discriminator_main(case.batch)
+        penalty, statistics = case.losses.discriminator_regularizer(case.batch)
+        loss = main + penalty / case.losses.config.d_reg_interval
+    assert gradient_error(statistics["penalty/r1"], case.report("Dboth", "D/reg").mean()) < VALUE
+    assert case.gradients_differ(tape, loss, "D", "Dboth") < GRADIENT
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_path_length_in_the_main_phase_and_in_its_own(name):
+    case = loss_case(name)
+    gains = {"Gboth": 1.0, "Greg": 4.0}
+    for phase, gain in gains.items():
+        if phase == "Greg" and case.family == "stylegan3":
+            continue  # it has no such phase
+        with tf.GradientTape() as tape:
+            loss = case.path_length_loss(phase) * gain
+            if phase == "Gboth":
+                loss += case.losses.generator_main(case.batch)[0]
+        assert case.gradients_differ(tape, loss, "G", phase) < GRADIENT
 
 
 # -- blur ------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,12 @@ def test_cutoffs(probability):
         assert np.bincount(cutoffs)[1:].std() < 60
 
 
+def test_entries_that_do_not_count_are_on_one_side_for_free():
+    uniform = tf.constant(np.random.default_rng(0).random((500, 2)), tf.float32)
+    assert set(mixing.draw_cutoffs(uniform, 1.0, 6, first=1).numpy()) == {2, 3, 4, 5}
+    np.testing.assert_array_equal(mixing.draw_cutoffs(tf.zeros([2, 2]), 1.0, 2, first=1), [2, 2])
+
+
 def test_an_axis_of_one_is_never_mixed():
     np.testing.assert_array_equal(mixing.draw_cutoffs(tf.zeros([3, 2]), 1.0, 1), [1, 1, 1])
 
