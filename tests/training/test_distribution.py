@@ -71,6 +71,25 @@ def test_two_devices_train_like_one_and_resume_on_one(tmp_path, tiny_data, one_d
     assert "resumed at 12" in finish(start(tmp_path, tiny_data, "--images", 96))
 
 
+@pytest.mark.parametrize(("family", "at_once"), [("creps", 4), ("stylegan3", 2)])
+def test_two_devices_train_the_other_families_like_one(tmp_path, family, at_once):
+    """StyleGAN3 divides by averages of what one device holds at once: here two parts of the batch in both cases."""
+    states = []
+    for options in (["--at-once", str(at_once)], ["--at-once", "2", "--devices", "2"]):
+        path = tmp_path / f"{len(states)}.npz"
+        script = SCRIPT.with_name("family_steps.py")
+        done = subprocess.run(
+            [sys.executable, str(script), family, str(path), *options], capture_output=True, text=True, timeout=500
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        states.append(np.load(path))
+    one, two = states
+    assert set(one.files) == set(two.files)
+    assert any("magnitude" in name for name in one.files) == (family == "stylegan3")
+    for name in one.files:
+        np.testing.assert_allclose(two[name], one[name], atol=5e-5, rtol=1e-4, err_msg=name)
+
+
 def test_nan_on_one_replica_skips_the_step_on_all(tmp_path, tiny_data):
     finish(start(tmp_path, tiny_data, "--images", 64, "--devices", 2, "--nan-on-replica", 1))
     state = final_state(tmp_path)

@@ -8,22 +8,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import CREPSConfig, DiscriminatorConfig, StyleGAN3Config, TrainConfig
+from gansformer_tf.config import TrainConfig
 from gansformer_tf.config.presets import preset
 from gansformer_tf.convert import from_pytorch
 from gansformer_tf.convert.pytorch_names import names_of
-from gansformer_tf.models import Discriminator
-from gansformer_tf.models.families import build_generator
 from gansformer_tf.ops import SeedStream
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.blur import blur_sigma, blurred
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses
 from gansformer_tf.training.regularizers import path_length_loss, path_lengths, update_path_mean
-from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.variables import network_state
 from tests.convert.pytorch_golden import gradient_pairs
 from tests.models.family_golden import ARRAYS, INDEX
 from tests.models.golden import gradient_error, read_arrays
+from tests.training.family_steps import GENERATORS, make_step
 
 VALUE, GRADIENT = 1e-4, 1e-3
 CASES = {"loss_sg3t": "stylegan3", "loss_sg3r_blur": "stylegan3", "loss_sg2": "stylegan2"}
@@ -203,30 +201,6 @@ def test_blur_is_a_convolution_that_fades():
 
 
 # -- steps -----------------------------------------------------------------------------------------------------------
-
-GEOMETRY = {"resolution": 8, "channel_base": 32, "channel_max": 4}
-GENERATORS = {
-    "stylegan3": StyleGAN3Config(**GEOMETRY, latent_size=6, num_synthesis_layers=3, margin_size=2),
-    "creps": CREPSConfig(**GEOMETRY, latent_size=6, mapping_layers=2, line_channels=4, rank=2),
-}
-TRAIN = {
-    "batch_size": 4,
-    "batch_size_per_replica": 4,
-    "style_mixing": 0.0,
-    "magnitude_half_life_kimg": 0.01,
-    "w_avg_decay": 0.9,
-    "blur_init_sigma": 1.0,
-    "blur_fade_kimg": 0.02,
-}
-
-
-def make_step(family: str, **changes) -> TrainStep:
-    tf.keras.utils.set_random_seed(3)
-    config = GENERATORS[family]
-    generator, average = build_generator(config), build_generator(config, name="ema_generator")
-    average.set_weights(generator.get_weights())
-    discriminator = Discriminator(DiscriminatorConfig(**GEOMETRY, mbstd_group_size=2))
-    return TrainStep(generator, discriminator, average, TrainConfig(**(TRAIN | changes)))
 
 
 @pytest.mark.parametrize("family", GENERATORS)
