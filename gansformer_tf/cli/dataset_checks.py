@@ -34,7 +34,7 @@ def run_verify(folder: str, given: dict[str, Any]) -> int:
         raise UsageError(str(error)) from error
     except CorruptRecordError as error:
         raise RunError(str(error)) from error
-    checked = "checksums and records" if report.has_checksums else "records (the original format has no checksums)"
+    checked = "checksums and records" if report.has_checksums else "records (it has no checksums of shards)"
     if report.problems:
         print("\n".join(f"  {problem}" for problem in report.problems))
         raise RunError(f"{folder}: {len(report.problems)} problem(s) in {report.num_images} pictures.")

@@ -81,7 +81,7 @@ FIRST = (
     Flag("--eval", "compute metrics of the trained model (default: fid)", bool),
     Flag("--vis", "draw pictures of the trained model", bool),
     Flag("--expname", "name of the experiment; the run is results/NAME-000 (default: exp)", metavar="NAME"),
-    Flag("--dataset", "name of a prepared data set", str, DATA, "dataset", metavar="NAME"),
+    Flag("--dataset", "a prepared data set, or an archive of pictures", str, DATA, "dataset", metavar="NAME|ZIP"),
     Flag("--gansformer-default --ganformer-default", "the published GANsformer settings", bool),
     Flag("--gpus", "GPU numbers, such as 0 or 0,1 (default: 0; without a GPU: the CPU)", gpu_list, metavar="LIST"),
     Flag("--batch-size --minibatch-size", "real images per step, over all devices", int, TRAIN, "batch_size"),

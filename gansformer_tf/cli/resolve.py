@@ -52,6 +52,7 @@ def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
     if saved is not None and given.get("reload"):
         return _with_data_set(saved, given)
     typed = {name: values for name, values in typed_values(arguments).items() if name in _SECTIONS}
+    _place_archive(typed["data"])
     if saved is None:
         dataset = typed["data"].get("dataset")
         if not dataset:
@@ -66,6 +67,13 @@ def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
     if saved is not None:
         _require_same_model(saved, config)
     return config
+
+
+def _place_archive(data: dict[str, Any]) -> None:
+    """`--dataset` may be the path of an archive; anything else is a name below the folder of all data sets."""
+    archive = Path(data.get("dataset") or "")
+    if archive.suffix.lower() == ".zip" and archive.is_file() and "data_dir" not in data:
+        data |= {"data_dir": str(archive.parent), "dataset": archive.name}
 
 
 def _chosen_preset(given: dict[str, Any], dataset: str) -> Sections:

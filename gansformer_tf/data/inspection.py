@@ -13,6 +13,7 @@ from PIL import Image
 from gansformer_tf.data.manifest import BAD_IMAGES, MANIFEST, read_manifest
 from gansformer_tf.data.pictures import label_of, picture_of
 from gansformer_tf.data.records import DatasetInfo, Records, read_info
+from gansformer_tf.data.zipped import is_zip
 from gansformer_tf.files import replacing
 
 CONTACT_SHEET = "contact_sheet.png"
@@ -24,7 +25,7 @@ _MAX_LABELS_READ = 100_000
 
 
 def inspect(folder: str | os.PathLike[str]) -> list[str]:
-    """Describes a data set and writes a contact sheet into its folder.
+    """Describes a data set and writes a contact sheet into its folder (beside it, if it is an archive).
 
     Returns:
         Lines to print.
@@ -44,13 +45,15 @@ def inspect(folder: str | os.PathLike[str]) -> list[str]:
         *_made(info),
         *_labels(info, records),
     ]
-    path = info.folder / CONTACT_SHEET
+    path = info.folder / (f"{info.name}_{CONTACT_SHEET}" if is_zip(info.shards[0]) else CONTACT_SHEET)
     contact_sheet(info, records, path)
     records.close()
     return [*lines, f"  sheet      {path}"]
 
 
 def _made(info: DatasetInfo) -> list[str]:
+    if is_zip(info.shards[0]):
+        return ["  made by    hand, or another code: an archive, read in place"]
     if not (info.folder / MANIFEST).exists():
         return ["  made by    the original code"]
     manifest = read_manifest(info.folder)

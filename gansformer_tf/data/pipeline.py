@@ -41,7 +41,7 @@ def training_dataset(
     that stands at step n of the whole sequence, and nothing before it is read.
 
     Args:
-        path: A prepared folder, or one with TFRecords of the original code.
+        path: A prepared folder, one with TFRecords of the original code, or a ZIP archive of pictures.
         batch_size: Pictures per batch of this shard.
         seed: Of the order and the mirroring.
         start_step: First step.

@@ -12,6 +12,7 @@ from gansformer_tf.config.data import BASE_GRID, picture_size
 from gansformer_tf.data.manifest import LENGTHS, DatasetError, read_manifest
 from gansformer_tf.data.original import find_original, read_original
 from gansformer_tf.data.tfrecord import OVERHEAD_BYTES, CorruptRecordError, RecordFile, scan
+from gansformer_tf.data.zipped import ZipShard, is_zip, read_zip
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,18 @@ class DatasetInfo:
 
 
 def read_info(path: str | os.PathLike[str]) -> DatasetInfo:
-    """Reads what a prepared folder holds (or a folder of the original code's TFRecords).
+    """Reads what a prepared folder holds (or one of the original code's TFRecords, or a ZIP archive of pictures).
 
     Raises:
-        DatasetError: The folder is missing, incomplete, or of a size the networks cannot have.
+        DatasetError: It is missing, incomplete, or of a size the networks cannot have.
     """
     folder = Path(path)
-    if not folder.is_dir():
+    if is_zip(folder) and folder.is_file():
+        info = read_zip(folder)
+    elif not folder.is_dir():
         raise DatasetError(f"the data set folder {folder} does not exist; prepare it first: see prepare_data.py -h.")
-    info = read_original(folder) if find_original(folder) else _read_prepared(folder)
+    else:
+        info = read_original(folder) if find_original(folder) else _read_prepared(folder)
     unit = info.resolution // BASE_GRID
     if info.resolution & (info.resolution - 1) or info.height % unit or info.width % unit:
         raise DatasetError(
@@ -106,11 +110,14 @@ class Records:
         self.info = info
         self._starts = np.concatenate([[0], np.cumsum(info.shard_lengths)]).astype(np.int64)
         lengths = _stored_lengths(info)
-        self._files: list[RecordFile] = []
+        self._files: list[RecordFile | ZipShard] = []
         for index, name in enumerate(info.shards):
             path = info.folder / name
             if not path.is_file():
                 raise DatasetError(f"the shard {path} is missing; restore it, or prepare the data set again.")
+            if is_zip(path):
+                self._files.append(ZipShard(path, (info.height, info.width)))
+                continue
             part = lengths[self._starts[index] : self._starts[index + 1]] if lengths is not None else None
             self._files.append(RecordFile(path, _check(path, info.shard_lengths[index], part)))
 

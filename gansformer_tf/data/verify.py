@@ -11,6 +11,7 @@ from gansformer_tf.data.pictures import label_of, picture_of
 from gansformer_tf.data.records import DatasetInfo, read_info
 from gansformer_tf.data.tfrecord import CorruptRecordError, RecordFile, scan
 from gansformer_tf.data.workers import ordered_map
+from gansformer_tf.data.zipped import ZipShard, is_zip
 from gansformer_tf.files import sha256_of
 
 MAX_PROBLEMS = 20  # per shard; a damaged disk would otherwise print for hours
@@ -30,7 +31,7 @@ class Report:
 def verify(
     folder: str | os.PathLike[str], workers: int = 0, on_progress: Callable[[int, int], None] | None = None
 ) -> Report:
-    """Checks a prepared folder, or the original code's TFRecords (which have no checksums of shards).
+    """Checks a prepared folder, the original code's TFRecords or a ZIP archive (which have no checksums of shards).
 
     Args:
         folder: The data set.
@@ -71,6 +72,9 @@ def _check_shard(task: tuple[int, str | None]) -> tuple[int, int, list[str]]:
     path = _info.folder / name
     if not path.is_file():
         return 0, 0, [f"shard {name} is missing"]
+    if is_zip(path):
+        problems = _check_records(ZipShard(path, (_info.height, _info.width)), _info)
+        return _info.shard_lengths[index], path.stat().st_size, _shortened(problems, name)
     problems = []
     if checksum is not None and sha256_of(path) != checksum:
         problems.append(f"shard {name}: its SHA-256 differs from the manifest")
@@ -80,12 +84,16 @@ def _check_shard(task: tuple[int, str | None]) -> tuple[int, int, list[str]]:
     elif len(lengths) != _info.shard_lengths[index]:
         problems.append(f"shard {name} holds {len(lengths)} records instead of {_info.shard_lengths[index]}")
     problems += _check_records(RecordFile(path, lengths), _info)
-    if len(problems) > MAX_PROBLEMS:
-        problems = [*problems[:MAX_PROBLEMS], f"shard {name}: {len(problems) - MAX_PROBLEMS} more"]
-    return len(lengths), path.stat().st_size, problems
+    return len(lengths), path.stat().st_size, _shortened(problems, name)
 
 
-def _check_records(file: RecordFile, info: DatasetInfo) -> list[str]:
+def _shortened(problems: list[str], name: str) -> list[str]:
+    if len(problems) <= MAX_PROBLEMS:
+        return problems
+    return [*problems[:MAX_PROBLEMS], f"shard {name}: {len(problems) - MAX_PROBLEMS} more"]
+
+
+def _check_records(file: RecordFile | ZipShard, info: DatasetInfo) -> list[str]:
     problems = []
     for record in range(len(file)):
         try:

@@ -97,7 +97,7 @@ class DatasetPictures(Pictures):
 
     def describe(self) -> dict[str, Any]:
         manifest = self.folder / MANIFEST
-        content = manifest.read_bytes() if manifest.is_file() else _listing(self.folder, self.info.shards)
+        content = manifest.read_bytes() if manifest.is_file() else _listing(self.info.folder, self.info.shards)
         return {
             "dataset": self.info.name,
             "dataset_hash": hashlib.sha256(content).hexdigest(),

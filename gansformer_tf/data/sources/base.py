@@ -55,6 +55,10 @@ class Source:
         """Where a picture is, within the source."""
         raise NotImplementedError
 
+    def label(self, index: int) -> Label | None:
+        """The label of a picture, without reading it; None without labels of this kind."""
+        return None
+
     def read(self, indices: Sequence[int]) -> Iterator[Item]:
         """Yields the pictures of ascending indices, in order. A picture that cannot be read gives its `problem`."""
         raise NotImplementedError

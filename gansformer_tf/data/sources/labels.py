@@ -162,9 +162,9 @@ class _Labelled(Source):
 
     def read(self, indices: Sequence[int]) -> Iterator[Item]:
         for index, item in zip(indices, self.source.read(indices), strict=True):
-            yield Item(item.name, item.encoded, item.array, self._label(index), item.problem)
+            yield Item(item.name, item.encoded, item.array, self.label(index), item.problem)
 
-    def _label(self, index: int) -> Label:
+    def label(self, index: int) -> Label:
         value = self.values[index]
         return int(value) if self.class_names is not None else tuple(float(one) for one in value)
 

@@ -65,7 +65,7 @@ class ZipSource(Source):
         with zipfile.ZipFile(self.place) as archive:
             for index in indices:
                 name = self.names[index]
-                problem = _unsafe(name) or _bomb(archive.getinfo(name))
+                problem = member_problem(archive.getinfo(name))
                 if problem is not None:
                     yield Item(name, problem=problem)
                     continue
@@ -102,14 +102,12 @@ def _hidden(name: str) -> bool:
     return name.startswith("__MACOSX/") or posixpath.basename(name).startswith(".")
 
 
-def _unsafe(name: str) -> str | None:
+def member_problem(info: zipfile.ZipInfo) -> str | None:
+    """Why a member is not read, or None."""
+    name = info.filename
     parts = name.replace("\\", "/").split("/")
     if name.startswith("/") or ".." in parts or (len(name) > 1 and name[1] == ":"):
         return "the member's name leads outside of the archive"
-    return None
-
-
-def _bomb(info: zipfile.ZipInfo) -> str | None:
     if info.file_size > MAX_ENCODED_BYTES:
         return f"the member claims {info.file_size} bytes, over the limit of {MAX_ENCODED_BYTES}"
     return None
