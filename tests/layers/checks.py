@@ -58,6 +58,8 @@ def check_layer(
     unbatched: tuple[str, ...] = ("grid", "positions", "x_pos", "y_pos"),
     without_gradient: tuple[str, ...] = (),
     bfloat16_tolerance: float = BFLOAT16,
+    exact_inputs: tuple[str, ...] = (),
+    exact_outputs: tuple[int, ...] = (),
 ) -> keras.layers.Layer:
     """Serialises, builds, calls, trains, lowers to bfloat16, saves and loads a layer.
 
@@ -71,6 +73,8 @@ def check_layer(
         unbatched: Inputs whose first axis is not the batch.
         without_gradient: Ends of the names of trainable variables that do not influence the outputs.
         bfloat16_tolerance: Norm of the allowed difference over the norm of the float32 output.
+        exact_inputs: Inputs that a bfloat16 layer gets in float32.
+        exact_outputs: Numbers of the outputs that a bfloat16 layer gives in float32.
 
     Returns:
         The layer.
@@ -89,7 +93,8 @@ def check_layer(
     _check_serialisation(layer)
     _check_symbolic(layer, inputs, results, run, unbatched)
     _check_saving(layer, tensors, results, run, folder)
-    _check_bfloat16(make, build, layer, tensors, results, run, bfloat16_tolerance)
+    low = {name: tf.cast(tensor, tf.bfloat16) for name, tensor in tensors.items() if name not in exact_inputs}
+    _check_bfloat16(make, build, layer, tensors | low, results, run, bfloat16_tolerance, exact_outputs)
     _check_training_step(layer, tensors, run, without_gradient)
     return layer
 
@@ -148,17 +153,17 @@ def _check_saving(layer: Any, tensors: dict, results: list, run: Run, folder: Pa
 
 
 def _check_bfloat16(
-    make: Any, build: Any, layer: Any, tensors: dict, results: list, run: Run, tolerance: float
+    make: Any, build: Any, layer: Any, tensors: dict, results: list, run: Run, tolerance: float, exact: tuple[int, ...]
 ) -> None:
     low = make(dtype="mixed_bfloat16")
-    tensors = {name: tf.cast(tensor, tf.bfloat16) for name, tensor in tensors.items()}
     if build is not None:
         low.build(*build)
     run(low, tensors)
     low.set_weights(layer.get_weights())
     assert all(variable.dtype == "float32" for variable in low.variables)
-    for result, rounded in zip(results, _flat(run(low, tensors)), strict=True):
-        assert rounded.dtype == tf.bfloat16, f"a bfloat16 layer returns {rounded.dtype.name}"
+    for index, (result, rounded) in enumerate(zip(results, _flat(run(low, tensors)), strict=True)):
+        expected = tf.float32 if index in exact else tf.bfloat16
+        assert rounded.dtype == expected, f"a bfloat16 layer returns {rounded.dtype.name}, not {expected.name}"
         result, rounded = np.asarray(result), np.asarray(tf.cast(rounded, tf.float32))
         error = np.linalg.norm(rounded - result) / max(np.linalg.norm(result), 1e-12)
         assert error <= tolerance, f"bfloat16 differs by {error:.3f}, allowed {tolerance}"

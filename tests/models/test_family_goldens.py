@@ -130,10 +130,10 @@ def test_signals_on_the_way_of_creps(name, golden_row):
     x, total = synthesis.input_(w[:, -1, 0], *line_coordinates(config)), 0.0
     found["b4.input"] = noted(x)
     for block in synthesis.blocks:
-        x, part, _ = block(x, w)
+        x, parts, _ = block(x, w)
         scope = f"b{2**block.level}"
         found[f"{scope}:0"] = noted(x)
-        if part is not None:
+        for part in parts:
             total = total + part
             found[f"{scope}.tores"], found[f"{scope}:1"] = noted(part), noted(total)
     features = None

@@ -94,8 +94,9 @@ class LineBlock(ConfiguredLayer):
         w: `[batch, num_latents, num_layers, style_dim]`, the one that modulates last.
 
     Returns:
-        Features `[batch, positions, channels']`, `[batch, positions, line_channels]` in float32 (None from the first
-        block), and attention `[batch, heads, positions, components]` (None without).
+        Features `[batch, positions, channels']`; a list with the lines' part `[batch, positions, line_channels]` in
+        float32, empty from the first block; a list with the attention `[batch, heads, positions, components]`, empty
+        without `transformer`.
     """
 
     config_class = CREPSConfig
@@ -134,15 +135,16 @@ class LineBlock(ConfiguredLayer):
             layer.build(shape, (None, config.style_dim))
             shape = (*x_shape[:-1], channels)
 
-    def call(self, x: Any, w: Any) -> tuple[Any, Any, Any]:
+    def call(self, x: Any, w: Any) -> tuple[Any, list[Any], list[Any]]:
         for index, layer in enumerate(self.layers_):
             x = layer(x, w[:, -1, self.first + index])
-        found = None
+        parts, maps = [], []
         if self.attention is not None:
             x, found = self.attention(x, w[:, :-1, self.first + len(self.layers_) - 1])
-        if self.to_lines is None:
-            return x, None, found
-        return x, ops.cast(self.to_lines(x, w[:, -1, self.first + 2]), "float32"), found
+            maps.append(found)
+        if self.to_lines is not None:
+            parts.append(ops.cast(self.to_lines(x, w[:, -1, self.first + 2]), "float32"))
+        return x, parts, maps
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"level": self.level}
@@ -280,14 +282,12 @@ class CREPSSynthesis(ConfiguredLayer):
         x, total, lines, maps = self.input_(w[:, -1, 0], rows, columns), None, [], []
         height = ops.shape(rows)[0]
         for block in self.blocks:
-            x, part, attention = block(x, w)
-            if attention is not None:
-                maps.append(attention)
-            if part is None:
-                continue
-            total = part if total is None else total + part
-            split = ops.reshape(total, (-1, ops.shape(total)[1] // config.rank, config.rank, config.line_channels))
-            lines.append((split[:, :height], split[:, height:]))
+            x, parts, found = block(x, w)
+            maps += found
+            for part in parts:
+                total = part if total is None else total + part
+                split = ops.reshape(total, (-1, ops.shape(total)[1] // config.rank, config.rank, config.line_channels))
+                lines.append((split[:, :height], split[:, height:]))
         return lines, maps
 
     def _map(self, attention: Any, height: Any) -> Any:
@@ -319,9 +319,3 @@ class CREPSSynthesis(ConfiguredLayer):
             x, part = block(x, w[:, -1, -1])
             image = image + part
         return ops.reshape(image, (-1, height, width, config.image_channels))
-
-    def compute_output_shape(self, w_shape: Any, rows_shape: Any = None, columns_shape: Any = None) -> Any:
-        size = (rows_shape[0], columns_shape[0])
-        heads = (w_shape[0], self.config.num_heads)
-        maps = [(*heads, *size, self.config.num_components)] * (len(self.blocks) if self.config.transformer else 0)
-        return (w_shape[0], *size, self.config.image_channels), maps
