@@ -11,6 +11,43 @@ std::string shapes(const char* name, const Tensor& tensor, const std::string& ex
   return std::string(name) + " has shape " + tensor.shape().DebugString() + "; it must be " + expected;
 }
 
+// What the two ops share: sizes of an attention from its tensors, and the shape of its output.
+absl::Status read_sizes(const Tensor& x, const Tensor& weight, const Tensor& value, const Tensor& output_bias,
+                        const Tensor& scale, const Tensor& target, int integration, gf_attention* op,
+                        TensorShape* output) {
+  if (x.dims() != 3) return absl::InvalidArgumentError(shapes("x", x, "[batch, tokens, channels]"));
+  for (const Tensor* tensor : {&weight, &value, &scale}) {
+    if (tensor->dims() != 4) return absl::InvalidArgumentError(shapes("an input", *tensor, "of 4 dimensions"));
+  }
+  *op = {};
+  op->batch = x.dim_size(0);
+  op->tokens = x.dim_size(1);
+  op->channels = x.dim_size(2);
+  op->heads = weight.dim_size(1);
+  op->components = weight.dim_size(3);
+  op->channels_out = value.dim_size(3);
+  op->integration = integration;
+  op->weight_batch = weight.dim_size(0);
+  op->bias_batch = op->bias_tokens = 1;
+  op->value_batch = value.dim_size(0);
+  for (int i = 0; i < 4; ++i) op->scale_shape[i] = scale.dim_size(i);
+  if (weight.dim_size(2) != op->channels) {
+    return absl::InvalidArgumentError(shapes("score_weight", weight, "[batch or 1, heads, channels, components]"));
+  }
+  if (value.dim_size(1) != op->heads || value.dim_size(2) != op->components) {
+    return absl::InvalidArgumentError(shapes("value", value, "[batch or 1, heads, components, channels_out]"));
+  }
+  if (output_bias.dims() != 1 || output_bias.dim_size(0) != op->channels_out) {
+    return absl::InvalidArgumentError(shapes("output_bias", output_bias, "[channels_out]"));
+  }
+  const int64_t width = integration == GF_BOTH ? op->channels_out / 2 : op->channels_out;
+  *output = TensorShape({op->batch, op->tokens, width});
+  if (integration != GF_CONTROL && target.shape() != *output) {
+    return absl::InvalidArgumentError(shapes("target", target, output->DebugString()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 // Optional inputs are given as neutral ones: zeros [1, heads, 1, k], zeros [channels_out], ones [1, 1, 1, 1], x.
@@ -55,36 +92,13 @@ class BipartiteAttentionOp : public tensorflow::OpKernel {
     const Tensor &x = context->input(0), &weight = context->input(1), &bias = context->input(2),
                  &value = context->input(3), &output_bias = context->input(4), &scale = context->input(5),
                  &target = context->input(6);
-    OP_REQUIRES(context, x.dims() == 3, absl::InvalidArgumentError(shapes("x", x, "[batch, tokens, channels]")));
-    for (const Tensor* tensor : {&weight, &bias, &value, &scale}) {
-      OP_REQUIRES(context, tensor->dims() == 4,
-                  absl::InvalidArgumentError(shapes("an input", *tensor, "of 4 dimensions")));
-    }
-    gf_attention op = {};
-    op.batch = x.dim_size(0);
-    op.tokens = x.dim_size(1);
-    op.channels = x.dim_size(2);
-    op.heads = weight.dim_size(1);
-    op.components = weight.dim_size(3);
-    op.channels_out = value.dim_size(3);
-    op.integration = integration_;
-    op.weight_batch = weight.dim_size(0);
+    gf_attention op;
+    TensorShape out;
+    OP_REQUIRES_OK(context, read_sizes(x, weight, value, output_bias, scale, target, integration_, &op, &out));
+    OP_REQUIRES(context, bias.dims() == 4 && bias.dim_size(1) == op.heads && bias.dim_size(3) == op.components,
+                absl::InvalidArgumentError(shapes("score_bias", bias, "[batch or 1, heads, tokens or 1, components]")));
     op.bias_batch = bias.dim_size(0);
     op.bias_tokens = bias.dim_size(2);
-    op.value_batch = value.dim_size(0);
-    for (int i = 0; i < 4; ++i) op.scale_shape[i] = scale.dim_size(i);
-    OP_REQUIRES(context, weight.dim_size(2) == op.channels,
-                absl::InvalidArgumentError(shapes("score_weight", weight, "[batch or 1, heads, channels, components]")));
-    OP_REQUIRES(context, bias.dim_size(1) == op.heads && bias.dim_size(3) == op.components,
-                absl::InvalidArgumentError(shapes("score_bias", bias, "[batch or 1, heads, tokens or 1, components]")));
-    OP_REQUIRES(context, value.dim_size(1) == op.heads && value.dim_size(2) == op.components,
-                absl::InvalidArgumentError(shapes("value", value, "[batch or 1, heads, components, channels_out]")));
-    OP_REQUIRES(context, output_bias.dims() == 1 && output_bias.dim_size(0) == op.channels_out,
-                absl::InvalidArgumentError(shapes("output_bias", output_bias, "[channels_out]")));
-    const int64_t width = integration_ == GF_BOTH ? op.channels_out / 2 : op.channels_out;
-    const TensorShape out({op.batch, op.tokens, width});
-    OP_REQUIRES(context, integration_ == GF_CONTROL || target.shape() == out,
-                absl::InvalidArgumentError(shapes("target", target, out.DebugString())));
     Tensor *output = nullptr, *softmax = nullptr;
     OP_REQUIRES_OK(context, context->allocate_output(0, out, &output));
     OP_REQUIRES_OK(context, context->allocate_output(1, {op.batch, op.heads, op.tokens, op.components}, &softmax));
@@ -158,37 +172,14 @@ class BipartiteAttentionGradientOp : public tensorflow::OpKernel {
     const Tensor &x = context->input(0), &weight = context->input(1), &value = context->input(2),
                  &output_bias = context->input(3), &scale = context->input(4), &target = context->input(5),
                  &softmax = context->input(6), &d_output = context->input(7), &d_softmax = context->input(8);
-    OP_REQUIRES(context, x.dims() == 3, absl::InvalidArgumentError(shapes("x", x, "[batch, tokens, channels]")));
-    for (const Tensor* tensor : {&weight, &value, &scale}) {
-      OP_REQUIRES(context, tensor->dims() == 4,
-                  absl::InvalidArgumentError(shapes("an input", *tensor, "of 4 dimensions")));
-    }
-    gf_attention op = {};
-    op.batch = x.dim_size(0);
-    op.tokens = x.dim_size(1);
-    op.channels = x.dim_size(2);
-    op.heads = weight.dim_size(1);
-    op.components = weight.dim_size(3);
-    op.channels_out = value.dim_size(3);
-    op.integration = integration_;
-    op.weight_batch = weight.dim_size(0);
-    op.bias_batch = op.bias_tokens = 1;
-    op.value_batch = value.dim_size(0);
-    for (int i = 0; i < 4; ++i) op.scale_shape[i] = scale.dim_size(i);
-    const int64_t width = integration_ == GF_BOTH ? op.channels_out / 2 : op.channels_out;
-    const TensorShape out({op.batch, op.tokens, width}), scores({op.batch, op.heads, op.tokens, op.components});
-    OP_REQUIRES(context, weight.dim_size(2) == op.channels,
-                absl::InvalidArgumentError(shapes("score_weight", weight, "[batch or 1, heads, channels, components]")));
-    OP_REQUIRES(context, value.dim_size(1) == op.heads && value.dim_size(2) == op.components,
-                absl::InvalidArgumentError(shapes("value", value, "[batch or 1, heads, components, channels_out]")));
-    OP_REQUIRES(context, output_bias.dims() == 1 && output_bias.dim_size(0) == op.channels_out,
-                absl::InvalidArgumentError(shapes("output_bias", output_bias, "[channels_out]")));
+    gf_attention op;
+    TensorShape out;
+    OP_REQUIRES_OK(context, read_sizes(x, weight, value, output_bias, scale, target, integration_, &op, &out));
+    const TensorShape scores({op.batch, op.heads, op.tokens, op.components});
     OP_REQUIRES(context, d_output.shape() == out,
                 absl::InvalidArgumentError(shapes("d_output", d_output, out.DebugString())));
     OP_REQUIRES(context, softmax.shape() == scores && d_softmax.shape() == scores,
                 absl::InvalidArgumentError(shapes("softmax or d_softmax", softmax, scores.DebugString())));
-    OP_REQUIRES(context, integration_ == GF_CONTROL || target.shape() == out,
-                absl::InvalidArgumentError(shapes("target", target, out.DebugString())));
     const bool neutral = scale.NumElements() == 1 && scale.flat<T>()(0) == T(1);
     const bool own_target = integration_ != GF_CONTROL && !target_is_x_;
     Tensor* outputs[6] = {};
