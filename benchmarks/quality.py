@@ -247,8 +247,8 @@ def main() -> None:
         f"![FID over kimg]({picture.name})",
         "",
         f"`python benchmarks/quality.py --kimg {given.kimg:g} --resolution {given.resolution} --images {given.images} "
-        f"--curve-images {given.curve_images} --curve-ticks {given.curve_ticks} --final-images {given.final_images} --models {given.models} "
-        f"--seeds {given.seeds} --feature-network {given.feature_network}`",
+        f"--curve-images {given.curve_images} --curve-ticks {given.curve_ticks} --final-images {given.final_images} "
+        f"--models {given.models} --seeds {given.seeds} --feature-network {given.feature_network}`",
     ]
     write_section(given.results, lines)
     print("\n".join(table(runs, speed)))
