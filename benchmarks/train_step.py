@@ -1,13 +1,15 @@
 """Seconds per training phase, beside what the machine's convolutions would allow.
 
     python benchmarks/train_step.py [--models code,simplex] [--resolutions 64] [--widths small,default] [--repeats 5]
-                                    [--recompute] [--precision float32|bfloat16|mixed]
+                                    [--batch-gpu 8] [--recompute] [--precision float32|bfloat16|mixed]
 
 Models: code and paper (gansformer-default in both forms of duplex attention), simplex, stylegan2, stylegan3-t,
 stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process
 of its own: seconds of a phase with 8 pictures (medians), G + D together, operations counted in the graphs (GFLOP), and
 which share of the rate of a plain convolution, measured in the same process before and after, they reach. Peak is the
-resident memory of the process in GB. `generate.py` measures the generators alone.
+resident memory of the process in GB. With --batch-gpu 4 the 8 pictures go through in two parts, of operations not
+counted. Native ops are used where they are built (`make ops`); `GANSFORMER_TF_OPS=composite` leaves them out.
+`generate.py` measures the generators alone.
 """
 
 from __future__ import annotations
@@ -43,12 +45,18 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     rates = [convolution_rate()]
     train = TrainConfig(
-        batch_size=BATCH, batch_size_per_replica=BATCH, path_length=True, recompute=arguments.recompute, jit="off"
+        batch_size=BATCH,
+        batch_size_per_replica=arguments.batch_gpu,
+        path_length=True,
+        recompute=arguments.recompute,
+        jit="off",
     )
     step = TrainStep(generator, discriminator, average, train)
     images = tf.zeros((BATCH, arguments.resolution, arguments.resolution, 3), tf.uint8)
     labels = np.zeros((BATCH, 0), np.float32)
-    flops = {phase: graph_flops(step.trace(phase, images, tf.constant(labels))) for phase in PHASES}
+    whole = arguments.batch_gpu == BATCH  # the parts are the body of a loop, which is not entered
+    graphs = {phase: step.trace(phase, images, tf.constant(labels)) for phase in PHASES}
+    flops = {phase: graph_flops(graph) if whole else 0 for phase, graph in graphs.items()}
     step.run(0, images, labels)
     found = [step.run(16 * number, images, labels) for number in range(1, arguments.repeats + 1)]
     seconds = {phase: float(np.median([record[f"seconds/{phase}"] for record in found])) for phase in (*PHASES, "EMA")}
@@ -61,8 +69,9 @@ def row(key: tuple[str, int, str], found: dict[str, Any]) -> str:
     main = seconds["G"] + seconds["D"]
     cells = [f"{key[0]} {key[1]} {key[2]}"]
     cells += [f"{seconds[name]:.2f}" for name in ("G", "D", "D_reg", "G_reg", "EMA")]
-    cells += [f"{main:.2f}", f"{(flops['G'] + flops['D']) / 1e9:.0f}"]
-    cells.append(f"{(flops['G'] + flops['D']) / main / rate:.0%}")
+    counted = flops["G"] + flops["D"]
+    share = [f"{counted / 1e9:.0f}", f"{counted / main / rate:.0%}"] if counted else ["-", "-"]
+    cells += [f"{main:.2f}", *share]
     cells.append(f"{peer.main_seconds / main:.1f}x" if peer else "-")
     cells += [f"{found['peak']:.1f}", f"{found['peak'] / peer.gigabytes:.2f}x" if peer else "-"]
     return f"| {' | '.join([*cells, f'{rate / 1e9:.0f}'])} |"
@@ -74,6 +83,7 @@ def main() -> None:
     parser.add_argument("--resolutions", default="64")
     parser.add_argument("--widths", default="small,default")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--batch-gpu", type=int, default=BATCH, help="pictures at once")
     parser.add_argument("--recompute", action="store_true")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "mixed"))
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
