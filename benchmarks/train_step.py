@@ -7,8 +7,8 @@ Models: code and paper (gansformer-default in both forms of duplex attention), s
 stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process
 of its own: seconds of a phase with 8 pictures (medians), G + D together, operations counted in the graphs (GFLOP), and
 which share of the rate of a plain convolution, measured in the same process before and after, they reach. Peak is the
-resident memory of the process in GB. With --batch-gpu 4 the 8 pictures go through in two parts, and
-operations are not counted. Native ops are used where they are built (`make ops`); `GANSFORMER_TF_OPS=composite` leaves them out.
+resident memory of the process in GB. With --batch-gpu 4 the 8 pictures go through in two parts, and operations are not
+counted. Native ops are used where they are built (`make ops`); `GANSFORMER_TF_OPS=composite` leaves them out.
 `generate.py` measures the generators alone.
 """
 
