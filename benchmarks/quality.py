@@ -1,4 +1,4 @@
-"""Quality of StyleGAN2, simplex and duplex GANsformer on the built-in scenes, with equal settings and budget.
+"""Quality of StyleGAN2, both GANsformers and other families on the built-in scenes, with equal settings and budget.
 
     python benchmarks/quality.py [--kimg 20] [--resolution 64] [--images 4000] [--final-images 5000]
                                  [--feature-network inception-random] [--inception-weights PATH]
@@ -46,6 +46,7 @@ MODELS = {
     "stylegan2": ("StyleGAN2", f"--baseline StyleGAN2 {_RESIDUAL}"),
     "simplex": ("GANsformer, simplex", f"{_GANSFORMER} --attention simplex"),
     "duplex": ("GANsformer, duplex", f"{_GANSFORMER} --attention duplex"),
+    "stylegan3-t": ("StyleGAN3-T", "--baseline StyleGAN3-T --aug none"),
     "creps": ("CREPS", "--baseline CREPS --aug none"),
     "creps-attention": ("CREPS, attention in lines", "--baseline CREPS --aug none --transformer --components-num 8"),
 }
