@@ -41,14 +41,16 @@ SHARED = (
     "--batch-size 16 --batch-gpu 16 --gamma 0.5 --ema-kimg 1 --ema-rampup 0.1 --last-snapshots 1"
 )
 _RESIDUAL = "--g-arch resnet --mapping-resnet"
+# Without its path length, which the others do not have either.
+_CREPS = "--baseline CREPS --aug none --pathreg False"
 _GANSFORMER = f"--gansformer-default {_RESIDUAL} --components-num 8 --g-end-res 6"
 MODELS = {
     "stylegan2": ("StyleGAN2", f"--baseline StyleGAN2 {_RESIDUAL}"),
     "simplex": ("GANsformer, simplex", f"{_GANSFORMER} --attention simplex"),
     "duplex": ("GANsformer, duplex", f"{_GANSFORMER} --attention duplex"),
     "stylegan3-t": ("StyleGAN3-T", "--baseline StyleGAN3-T --aug none"),
-    "creps": ("CREPS", "--baseline CREPS --aug none"),
-    "creps-attention": ("CREPS, attention in lines", "--baseline CREPS --aug none --transformer --components-num 8"),
+    "creps": ("CREPS", _CREPS),
+    "creps-attention": ("CREPS, attention in lines", f"{_CREPS} --transformer --components-num 8"),
 }
 
 
