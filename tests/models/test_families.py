@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -61,6 +63,17 @@ def test_called_like_every_generator(name):
     assert sum(row[1] for row in generator.summary_rows()) == sum(
         int(np.prod(variable.shape)) for variable in generator.trainable_variables
     )
+
+
+def test_attention_leaves_creps_the_strength_of_its_pictures():
+    """Pixels are products of lines: features of unit variance would make them a hundred times too strong."""
+    spread = {}
+    for name in ("creps", "creps with attention"):
+        config = dataclasses.replace(CONFIGS[name], channel_base=1024, channel_max=128, line_channels=32)
+        keras.utils.set_random_seed(0)
+        z, labels = latents(config)
+        spread[name] = float(np.std(build_generator(config)(z, labels)))
+    assert 0.2 < spread["creps with attention"] / spread["creps"] < 5.0
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -141,6 +141,9 @@ class LineBlock(ConfiguredLayer):
         parts, maps = [], []
         if self.attention is not None:
             x, found = self.attention(x, w[:, :-1, self.first + len(self.layers_) - 1])
+            # Back from unit variance to the variance that the input has, and that the layers keep: pixels are products
+            # of lines, and would be a hundred times too strong.
+            x = x / math.sqrt(self.config.channels_at(FIRST_LEVEL))
             maps.append(found)
         if self.to_lines is not None:
             parts.append(ops.cast(self.to_lines(x, w[:, -1, self.first + 2]), "float32"))
