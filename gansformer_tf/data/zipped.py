@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # what TensorFlow decodes while training
 ENCODINGS: Mapping[str, str] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
 _REMEDY = "prepare it with prepare_data.py --format zip --images-dir"
 
 
@@ -110,7 +111,7 @@ class ZipShard:
             content = self._archive.read(name)
             with Image.open(io.BytesIO(content)) as header:
                 width, height = header.size
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+        except _UNREADABLE as error:
             raise self._corrupt(index, name, f"cannot be read ({error})") from error
         if (height, width) != self.size:
             problem = f"has {height}x{width} pixels in place of {self.size[0]}x{self.size[1]}"

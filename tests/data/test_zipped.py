@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -28,6 +30,14 @@ def encoded(pixels, kind="PNG"):
 
 def pixels_of(number, size=(16, 16)):
     return np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
+
+
+def huge():
+    """A picture whose header claims 65,000 x 65,000 pixels."""
+    content = bytearray(encoded(pixels_of(0)))
+    content[16:24] = struct.pack(">II", 65_000, 65_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
 
 
 def write(path, labels=None, **replaced):
@@ -76,6 +86,7 @@ def test_training_sees_every_picture_with_its_label(tmp_path):
         (encoded(pixels_of(0, (8, 16))), "img3.png has 8x16 pixels in place of 16x16"),
         (b"no picture", "img3.png cannot be read"),
         (b"", "img3.png cannot be read"),
+        (huge(), "img3.png has 65000x65000 pixels in place of 16x16"),
     ],
 )
 def test_a_bad_picture_is_named(tmp_path, content, message):
