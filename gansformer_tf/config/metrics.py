@@ -66,6 +66,11 @@ class MetricConfig:
             len(set(self.metrics)) == len(self.metrics), f"--metrics {','.join(self.metrics)} names one metric twice."
         )
         require(self.images_num >= 2, f"--eval-images-num is {self.images_num}; metrics compare at least 2 images.")
+        require(
+            self.inception_weights == "auto" or self.network == "inception",
+            f"--inception-weights {self.inception_weights}, but the network {self.network} has no use for them; "
+            "leave them out, or add --feature-network inception.",
+        )
         require_choice("--fid-ddof", self.fid_ddof, (0, 1))
         require_choice("--ppl-space", self.ppl_space, PPL_SPACES)
         require_choice("--ppl-sampling", self.ppl_sampling, PPL_SAMPLINGS)

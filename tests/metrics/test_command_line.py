@@ -16,7 +16,7 @@ from PIL import Image
 from gansformer_tf.cli import evaluation
 from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.cli.flags import build_parser, typed_values
-from gansformer_tf.config import DataConfig, GeneratorConfig, MetricConfig, ModelConfig, RunConfig
+from gansformer_tf.config import ConfigError, DataConfig, GeneratorConfig, MetricConfig, ModelConfig, RunConfig
 from gansformer_tf.metrics import __main__ as folders
 from gansformer_tf.metrics import networks
 from gansformer_tf.models import Generator
@@ -201,3 +201,8 @@ def test_help_loads_nothing_heavy():
     )
     output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[-1] == "LOADED"
+
+
+def test_weights_that_no_network_takes_are_refused():
+    with pytest.raises(ConfigError, match="inception-random has no use for them; leave them out"):
+        MetricConfig(network="inception-random", inception_weights="w.pth")
