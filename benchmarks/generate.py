@@ -1,18 +1,24 @@
 """Pictures per second of the generators, beside what the machine's convolutions would allow.
 
     python benchmarks/generate.py [--models code,stylegan2,creps] [--resolutions 64] [--widths small,default]
-                                  [--batch-size 8] [--rounds 3] [--repeats 5]
+                                  [--batch-size 8] [--rounds 3] [--repeats 5] [--torch-python PATH]
 
 Models and widths as in `train_step.py`. Every measurement is a process of its own, and the models take turns, so that
 whatever else the machine does meets all of them: pictures per second (the median over rounds, and the best), operations
 per picture counted in the graph (GFLOP), and which share of the rate of a plain convolution, measured in the same
 process, the best round reaches. Native ops are used where they are built (`make ops`).
+
+"PyTorch peer" is how many times ours is the figure in `models.PEERS`, which was measured on another day. For CREPS,
+with --torch-python (an interpreter that has torch), the columns behind it compare within the run instead: every round
+runs the PyTorch formulation (`torch_creps.py`), of the same sizes, behind ours in a process of its own. They are its
+pictures per second (the median over rounds), the rate of a plain convolution in PyTorch, and ours over theirs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,11 +28,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.models import PEERS, networks  # noqa: E402
+from benchmarks.models import PEERS, creps_architecture, networks  # noqa: E402
+
+COLUMNS = ("model", "pixels", "width", "img/s", "best", "GFLOP/img", "of conv", "conv GFLOP/s", "PyTorch peer")
 
 
-def measure(model: str, resolution: int, width: str, batch: int, repeats: int) -> dict[str, float]:
-    """One model in this process: seconds of a batch, its operations, and the rate of convolution."""
+def measure(model: str, resolution: int, width: str, batch: int, repeats: int) -> dict[str, Any]:
+    """One model in this process: seconds of a batch, its operations, the rate of convolution; what a peer has to be."""
     import tensorflow as tf
 
     from benchmarks.flops import convolution_rate, graph_flops, median_seconds
@@ -40,16 +48,33 @@ def measure(model: str, resolution: int, width: str, batch: int, repeats: int) -
     draw(z)
     seconds = median_seconds(lambda: draw(z).numpy()[0, 0, 0, 0], repeats)
     rates.append(convolution_rate())
-    return {"seconds": seconds, "flops": flops, "rate": max(rates)}
+    found = {"seconds": seconds, "flops": flops, "rate": max(rates)}
+    return found | ({"architecture": creps_architecture(generator.config)} if model == "creps" else {})
 
 
-def row(key: tuple[str, int, str], batch: int, found: list[dict[str, float]]) -> str:
+def answer(command: list[str], name: str) -> dict[str, Any]:
+    """What a process prints last, as JSON."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        sys.exit(f"{name} failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def row(
+    key: tuple[str, int, str], batch: int, found: list[dict[str, Any]], peers: list[dict[str, float]] | None
+) -> str:
+    """A line of the table; `peers`: what PyTorch gave in the same rounds, empty if it did not run, None: no columns."""
     speeds = [batch / one["seconds"] for one in found]
     shares = [one["flops"] / one["seconds"] / one["rate"] for one in found]
-    median, peer = statistics.median(speeds), PEERS.get(key)
+    median, peer = statistics.median(speeds), None if peers else PEERS.get(key)
     cells: list[Any] = [*key, f"{median:.2f}", f"{max(speeds):.2f}", f"{found[0]['flops'] / batch / 1e9:.1f}"]
     cells += [f"{max(shares):.0%}", f"{max(one['rate'] for one in found) / 1e9:.0f}"]
     cells.append(f"{median / peer.images_per_second:.1f}x" if peer else "-")
+    if peers:
+        theirs = statistics.median(batch / one["seconds"] for one in peers)
+        cells += [f"{theirs:.2f}", f"{max(one['rate'] for one in peers) / 1e9:.0f}", f"{median / theirs:.2f}x"]
+    elif peers is not None:
+        cells += ["-"] * 3
     return f"| {' | '.join(map(str, cells))} |"
 
 
@@ -61,6 +86,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--torch-python", metavar="PATH", help="an interpreter with torch; without it no such columns")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
@@ -73,18 +99,23 @@ def main() -> None:
         for resolution in given.resolutions.split(",")
         for model in given.models.split(",")
     ]
-    found: dict[tuple[str, int, str], list[dict[str, float]]] = {key: [] for key in keys}
+    found: dict[tuple[str, int, str], list[dict[str, Any]]] = {key: [] for key in keys}
+    peers: dict[tuple[str, int, str], list[dict[str, float]]] = {key: [] for key in keys}
     for _ in range(given.rounds):
         for key in keys:
-            command = [sys.executable, __file__, "--one", *map(str, key), *sys.argv[1:]]
-            done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-            if done.returncode:
-                sys.exit(f"{' '.join(map(str, key))} failed: {done.stderr.strip().splitlines()[-1]}")
-            found[key].append(json.loads(done.stdout.splitlines()[-1]))
-    print("| model | pixels | width | img/s | best | GFLOP/img | of conv | conv GFLOP/s | PyTorch peer |")
-    print("|---|---:|---|---:|---:|---:|---:|---:|---:|")
+            name = " ".join(map(str, key))
+            found[key].append(answer([sys.executable, __file__, "--one", *map(str, key), *sys.argv[1:]], name))
+            architecture = found[key][-1].get("architecture")
+            if given.torch_python and architecture:
+                settings = {"architecture": architecture, "batch": given.batch_size, "repeats": given.repeats}
+                settings["threads"] = os.cpu_count()  # as many as TensorFlow takes
+                command = [given.torch_python, str(ROOT / "benchmarks" / "torch_creps.py"), json.dumps(settings)]
+                peers[key].append(answer(command, f"{name} in PyTorch"))
+    theirs = ["PyTorch img/s", "its conv GFLOP/s", "ratio"] if given.torch_python else []
+    print(f"| {' | '.join([*COLUMNS, *theirs])} |")
+    print("|---|---:|---|" + "---:|" * (len(COLUMNS) - 3 + len(theirs)))
     for key in keys:
-        print(row(key, given.batch_size, found[key]))
+        print(row(key, given.batch_size, found[key], peers[key] if given.torch_python else None))
 
 
 if __name__ == "__main__":

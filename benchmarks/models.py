@@ -65,3 +65,17 @@ def networks(model: str, resolution: int, width: str, precision: str) -> tuple[A
     average = Generator(g_config, name="ema_generator")
     average.set_weights(generator.get_weights())
     return generator, Discriminator(d_config, dtype=dtype), average
+
+
+def creps_architecture(config: Any) -> dict[str, int]:
+    """What `torch_creps.Generator` takes to be as large as ours of a `CREPSConfig`."""
+    return {
+        "resolution": config.resolution,
+        "channel_base": 2 * config.channel_base,  # divided by the resolution, ours by half of it
+        "channel_max": config.channel_max,
+        "z_dim": config.latent_size,
+        "w_dim": config.style_dim,
+        "mapping_layers": config.mapping_layers,
+        "rank": config.rank,
+        "line_channels": config.line_channels,
+    }
