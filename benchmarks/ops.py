@@ -6,7 +6,8 @@ Milliseconds are medians of rounds in which every contestant runs once, so that 
 of them. "composite" is TensorFlow's graph mode, "xla" the same function compiled with jit_compile=True. The PyTorch
 column needs an interpreter that has torch (--torch-python; it is another process, asked in turn): zero insertion,
 padding and grouped convolution, as the reference formulation of StyleGAN2-ADA and StyleGAN3 does it, channels first.
-Memory is how far the peak of a fresh process rises above its inputs (Linux).
+Memory is how far the peak of a fresh process rises above its inputs (Linux); the tokens are made inside the call, as
+in a network, so whoever can write over them may.
 """
 
 from __future__ import annotations
@@ -82,22 +83,27 @@ def tensorflow_case(name: str) -> tuple[Callable[..., Any], list[Any]]:
     return lambda x, w, b, v: ops.bipartite_attention(x, w, b, v, integration="mul").output, arguments
 
 
-def tensorflow_runner(name: str, contestant: str, training: bool) -> Callable[[], Any]:
-    """A compiled call of the case; `training` adds the gradients of all inputs."""
+def tensorflow_runner(name: str, contestant: str, training: bool, fresh: bool = False) -> Callable[[], Any]:
+    """A compiled call of the case; `training` adds the gradients of all inputs, `fresh` makes the first one inside."""
     import tensorflow as tf
 
     from gansformer_tf import ops
 
     function, inputs = tensorflow_case(name)
 
+    def forward(*inputs: Any) -> Any:
+        return function(inputs[0] + 1.0, *inputs[1:]) if fresh else function(*inputs)
+
     def with_gradients(*inputs: Any) -> Any:
+        if fresh:
+            inputs = (inputs[0] + 1.0, *inputs[1:])
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             y = function(*inputs)
         # The given gradient is y itself: a tensor of that shape which is there anyway.
         return tape.gradient(y, inputs, output_gradients=tf.stop_gradient(y))
 
-    compiled = tf.function(with_gradients if training else function, jit_compile=contestant == "xla", autograph=False)
+    compiled = tf.function(with_gradients if training else forward, jit_compile=contestant == "xla", autograph=False)
 
     def run() -> None:
         with ops.implementation("native" if contestant == "native" else "composite"):
@@ -234,7 +240,8 @@ def measure(name: str, training: bool, options: argparse.Namespace) -> dict[str,
 
 def peak_of_own_process(name: str, contestant: str, training: bool) -> float:
     """How far the process' memory rises during one call, in MiB. To be called in a fresh process."""
-    run = tensorflow_runner(name, contestant, training)
+    run = tensorflow_runner(name, contestant, training, fresh=True)
+    tokens = math.prod(CASES[name]["shape"]) * 4 / 2**20
 
     def field(key: str) -> float:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
@@ -244,7 +251,7 @@ def peak_of_own_process(name: str, contestant: str, training: bool) -> float:
     before = field("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # restarts the peak
     run()
-    return field("VmHWM") - before
+    return field("VmHWM") - before - tokens
 
 
 def memory(name: str, contestant: str, training: bool) -> float:

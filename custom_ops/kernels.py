@@ -259,11 +259,14 @@ class Kernels:
         probability_scale: np.ndarray | None = None,
         integration: str | None = None,
         target: np.ndarray | None = None,
+        in_place: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(output, softmax before the scale)."""
+        """(output, softmax before the scale); `in_place` writes the output over the target, or over x without one."""
         op = attention_op(x.shape, score_weight, score_bias, value, probability_scale, integration)
         width = value.shape[3] // 2 if integration == "both" else value.shape[3]
         output = aligned((x.shape[0], x.shape[1], width), x.dtype)
+        if in_place:
+            output = x if target is None else target
         softmax = aligned((x.shape[0], score_weight.shape[1], x.shape[1], score_weight.shape[3]), x.dtype)
         arrays = (x, score_weight, score_bias, value, output_bias, probability_scale, target, output, softmax)
         self.run("gf_attention", op, arrays, (output, softmax), AttentionData)
@@ -281,14 +284,18 @@ class Kernels:
         softmax: np.ndarray,
         d_output: np.ndarray,
         d_softmax: np.ndarray | None = None,
+        in_place: bool = False,
     ) -> tuple[np.ndarray | None, ...]:
-        """(d_x, d_target, d_scores, d_weight, d_value, d_output_bias); d_target is None where x is the target."""
+        """(d_x, d_target, d_scores, d_weight, d_value, d_output_bias); d_target is None where x is the target.
+
+        `in_place` writes d_target over d_output (d_x, where there is no d_target) and d_scores over the softmax.
+        """
         op = attention_op(x.shape, score_weight, None, value, probability_scale, integration)
         batch, heads, _, k = softmax.shape
         outputs = (
-            aligned(x.shape, x.dtype),
-            None if target is None else aligned(target.shape, x.dtype),
-            aligned(softmax.shape, x.dtype),
+            d_output if in_place and target is None else aligned(x.shape, x.dtype),
+            None if target is None else d_output if in_place else aligned(target.shape, x.dtype),
+            softmax if in_place else aligned(softmax.shape, x.dtype),
             aligned((batch, heads, x.shape[2], k), x.dtype),
             aligned((batch, heads, k, value.shape[3]), x.dtype),
             aligned((value.shape[3],), x.dtype),

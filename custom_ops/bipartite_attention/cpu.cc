@@ -37,7 +37,7 @@ int run(const gf_attention& op, const gf_attention_data& data, const gf_pool* po
   const int64_t blocks = (op.tokens + kTokenBlock - 1) / kTokenBlock;
   const int64_t cost = 1 + kTokenBlock * (op.channels * columns + per_token * op.channels_out) / 16;
   return parallel_for(pool, op.batch * blocks, cost, [&](int64_t begin, int64_t end) {
-    std::vector<T> scratch(kTokenGroup * (columns + op.channels_out));
+    std::vector<T> scratch(kTokenGroup * columns);
     for (int64_t unit = begin; unit < end; ++unit) {
       const int64_t b = unit / blocks, from = (unit % blocks) * kTokenBlock;
       AttentionTokens<T> a = {};
@@ -46,7 +46,6 @@ int run(const gf_attention& op, const gf_attention_data& data, const gf_pool* po
       a.components = op.components;
       a.channels_out = op.channels_out;
       a.integration = op.integration;
-      a.streams = op.batch * op.tokens * width * static_cast<int64_t>(sizeof(T)) >= kStreamBytes;
       a.x = static_cast<const T*>(data.x) + b * op.tokens * op.channels;
       a.columns = columns;
       a.weight = packed.data() + (op.weight_batch == 1 ? 0 : b) * op.channels * columns;
@@ -65,6 +64,8 @@ int run(const gf_attention& op, const gf_attention_data& data, const gf_pool* po
       }
       a.target = static_cast<const T*>(data.target != nullptr ? data.target : data.x) + b * op.tokens * width;
       a.output = static_cast<T*>(data.output) + b * op.tokens * width;
+      // What lies over the target is in the caches.
+      a.streams = a.output != a.target && op.batch * op.tokens * width * int64_t{sizeof(T)} >= kStreamBytes;
       a.softmax_head = op.tokens * op.components;
       a.softmax = static_cast<T*>(data.softmax) + b * op.heads * a.softmax_head;
       GF_DISPATCH(attention_tokens, a, from, std::min(from + kTokenBlock, op.tokens), scratch.data());

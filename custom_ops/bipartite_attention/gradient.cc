@@ -75,9 +75,10 @@ class Gradient {
     }
   }
 
-  // From the gradient of the output to those of the control and the target.
+  // From the gradient of the output to those of the control and the target, which may lie over the former.
   void integration(int64_t token, const T* control, T* d_control) const {
     const T* d_output = a_.d_output + token * width_;
+    if (a_.integration == 3) std::memcpy(d_control + width_, d_output, width_ * sizeof(T));
     if (a_.integration == 0) {
       std::memcpy(d_control, d_output, width_ * sizeof(T));
       return;
@@ -86,7 +87,7 @@ class Gradient {
     T* d_target = a_.d_target != nullptr ? a_.d_target + token * width_ : a_.d_x + token * width_;
     if (a_.integration == 1) {
       std::memcpy(d_control, d_output, width_ * sizeof(T));
-      std::memcpy(d_target, d_output, width_ * sizeof(T));
+      if (d_target != d_output) std::memcpy(d_target, d_output, width_ * sizeof(T));
       return;
     }
     using V = Vector<T>;
@@ -97,10 +98,10 @@ class Gradient {
       V::store(d_target + c, d * (V::load(control + c) + T(1)));
     }
     for (; c < width_; ++c) {
-      d_control[c] = d_output[c] * target[c];
-      d_target[c] = d_output[c] * (control[c] + T(1));
+      const T d = d_output[c];
+      d_control[c] = d * target[c];
+      d_target[c] = d * (control[c] + T(1));
     }
-    if (a_.integration == 3) std::memcpy(d_control + width_, d_output, width_ * sizeof(T));
   }
 
   void softmax(int64_t token, const T* d_probabilities, T* d_scores) const {

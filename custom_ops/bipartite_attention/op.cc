@@ -13,8 +13,8 @@ std::string shapes(const char* name, const Tensor& tensor, const std::string& ex
 
 // What the two ops share: sizes of an attention from its tensors, and the shape of its output.
 absl::Status read_sizes(const Tensor& x, const Tensor& weight, const Tensor& value, const Tensor& output_bias,
-                        const Tensor& scale, const Tensor& target, int integration, gf_attention* op,
-                        TensorShape* output) {
+                        const Tensor& scale, const Tensor& target, int integration, bool target_is_x,
+                        gf_attention* op, TensorShape* output) {
   if (x.dims() != 3) return absl::InvalidArgumentError(shapes("x", x, "[batch, tokens, channels]"));
   for (const Tensor* tensor : {&weight, &value, &scale}) {
     if (tensor->dims() != 4) return absl::InvalidArgumentError(shapes("an input", *tensor, "of 4 dimensions"));
@@ -42,15 +42,25 @@ absl::Status read_sizes(const Tensor& x, const Tensor& weight, const Tensor& val
   }
   const int64_t width = integration == GF_BOTH ? op->channels_out / 2 : op->channels_out;
   *output = TensorShape({op->batch, op->tokens, width});
-  if (integration != GF_CONTROL && target.shape() != *output) {
-    return absl::InvalidArgumentError(shapes("target", target, output->DebugString()));
+  const Tensor& integrated = target_is_x ? x : target;
+  if (integration != GF_CONTROL && integrated.shape() != *output) {
+    return absl::InvalidArgumentError(shapes("target", integrated, output->DebugString()));
   }
   return absl::OkStatus();
 }
 
+// An output in the memory of one of the inputs, if nothing else needs that input any more; else in memory of its own.
+// Two outputs must not name the same input.
+absl::Status allocate_over(tensorflow::OpKernelContext* context, std::initializer_list<int> inputs, int output,
+                           const TensorShape& shape, Tensor** tensor) {
+  const std::vector<int> candidates(inputs);
+  return context->forward_input_or_allocate_output(candidates, output, shape, tensor);
+}
+
 }  // namespace
 
-// Optional inputs are given as neutral ones: zeros [1, heads, 1, k], zeros [channels_out], ones [1, 1, 1, 1], x.
+// Optional inputs are given as neutral ones: zeros [1, heads, 1, k], zeros [channels_out], ones [1, 1, 1, 1]. With
+// target_is_x the target is not read; it is not x once more, because then nobody could overwrite x.
 REGISTER_OP("GansformerBipartiteAttention")
     .Input("x: T")
     .Input("score_weight: T")
@@ -63,6 +73,7 @@ REGISTER_OP("GansformerBipartiteAttention")
     .Output("softmax: T")
     .Attr("T: {float, double, half, bfloat16}")
     .Attr("integration: int")
+    .Attr("target_is_x: bool")
     .SetShapeFn([](tensorflow::shape_inference::InferenceContext* c) -> absl::Status {
       tensorflow::shape_inference::ShapeHandle x, weight, value, target, unused;
       TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 3, &x));
@@ -73,8 +84,11 @@ REGISTER_OP("GansformerBipartiteAttention")
       TF_RETURN_IF_ERROR(c->WithRank(c->input(5), 4, &unused));
       TF_RETURN_IF_ERROR(c->WithRank(c->input(6), 3, &target));
       int integration = 0;
+      bool target_is_x = false;
       TF_RETURN_IF_ERROR(c->GetAttr("integration", &integration));
+      TF_RETURN_IF_ERROR(c->GetAttr("target_is_x", &target_is_x));
       c->set_output(0, integration == GF_CONTROL ? c->MakeShape({c->Dim(x, 0), c->Dim(x, 1), c->Dim(value, 3)})
+                       : target_is_x             ? x
                                                  : target);
       c->set_output(1, c->MakeShape({c->Dim(x, 0), c->Dim(weight, 1), c->Dim(x, 1), c->Dim(weight, 3)}));
       return absl::OkStatus();
@@ -86,6 +100,7 @@ class BipartiteAttentionOp : public tensorflow::OpKernel {
  public:
   explicit BipartiteAttentionOp(tensorflow::OpKernelConstruction* context) : OpKernel(context) {
     OP_REQUIRES_OK(context, context->GetAttr("integration", &integration_));
+    OP_REQUIRES_OK(context, context->GetAttr("target_is_x", &target_is_x_));
   }
 
   void Compute(tensorflow::OpKernelContext* context) override {
@@ -94,16 +109,23 @@ class BipartiteAttentionOp : public tensorflow::OpKernel {
                  &target = context->input(6);
     gf_attention op;
     TensorShape out;
-    OP_REQUIRES_OK(context, read_sizes(x, weight, value, output_bias, scale, target, integration_, &op, &out));
+    OP_REQUIRES_OK(context, read_sizes(x, weight, value, output_bias, scale, target, integration_, target_is_x_,
+                                       &op, &out));
     OP_REQUIRES(context, bias.dims() == 4 && bias.dim_size(1) == op.heads && bias.dim_size(3) == op.components,
                 absl::InvalidArgumentError(shapes("score_bias", bias, "[batch or 1, heads, tokens or 1, components]")));
     op.bias_batch = bias.dim_size(0);
     op.bias_tokens = bias.dim_size(2);
     Tensor *output = nullptr, *softmax = nullptr;
-    OP_REQUIRES_OK(context, context->allocate_output(0, out, &output));
+    // The CPU kernel reads a token before it writes it; the CUDA kernel writes some outputs in two rounds.
+    if (kOnGpu || integration_ == GF_CONTROL) {
+      OP_REQUIRES_OK(context, context->allocate_output(0, out, &output));
+    } else {
+      OP_REQUIRES_OK(context, allocate_over(context, {target_is_x_ ? 0 : 6}, 0, out, &output));
+    }
     OP_REQUIRES_OK(context, context->allocate_output(1, {op.batch, op.heads, op.tokens, op.components}, &softmax));
     const gf_attention_data pointers = {data(x),           data(weight), data(bias),   data(value),  data(output_bias),
-                                        data(scale),       data(target), data(output), data(softmax)};
+                                        data(scale),       target_is_x_ ? nullptr : data(target),
+                                        data(output),      data(softmax)};
     char message[GF_MESSAGE_SIZE] = "";
     int code = GF_UNSUPPORTED;
     if constexpr (kOnGpu) {
@@ -118,10 +140,11 @@ class BipartiteAttentionOp : public tensorflow::OpKernel {
 
  private:
   int integration_ = 0;
+  bool target_is_x_ = false;
 };
 
 // What a gradient of GansformerBipartiteAttention needs; on CPUs only. d_scores, d_weight and d_value are not summed
-// over broadcast axes. With target_is_x the target's gradient is part of d_x, and d_target is empty.
+// over broadcast axes. With target_is_x the target's gradient is part of d_x; target and d_target are empty.
 REGISTER_OP("GansformerBipartiteAttentionGradient")
     .Input("x: T")
     .Input("score_weight: T")
@@ -174,7 +197,8 @@ class BipartiteAttentionGradientOp : public tensorflow::OpKernel {
                  &softmax = context->input(6), &d_output = context->input(7), &d_softmax = context->input(8);
     gf_attention op;
     TensorShape out;
-    OP_REQUIRES_OK(context, read_sizes(x, weight, value, output_bias, scale, target, integration_, &op, &out));
+    OP_REQUIRES_OK(context, read_sizes(x, weight, value, output_bias, scale, target, integration_, target_is_x_,
+                                       &op, &out));
     const TensorShape scores({op.batch, op.heads, op.tokens, op.components});
     OP_REQUIRES(context, d_output.shape() == out,
                 absl::InvalidArgumentError(shapes("d_output", d_output, out.DebugString())));
@@ -191,7 +215,14 @@ class BipartiteAttentionGradientOp : public tensorflow::OpKernel {
         TensorShape({op.batch, op.heads, op.components, op.channels_out}),
         output_bias.shape(),
     };
-    for (int i = 0; i < 6; ++i) OP_REQUIRES_OK(context, context->allocate_output(i, shapes_out[i], &outputs[i]));
+    // d_output becomes the gradient of what it was the output of; the kernel reads a token's row before it writes it.
+    const int over_d_output = own_target ? 1 : 0;
+    OP_REQUIRES_OK(context, allocate_over(context, {7}, over_d_output, shapes_out[over_d_output],
+                                          &outputs[over_d_output]));
+    OP_REQUIRES_OK(context, allocate_over(context, {6, 8}, 2, shapes_out[2], &outputs[2]));
+    for (int i = 0; i < 6; ++i) {
+      if (outputs[i] == nullptr) OP_REQUIRES_OK(context, context->allocate_output(i, shapes_out[i], &outputs[i]));
+    }
     if (!target_is_x_ && !own_target) outputs[1]->flat<T>().setZero();  // the target of an attention that has none
     const gf_attention_gradient_data pointers = {
         data(x),          data(weight),     data(value),

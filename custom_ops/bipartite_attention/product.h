@@ -6,41 +6,71 @@
 namespace gf {
 namespace GF_ISA {
 
-// to[r * width + c] = start + sum over q of left[r * left_stride + q] * right[q * width + c], for kRows rows.
-// Row r starts from start[r * start_stride + c] (null: from 0). `width` need not be a multiple of the vector.
-template <int kRows, int kVectors, typename T>
-inline void product_block(T* to, const T* left, int64_t left_stride, const T* right, int64_t count, int64_t width,
-                          const T* start, int64_t start_stride, int64_t c) {
+// Rows whose sums fit the registers, for blocks of one and of two vectors.
+constexpr int kRowsOfOne = GF_VECTOR_BYTES == 64 ? 16 : 8;
+constexpr int kRowsOfTwo = GF_VECTOR_BYTES == 64 ? 8 : 4;
+
+// finish(r, sums) for kRows rows, where sums[v] = start(r, c_v) + sum over q of left[r * left_stride + q] *
+// right[q * width + c_v] and c_v = c + v * step is the first column of a vector. Everything stays in registers.
+template <int kRows, int kVectors, typename T, typename Start, typename Finish>
+[[gnu::always_inline]] inline void product_block(const T* left, int64_t left_stride, const T* right, int64_t count,
+                                                 int64_t width, int64_t c, int64_t step, Start start, Finish finish) {
   using V = Vector<T>;
   typename V::Type sum[kRows][kVectors];
+#pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) {
-      sum[r][v] = start != nullptr ? V::load(start + r * start_stride + c + v * V::kSize) : V::fill(0);
-    }
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = start(r, c + v * step);
   }
   for (int64_t q = 0; q < count; ++q) {
     typename V::Type factor[kVectors];
-    for (int v = 0; v < kVectors; ++v) factor[v] = V::load(right + q * width + c + v * V::kSize);
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) factor[v] = V::load(right + q * width + c + v * step);
+#pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
       const T scalar = left[r * left_stride + q];
+#pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) sum[r][v] += scalar * factor[v];
     }
   }
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) V::store(to + r * width + c + v * V::kSize, sum[r][v]);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) finish(r, sum[r]);
+}
+
+// The same for any number of rows: as many at once as the registers hold.
+template <int kRows, int kVectors, typename T, typename Start, typename Finish>
+[[gnu::always_inline]] inline void product_rows(const T* left, int64_t left_stride, const T* right, int64_t count,
+                                                int64_t width, int64_t c, int64_t step, Start start, Finish finish) {
+  constexpr int kMost = kVectors == 1 ? kRowsOfOne : kRowsOfTwo;
+  constexpr int kAtOnce = kRows < kMost ? kRows : kMost;
+  static_assert(kRows % kAtOnce == 0, "rows come in full blocks");
+  for (int row = 0; row < kRows; row += kAtOnce) {
+    product_block<kAtOnce, kVectors>(
+        left + row * left_stride, left_stride, right, count, width, c, step,
+        [&](int r, int64_t column) { return start(row + r, column); },
+        [&](int r, const auto& sums) { finish(row + r, sums); });
   }
 }
 
+// to[r * width + c] = start + sum over q of left[r * left_stride + q] * right[q * width + c], for kRows rows.
+// Row r starts from start[r * start_stride + c] (null: from 0). `width` need not be a multiple of the vector.
 template <int kRows, typename T>
 inline void product(T* to, const T* left, int64_t left_stride, const T* right, int64_t count, int64_t width,
                     const T* start, int64_t start_stride = 0) {
   using V = Vector<T>;
+  const auto first = [&](int r, int64_t column) {
+    return start != nullptr ? V::load(start + r * start_stride + column) : V::fill(0);
+  };
   int64_t c = 0;
   for (; c + 2 * V::kSize <= width; c += 2 * V::kSize) {
-    product_block<kRows, 2>(to, left, left_stride, right, count, width, start, start_stride, c);
+    product_rows<kRows, 2>(left, left_stride, right, count, width, c, V::kSize, first, [&](int r, const auto& sums) {
+      V::store(to + r * width + c, sums[0]);
+      V::store(to + r * width + c + V::kSize, sums[1]);
+    });
   }
   for (; c + V::kSize <= width; c += V::kSize) {
-    product_block<kRows, 1>(to, left, left_stride, right, count, width, start, start_stride, c);
+    product_rows<kRows, 1>(left, left_stride, right, count, width, c, V::kSize, first,
+                           [&](int r, const auto& sums) { V::store(to + r * width + c, sums[0]); });
   }
   for (; c < width; ++c) {
     for (int r = 0; r < kRows; ++r) {

@@ -38,13 +38,13 @@ struct CentroidTokens {
 };
 
 // Tokens handled together; their scores are kept in registers and first-level cache.
-constexpr int kTokenGroup = 8;
+constexpr int kTokenGroup = 16;
 // Widest vector in elements (float32, AVX-512): padding of `columns`.
 constexpr int kColumnPadding = 16;
 
 }  // namespace gf
 
-// `scratch` holds kTokenGroup * (columns + channels_out) elements.
+// `scratch` holds kTokenGroup * columns elements.
 GF_DECLARE_VARIANTS(
     void attention_tokens(const AttentionTokens<float>& a, int64_t begin, int64_t end, float* scratch);
     void attention_tokens(const AttentionTokens<double>& a, int64_t begin, int64_t end, double* scratch);

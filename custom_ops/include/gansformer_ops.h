@@ -128,7 +128,8 @@ typedef struct gf_attention_data {
   const void *x, *score_weight, *score_bias, *value, *output_bias, *probability_scale, *target;
   void* output;  /* [batch, tokens, channels_out], halved for GF_BOTH */
   void* softmax; /* [batch, heads, tokens, components], before the scale */
-} gf_attention_data; /* score_bias, output_bias and probability_scale may be NULL; target NULL is x */
+} gf_attention_data; /* score_bias, output_bias and probability_scale may be NULL; target NULL is x. On the CPU, output
+                        may lie over the target (or x, where that is the target). */
 
 GF_API int gf_attention_cpu(const gf_attention* op, int dtype, const gf_attention_data* data, const gf_pool* pool,
                             char* message);
@@ -136,7 +137,8 @@ GF_API int gf_attention_cuda(const gf_attention* op, int dtype, const gf_attenti
                              char* message);
 
 /* The gradient of all inputs, `data->d_scores` being that of score_bias before its sum over broadcast axes, and
- * d_weight, d_value those of every picture. The gradient of probability_scale is left to the caller. */
+ * d_weight, d_value those of every picture. The gradient of probability_scale is left to the caller. d_output may lie
+ * under d_target (under d_x where there is none and the sizes are equal), softmax or d_softmax under d_scores. */
 typedef struct gf_attention_gradient_data {
   const void *x, *score_weight, *value, *output_bias, *probability_scale, *target; /* as above */
   const void *softmax, *d_output;

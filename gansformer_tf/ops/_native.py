@@ -180,6 +180,7 @@ def bipartite_attention(
 ) -> tuple[Any, Any]:
     """(output, probabilities); see `gansformer_tf.ops.bipartite_attention`."""
     heads, k, channels_out = score_weight.shape[1], score_weight.shape[3], value.shape[3]
+    target_is_x = target is None or target is x
     output, softmax = load().module.gansformer_bipartite_attention(
         x=x,
         score_weight=score_weight,
@@ -187,8 +188,10 @@ def bipartite_attention(
         value=value,
         output_bias=tf.zeros([channels_out], x.dtype) if output_bias is None else output_bias,
         probability_scale=tf.ones([1, 1, 1, 1], x.dtype) if probability_scale is None else probability_scale,
-        target=x if target is None else target,
+        # x is not handed over twice: an input that nothing else holds may be overwritten with the output.
+        target=tf.zeros([0, 0, 0], x.dtype) if target_is_x else target,
         integration=INTEGRATIONS.index(integration),
+        target_is_x=target_is_x,
     )
     return output, softmax if probability_scale is None else softmax * probability_scale
 
@@ -196,20 +199,20 @@ def bipartite_attention(
 @tf.RegisterGradient("GansformerBipartiteAttention")
 def _bipartite_attention_gradient(op: Any, d_output: Any, d_softmax: Any) -> Any:
     x, weight, bias, value, output_bias, scale, target = op.inputs
-    integration = op.get_attr("integration")
+    integration, target_is_x = op.get_attr("integration"), op.get_attr("target_is_x")
     inputs = (x, weight, value, output_bias, scale, target, op.outputs[1], d_output, d_softmax)
+    integrated = x if target_is_x else target
     if x.dtype in (tf.float32, tf.float64) and not tf.config.list_logical_devices("GPU"):
         d_x, d_target, d_scores, d_weight, d_value, d_output_bias = (
             load().module.gansformer_bipartite_attention_gradient(
                 **dict(zip(_ATTENTION_GRADIENT_INPUTS, inputs, strict=True)),
                 integration=integration,
-                target_is_x=target.ref() == x.ref(),
+                target_is_x=target_is_x,
             )
         )
-        d_target = None if target.ref() == x.ref() else d_target
     else:
         d_x, d_target, d_scores, d_weight, d_value, d_output_bias = attention_gradient(
-            INTEGRATIONS[integration], *inputs
+            INTEGRATIONS[integration], *inputs, target_is_x=target_is_x
         )
     return (
         d_x,
@@ -217,8 +220,8 @@ def _bipartite_attention_gradient(op: Any, d_output: Any, d_softmax: Any) -> Any
         _collect(d_scores, bias),
         _collect(d_value, value),
         d_output_bias,
-        _scale_gradient(INTEGRATIONS[integration], value, scale, target, op.outputs[1], d_output),
-        d_target,
+        _scale_gradient(INTEGRATIONS[integration], value, scale, integrated, op.outputs[1], d_output),
+        None if target_is_x else d_target,
     )
 
 
@@ -231,19 +234,13 @@ _ATTENTION_GRADIENT_INPUTS = (
 @tf.RegisterGradient("GansformerBipartiteAttentionGradient")
 def _bipartite_attention_second_gradient(op: Any, *gradients: Any) -> Any:
     # Through standard operations that compute the same as the op.
-    inputs = [tf.identity(tensor) for tensor in op.inputs]  # x and the target may be one tensor, but count apart
+    inputs = [tf.identity(tensor) for tensor in op.inputs]  # inputs may be one tensor, but count apart
     integration = INTEGRATIONS[op.get_attr("integration")]
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        outputs = list(attention_gradient(integration, *inputs))
-        if op.get_attr("target_is_x") and integration is not None:
-            outputs[0] = outputs[0] + outputs[1]
-    used = [0, 2, 3, 4, 5] if op.get_attr("target_is_x") else [0, 1, 2, 3, 4, 5]
-    found = tape.gradient(
-        [outputs[i] for i in used if outputs[i] is not None],
-        inputs,
-        output_gradients=[gradients[i] for i in used if outputs[i] is not None],
-    )
+        outputs = attention_gradient(integration, *inputs, target_is_x=op.get_attr("target_is_x"))
+    used = [i for i, output in enumerate(outputs) if output is not None]
+    found = tape.gradient([outputs[i] for i in used], inputs, output_gradients=[gradients[i] for i in used])
     return list(found)
 
 
@@ -258,17 +255,23 @@ def attention_gradient(
     softmax: Any,
     d_output: Any,
     d_softmax: Any,
+    target_is_x: bool,
 ) -> tuple[Any, ...]:
     """(d_x, d_target, d_scores, d_weight, d_value, d_output_bias) in standard operations.
 
-    d_scores, d_weight and d_value are not summed over broadcast axes; d_target is None without integration.
+    d_scores, d_weight and d_value are not summed over broadcast axes; d_target is None without integration, and part
+    of d_x with `target_is_x`.
     """
+    target = x if target_is_x else target
     d_control, d_target = _control_gradient(integration, value, output_bias, scale, target, softmax, d_output)
     d_probabilities = tf.einsum("bno,bhko->bhnk", d_control, _spread(value, x))
     d_softmax += d_probabilities * scale
     d_scores = softmax * (d_softmax - tf.reduce_sum(d_softmax * softmax, axis=-1, keepdims=True))
+    d_x = tf.einsum("bhnk,bhck->bnc", d_scores, _spread(weight, x))
+    if target_is_x and d_target is not None:
+        d_x, d_target = d_x + d_target, None
     return (
-        tf.einsum("bhnk,bhck->bnc", d_scores, _spread(weight, x)),
+        d_x,
         d_target,
         d_scores,
         tf.einsum("bnc,bhnk->bhck", x, d_scores),

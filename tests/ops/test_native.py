@@ -220,6 +220,42 @@ def test_raw_ops_check_their_arguments(native):
         module.gansformer_attention_centroids(x=tf.ones([1, 5, 2]), probabilities=tf.ones([1, 1, 4, 3]), epsilon=0.0)
 
 
+@pytest.mark.parametrize("integration", ["add", "mul", "both"])
+@pytest.mark.parametrize("own_target", [False, True])
+@pytest.mark.parametrize("kept", [False, True])
+def test_attention_overwrites_nothing_that_is_needed(integration, own_target, kept):
+    """In a graph the output may lie over the tokens, and gradients over what they come from; results are the same."""
+    half = 2 if integration == "both" else 1
+    raw = [draw(2, 37, 16), draw(2, 2, 16, 8), draw(1, 2, 37, 8), draw(2, 2, 8, 16 * half)]
+
+    def function(raw, weight, bias, value):
+        x = raw * 2.0  # nothing else holds it
+        target = tf.sin(raw) if own_target else None
+        with tf.GradientTape() as tape:
+            watched = [x] if target is None else [x, target]
+            tape.watch(watched)
+            found = ops.bipartite_attention(x, weight, bias, value, integration=integration, target=target)
+        d_output = tf.cos(raw)
+        gradients = tape.gradient(found.output, watched, output_gradients=d_output)
+        results = [*gradients, found.output]
+        return [*results, *watched, found.probabilities, d_output] if kept else results
+
+    def inference(raw, weight, bias, value):
+        x = raw * 2.0
+        target = tf.sin(raw) if own_target else None
+        output = ops.bipartite_attention(x, weight, bias, value, integration=integration, target=target).output
+        return [output, x] if kept else [output]
+
+    for whole in (function, inference):
+        with ops.implementation("native"):
+            found = [tf.function(whole, autograph=False)(*raw), whole(*raw)]
+        with ops.implementation("composite"):
+            expected = whole(*raw)
+        for one in found:
+            for mine, wanted in zip(one, expected, strict=True):
+                np.testing.assert_allclose(mine, wanted, rtol=1e-10, atol=1e-10)
+
+
 def test_ops_run_at_once():
     """Several calls from several threads share the device's pool and no state."""
     from concurrent.futures import ThreadPoolExecutor
