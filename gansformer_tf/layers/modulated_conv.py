@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from gansformer_tf.layers.equalized import EqualizedDense, runtime_scale
-from gansformer_tf.ops import conv2d, conv2d_up, setup_filter
+from gansformer_tf.ops import conv2d, conv2d_up, setup_filter, sum_of_squares
 
 DEMODULATION_EPSILON = 1e-8
 
@@ -80,13 +80,13 @@ class ModulatedConv2D(keras.layers.Layer):
             self.affine.build(style_shape)
 
     def call(self, inputs: Any, style: Any) -> Any:
-        kernel = self.kernel * self.scale
         if self.affine is None:
-            return self._convolve(inputs, kernel)
-        scales = self.affine(style) + 1.0
-        x = self._convolve(inputs * scales[:, None, None, :], kernel)
+            return self._convolve(inputs, self.kernel * self.scale)
+        # The kernel's scale goes into the styles: a scaled copy of every kernel would be kept for the backward pass.
+        scales = (self.affine(style) + 1.0) * self.scale
+        x = self._convolve(inputs * scales[:, None, None, :], self.kernel)
         if self.demodulate:
-            x = x * self._demodulation(kernel, scales)[:, None, None, :]
+            x = x * self._demodulation(scales)[:, None, None, :]
         return x
 
     def _convolve(self, x: Any, kernel: Any) -> Any:
@@ -94,9 +94,9 @@ class ModulatedConv2D(keras.layers.Layer):
             return conv2d_up(x, kernel, self._fir)
         return conv2d(x, kernel)
 
-    def _demodulation(self, kernel: Any, scales: Any) -> Any:
+    def _demodulation(self, scales: Any) -> Any:
         # float32: the sum of squares loses too much in half precision
-        energy = ops.sum(ops.square(ops.cast(kernel, "float32")), axis=(0, 1))  # [channels, filters]
+        energy = sum_of_squares(ops.cast(self.kernel, "float32"))  # [channels, filters]
         total = ops.matmul(ops.square(ops.cast(scales, "float32")), energy)  # [batch, filters]
         return ops.cast(ops.rsqrt(total + DEMODULATION_EPSILON), self.compute_dtype)
 

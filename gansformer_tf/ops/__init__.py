@@ -4,7 +4,7 @@ from gansformer_tf.ops._formulation import formulation
 from gansformer_tf.ops._library import NativeOpsError, implementation
 from gansformer_tf.ops.bias_act import ACTIVATIONS, bias_act
 from gansformer_tf.ops.bipartite_attention import attention_centroids, bipartite_attention
-from gansformer_tf.ops.conv import conv2d, conv2d_down, conv2d_up
+from gansformer_tf.ops.conv import conv2d, conv2d_down, conv2d_up, sum_of_squares
 from gansformer_tf.ops.filtered_lrelu import filtered_lrelu
 from gansformer_tf.ops.filters import setup_filter
 from gansformer_tf.ops.random import SeedStream
@@ -26,6 +26,7 @@ __all__ = [
     "formulation",
     "implementation",
     "setup_filter",
+    "sum_of_squares",
     "upfirdn2d",
     "upsample2d",
 ]

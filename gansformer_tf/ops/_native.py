@@ -255,6 +255,7 @@ def attention_gradient(
     softmax: Any,
     d_output: Any,
     d_softmax: Any,
+    *,
     target_is_x: bool,
 ) -> tuple[Any, ...]:
     """(d_x, d_target, d_scores, d_weight, d_value, d_output_bias) in standard operations.

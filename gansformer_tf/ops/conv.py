@@ -40,6 +40,16 @@ def conv2d(x: Any, w: Any, stride: int = 1, padding: str | int = "same", groups:
     return keras.ops.conv(x, w, strides=stride, padding=padding, data_format="channels_last")
 
 
+def sum_of_squares(w: Any) -> Any:
+    """Sum of the squares of a kernel `[height, width, in, out]` over its taps: `[in, out]`."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # The gradient of a square keeps twice the kernel from the start of the step on; this op's is made in its turn.
+        return tf.reduce_sum(tf.math.squared_difference(w, tf.zeros([], w.dtype)), axis=(0, 1))
+    return keras.ops.sum(keras.ops.square(w), axis=(0, 1))
+
+
 def conv2d_up(x: Any, w: Any, kernel: Any, gain: float = 1.0, flip_weight: bool = False) -> Any:
     """Upsamples by 2 and convolves: a transposed convolution of stride 2, then the FIR kernel with gain 4.
 

@@ -109,8 +109,8 @@ class PhaseLosses:
     def path_lengths(self, batch: MicroBatch) -> tf.Tensor:
         """Path lengths of the first samples of the micro-batch, `[size // path_length_batch_shrink]`."""
         size = self.path_batch_size(batch.size)
-        labels = None if batch.labels is None else batch.labels[:size]
-        # Rows of the smaller table: sample i of the shrunken batch is the same for every cut of the batch.
+        # Sample i of the shrunken batch, with its label, is the same for every cut of the batch.
+        labels = None if batch.labels is None else batch.labels[:: self.config.path_length_batch_shrink][:size]
         stream = SampleStream(batch.seed, batch.first * size // batch.size, size)
         mask = self._component_mask(stream, size)
         w, _ = self._latents(stream, labels, size, mask)

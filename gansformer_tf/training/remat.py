@@ -120,5 +120,19 @@ def _recompute(function: Callable[[dict[Any, Any]], dict[Any, Any]], inputs: dic
         constants.update({name: None for name, value in outputs.items() if value is None})
         return [outputs[name] for name in output_names]
 
-    results = tf.recompute_grad(flat)(*[inputs[name] for name in names])
+    results = _together(*tf.recompute_grad(flat)(*[inputs[name] for name in names]))
     return dict(zip(output_names, results, strict=True)) | constants
+
+
+@tf.custom_gradient
+def _together(*tensors: tf.Tensor) -> Any:
+    """The tensors; their gradients are handed on only when all of them are there.
+
+    `tf.recompute_grad` waits for the gradient of its first output alone. Where nobody uses that output, as the features
+    of the last block, it is a zero, and the block would be computed again at once, long before its turn.
+    """
+
+    def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
+        return tf.tuple(list(upstream))
+
+    return [tf.identity(tensor) for tensor in tensors], gradient

@@ -212,8 +212,10 @@ class TrainStep:
         # Regularisers need gradients of second order, which rematerialised blocks do not have.
         keep = contextlib.nullcontext() if name.endswith("_reg") else self.rematerialization.enabled()
 
+        count, size = self._parts(name)
+
         def share(index: Any) -> tuple[list[tf.Tensor], Statistics]:
-            batch = self._micro_batch(index, step, seed, replica_id, images, labels)
+            batch = self._micro_batch(index, size, step, seed, replica_id, images, labels)
             with keep, tf.GradientTape(watch_accessed_variables=False) as tape:
                 for variable in variables:
                     tape.watch(variable)
@@ -232,11 +234,20 @@ class TrainStep:
             [tf.zeros(variable.shape, variable.dtype) for variable in variables],
             {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(name).items()},
         )
-        return accumulate(share, self.layout.num_micro_batches, zeros)
+        return accumulate(share, count, zeros)
+
+    def _parts(self, name: str) -> tuple[int, int]:
+        """How many parts this replica's samples go through a phase in, and their size."""
+        count, size = self.layout.num_micro_batches, self.layout.micro_size
+        # Where a batch is cut to save memory, path length is cut once more: its second-order gradients hold the most.
+        if name == "G_reg" and count > 1 and size % (2 * self.config.path_length_batch_shrink) == 0:
+            return 2 * count, size // 2
+        return count, size
 
     def _micro_batch(
         self,
         index: Any,
+        size: int,
         step: tf.Tensor,
         seed: tf.Tensor,
         replica_id: tf.Tensor,
@@ -244,14 +255,14 @@ class TrainStep:
         labels: tf.Tensor,
     ) -> MicroBatch:
         layout = self.layout
-        start = index * layout.micro_size
-        pixels = images[start : start + layout.micro_size]
-        pixels = tf.ensure_shape(pixels, [layout.micro_size, *images.shape[1:]])
+        start = index * size
+        pixels = images[start : start + size]
+        pixels = tf.ensure_shape(pixels, [size, *images.shape[1:]])
         return MicroBatch(
             seed=seed,
             first=replica_id * layout.replica_size + tf.cast(start, tf.int64),
             images=to_float(pixels),
-            labels=_labels(labels, start, layout.micro_size),
+            labels=_labels(labels, start, size),
             global_size=layout.global_size,
             images_seen=step * layout.global_size,
         )
@@ -263,19 +274,21 @@ class TrainStep:
 
     @property
     def _num_path_lengths(self) -> int:
-        size = self.losses.path_batch_size(self.layout.micro_size)
-        return size * self.layout.num_micro_batches * self.layout.num_replicas
+        count, size = self._parts("G_reg")
+        return self.losses.path_batch_size(size) * count * self.layout.num_replicas
 
     def _total_path_length(
         self, step: tf.Tensor, seed: tf.Tensor, replica_id: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
     ) -> tf.Tensor:
         """Sum of the path lengths of this replica's samples."""
 
+        count, size = self._parts("G_reg")
+
         def share(index: Any) -> tf.Tensor:
-            batch = self._micro_batch(index, step, seed, replica_id, images, labels)
+            batch = self._micro_batch(index, size, step, seed, replica_id, images, labels)
             return tf.reduce_sum(self.losses.path_lengths(batch))
 
-        return accumulate(share, self.layout.num_micro_batches, tf.zeros([]))
+        return accumulate(share, count, tf.zeros([]))
 
     def _apply(
         self,

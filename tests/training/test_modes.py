@@ -5,10 +5,12 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
 from gansformer_tf.layers.precision import HighResolutionPolicy
 from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.training.remat import _recompute
 from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.trainer import dtype_policy
 from tests.models.tiny import PAPER, SCORING
@@ -80,3 +82,29 @@ def test_mixed_keeps_small_resolutions_in_float32():
     ]
     step = make_step(dtype=HighResolutionPolicy(num_levels=1))
     assert [block.compute_dtype for block in step.generator.synthesis.blocks] == ["float32", "bfloat16"]
+
+
+def test_recomputed_blocks_wait_for_their_gradient():
+    """Also where the first output is used by nobody: its gradient is there at once."""
+
+    @tf.function(autograph=False)
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = _recompute(lambda inputs: {"x": inputs["x"] * 2.0, "image": tf.sin(inputs["x"])}, {"x": x})
+            loss = tf.reduce_sum(tf.tanh(outputs["image"]))
+        return tape.gradient(loss, x)
+
+    x = tf.constant([0.3, -0.4])
+    np.testing.assert_allclose(gradient(x), (1 - np.tanh(np.sin(x)) ** 2) * np.cos(x), rtol=1e-5)
+    operations = gradient.get_concrete_function(x).graph.get_operations()
+    sines = [operation for operation in operations if operation.type == "Sin"]
+    assert len(sines) == 2
+
+    def comes_before(operation, kind, seen):
+        sources = [tensor.op for tensor in operation.inputs] + list(operation.control_inputs)
+        fresh = [source for source in sources if source.name not in seen]
+        seen.update(source.name for source in fresh)
+        return any(source.type == kind or comes_before(source, kind, seen) for source in fresh)
+
+    assert [comes_before(sine, "TanhGrad", set()) for sine in sines] == [False, True]

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.config import ConfigError
+from gansformer_tf.training.phases import MicroBatch
 from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.variables import raw_variables
 from tests.training.tiny_networks import RESOLUTION, tiny_networks, tiny_train_config
@@ -51,6 +52,24 @@ def test_gradient_accumulation_makes_the_same_update(whole, micro):
     for ours, theirs in zip(train(step), whole[1], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-4)
     assert step.trace_counts == {"G": 1, "G_reg": 1, "D": 1, "D_reg": 1, "EMA": 1}
+
+
+@pytest.mark.parametrize("size", [8, 4, 2])
+def test_path_lengths_take_the_same_labels_for_every_cut(size, monkeypatch):
+    losses, seen = make_step().losses, []
+    latents = losses._latents
+
+    def without_labels(stream, labels, *rest):
+        seen.extend(np.argmax(labels, axis=1))
+        return latents(stream, None, *rest)
+
+    monkeypatch.setattr(losses, "_latents", without_labels)
+    for first in range(0, 8, size):
+        labels = tf.eye(8)[first : first + size]
+        images = tf.zeros((size, RESOLUTION, RESOLUTION, 3))
+        seed = tf.constant([1, 2], tf.int32)
+        losses.path_lengths(MicroBatch(seed, tf.constant(first, tf.int64), images, labels, global_size=8))
+    assert seen == [0, 2, 4, 6]
 
 
 def test_the_averaged_generator_follows_and_copies_buffers(whole):
