@@ -58,7 +58,7 @@ TEST = [
     "playwright>=1.48",
     "psutil>=5.9",
     "pytest-timeout>=2.3",
-    "pytest-xdist>=3.6",
+    "pytest-xdist>=3.8",
     "pytest>=8",
     "pyyaml>=6",
 ]
