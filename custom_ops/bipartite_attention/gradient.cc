@@ -5,6 +5,7 @@
 #include "bipartite_attention/product.h"
 #include "bipartite_attention/tokens.h"
 #include "common/simd.h"
+#include "gansformer_ops.h"
 
 namespace gf {
 namespace GF_ISA {
@@ -16,7 +17,7 @@ class Gradient {
   Gradient(const AttentionGradientTokens<T>& a, T* scratch)
       : a_(a),
         per_token_(a.heads * a.components),
-        width_(a.integration == 3 ? a.channels_out / 2 : a.channels_out),
+        width_(a.integration == GF_BOTH ? a.channels_out / 2 : a.channels_out),
         probabilities_(scratch),
         d_scores_(probabilities_ + kGradientStretch * per_token_),
         d_control_(d_scores_ + kGradientStretch * per_token_),
@@ -44,7 +45,7 @@ class Gradient {
     T* d_scores = d_scores_ + row * per_token_;
     T* d_control = d_control_ + row * a_.channels_out;
     for (int r = 0; r < kRows; ++r) scaled(token + r, probabilities + r * per_token_);
-    if (a_.integration >= 2) {
+    if (a_.integration >= GF_MUL) {
       product<kRows>(control_, probabilities, per_token_, a_.value, per_token_, a_.channels_out, a_.output_bias);
     }
     for (int r = 0; r < kRows; ++r) integration(token + r, control_ + r * a_.channels_out, d_control + r * a_.channels_out);
@@ -52,7 +53,7 @@ class Gradient {
                    static_cast<const T*>(nullptr));
     for (int r = 0; r < kRows; ++r) softmax(token + r, d_probabilities_ + r * a_.columns, d_scores + r * per_token_);
     T* d_x = a_.d_x + token * a_.channels;
-    const bool holds_target = a_.integration != 0 && a_.d_target == nullptr;
+    const bool holds_target = a_.integration != GF_CONTROL && a_.d_target == nullptr;
     product<kRows>(d_x, d_scores, per_token_, a_.weight, per_token_, a_.channels, holds_target ? d_x : nullptr,
                    a_.channels);
   }
@@ -78,14 +79,14 @@ class Gradient {
   // From the gradient of the output to those of the control and the target, which may lie over the former.
   void integration(int64_t token, const T* control, T* d_control) const {
     const T* d_output = a_.d_output + token * width_;
-    if (a_.integration == 3) std::memcpy(d_control + width_, d_output, width_ * sizeof(T));
-    if (a_.integration == 0) {
+    if (a_.integration == GF_BOTH) std::memcpy(d_control + width_, d_output, width_ * sizeof(T));
+    if (a_.integration == GF_CONTROL) {
       std::memcpy(d_control, d_output, width_ * sizeof(T));
       return;
     }
     const T* target = a_.target + token * width_;
     T* d_target = a_.d_target != nullptr ? a_.d_target + token * width_ : a_.d_x + token * width_;
-    if (a_.integration == 1) {
+    if (a_.integration == GF_ADD) {
       std::memcpy(d_control, d_output, width_ * sizeof(T));
       if (d_target != d_output) std::memcpy(d_target, d_output, width_ * sizeof(T));
       return;

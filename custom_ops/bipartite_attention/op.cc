@@ -49,14 +49,6 @@ absl::Status read_sizes(const Tensor& x, const Tensor& weight, const Tensor& val
   return absl::OkStatus();
 }
 
-// An output in the memory of one of the inputs, if nothing else needs that input any more; else in memory of its own.
-// Two outputs must not name the same input.
-absl::Status allocate_over(tensorflow::OpKernelContext* context, std::initializer_list<int> inputs, int output,
-                           const TensorShape& shape, Tensor** tensor) {
-  const std::vector<int> candidates(inputs);
-  return context->forward_input_or_allocate_output(candidates, output, shape, tensor);
-}
-
 }  // namespace
 
 // Optional inputs are given as neutral ones: zeros [1, heads, 1, k], zeros [channels_out], ones [1, 1, 1, 1]. With
@@ -120,7 +112,7 @@ class BipartiteAttentionOp : public tensorflow::OpKernel {
     if (kOnGpu || integration_ == GF_CONTROL) {
       OP_REQUIRES_OK(context, context->allocate_output(0, out, &output));
     } else {
-      OP_REQUIRES_OK(context, allocate_over(context, {target_is_x_ ? 0 : 6}, 0, out, &output));
+      OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({target_is_x_ ? 0 : 6}, 0, out, &output));
     }
     OP_REQUIRES_OK(context, context->allocate_output(1, {op.batch, op.heads, op.tokens, op.components}, &softmax));
     const gf_attention_data pointers = {data(x),           data(weight), data(bias),   data(value),  data(output_bias),
@@ -217,9 +209,9 @@ class BipartiteAttentionGradientOp : public tensorflow::OpKernel {
     };
     // d_output becomes the gradient of what it was the output of; the kernel reads a token's row before it writes it.
     const int over_d_output = own_target ? 1 : 0;
-    OP_REQUIRES_OK(context, allocate_over(context, {7}, over_d_output, shapes_out[over_d_output],
-                                          &outputs[over_d_output]));
-    OP_REQUIRES_OK(context, allocate_over(context, {6, 8}, 2, shapes_out[2], &outputs[2]));
+    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({7}, over_d_output, shapes_out[over_d_output],
+                                                                      &outputs[over_d_output]));
+    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({6, 8}, 2, shapes_out[2], &outputs[2]));
     for (int i = 0; i < 6; ++i) {
       if (outputs[i] == nullptr) OP_REQUIRES_OK(context, context->allocate_output(i, shapes_out[i], &outputs[i]));
     }

@@ -107,7 +107,7 @@ class PhaseLosses:
         return value * self.config.d_reg_interval, {f"penalty/{kind}": value}
 
     def path_lengths(self, batch: MicroBatch) -> tf.Tensor:
-        """Path lengths of the first samples of the micro-batch, `[size // path_length_batch_shrink]`."""
+        """Path lengths of one sample in `path_length_batch_shrink` of the micro-batch, at least one: `[samples]`."""
         size = self.path_batch_size(batch.size)
         # Sample i of the shrunken batch, with its label, is the same for every cut of the batch.
         labels = None if batch.labels is None else batch.labels[:: self.config.path_length_batch_shrink][:size]
