@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+
+from benchmarks.timing import median_seconds
 
 _CONVOLUTIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
 _DEPTHWISE = ("DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropInput", "DepthwiseConv2dNativeBackpropFilter")
@@ -55,16 +54,6 @@ def _einsum_products(operation: Any) -> int:
             return 0
         sizes |= dict(zip(letters, tensor.shape, strict=True))
     return math.prod(sizes.values())
-
-
-def median_seconds(run: Callable[[], Any], repeats: int) -> float:
-    """Median time of a call; `run` returns something to wait for."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
 
 
 def convolution_rate(repeats: int = 5) -> float:

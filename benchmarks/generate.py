@@ -37,7 +37,8 @@ def measure(model: str, resolution: int, width: str, batch: int, repeats: int) -
     """One model in this process: seconds of a batch, its operations, the rate of convolution; what a peer has to be."""
     import tensorflow as tf
 
-    from benchmarks.flops import convolution_rate, graph_flops, median_seconds
+    from benchmarks.flops import convolution_rate, graph_flops
+    from benchmarks.timing import median_seconds
 
     tf.config.optimizer.set_experimental_options({"remapping": False})
     generator, *_ = networks(model, resolution, width, "float32")

@@ -2,7 +2,7 @@
 
     python benchmarks/torch_creps.py '{"architecture": {...}, "batch": 8, "repeats": 5, "threads": 2}'
 
-prints seconds of a batch and the rate of a plain convolution as JSON. It needs torch and nothing of this project.
+prints seconds of a batch and the rate of a plain convolution as JSON. It needs torch and neither TensorFlow nor the package.
 
 Written from a description of the computation (CREPS, Nguyen et al. 2022, sections 3.1 to 3.3; modulation and equalized
 dense layers: StyleGAN2, Karras et al. 2020, section 2): lines `[batch, channels, length, 2 rank]`, channels first and
@@ -18,16 +18,18 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.timing import median_seconds  # noqa: E402
 
 AXES = 2  # rows, columns
 FIRST = 4  # resolution that names the first block
@@ -260,21 +262,11 @@ class Generator(nn.Module):
         return sum(value.numel() for name, value in self.named_parameters() if not name.startswith(UNUSED))
 
 
-def median_seconds(run: Callable[[], Any], repeats: int) -> float:
-    """As in `flops.py`, which needs TensorFlow; a CPU has computed what a call returns."""
-    run()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
-
-
 def convolution_rate(repeats: int = 5) -> float:
     """Operations per second of the convolution of `flops.convolution_rate`."""
     x, kernel = torch.randn(8, 256, 32, 32), torch.randn(256, 256, 3, 3)
     flops = 2 * 8 * 32 * 32 * 9 * 256 * 256
+    F.conv2d(x, kernel, padding=1)
     return flops / median_seconds(lambda: F.conv2d(x, kernel, padding=1), repeats)
 
 
@@ -285,6 +277,7 @@ def measure(architecture: dict[str, int], batch: int, repeats: int, threads: int
     generator = Generator(**architecture).eval()
     rates = [convolution_rate()]
     z = torch.randn(batch, architecture["z_dim"])
+    generator(z)
     seconds = median_seconds(lambda: generator(z), repeats)
     rates.append(convolution_rate())
     return {"seconds": seconds, "rate": max(rates)}

@@ -1,0 +1,18 @@
+"""Timing a call, for benchmarks of every framework."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def median_seconds(run: Callable[[], Any], repeats: int) -> float:
+    """Median time of a call; `run` returns something to wait for."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
