@@ -2,7 +2,8 @@
 
     python benchmarks/torch_creps.py '{"architecture": {...}, "batch": 8, "repeats": 5, "threads": 2}'
 
-prints seconds of a batch and the rate of a plain convolution as JSON. It needs torch and neither TensorFlow nor the package.
+prints seconds of a batch and the rate of a plain convolution as JSON. It needs torch, neither TensorFlow nor the
+package.
 
 Written from a description of the computation (CREPS, Nguyen et al. 2022, sections 3.1 to 3.3; modulation and equalized
 dense layers: StyleGAN2, Karras et al. 2020, section 2): lines `[batch, channels, length, 2 rank]`, channels first and
@@ -29,7 +30,7 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.timing import median_seconds  # noqa: E402
+from benchmarks.timing import median_seconds
 
 AXES = 2  # rows, columns
 FIRST = 4  # resolution that names the first block
