@@ -8,9 +8,9 @@ whatever else the machine does meets all of them: pictures per second (the media
 per picture counted in the graph (GFLOP), and which share of the rate of a plain convolution, measured in the same
 process, the best round reaches. Native ops are used where they are built (`make ops`).
 
-"PyTorch peer" is how many times ours is the figure in `models.PEERS`, which was measured on another day. For CREPS,
-with --torch-python (an interpreter that has torch), the columns behind it compare within the run instead: every round
-runs the PyTorch formulation (`torch_creps.py`), of the same sizes, behind ours in a process of its own. They are its
+"PyTorch peer" is how many times ours is the figure in `models.PEERS`, which was measured on another day. For code and
+creps, with --torch-python (an interpreter that has torch), the columns behind it compare within the run instead: every
+round runs the PyTorch formulation (`torch_peers`), of the same sizes, behind ours in a process of its own. They are its
 pictures per second (the median over rounds), the rate of a plain convolution in PyTorch, and ours over theirs.
 """
 
@@ -18,9 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.models import PEERS, creps_architecture, networks  # noqa: E402
+from benchmarks.models import PEERS, answer, networks, torch_answer, torch_generator  # noqa: E402
 
 COLUMNS = ("model", "pixels", "width", "img/s", "best", "GFLOP/img", "of conv", "conv GFLOP/s", "PyTorch peer")
 
@@ -49,16 +47,8 @@ def measure(model: str, resolution: int, width: str, batch: int, repeats: int) -
     draw(z)
     seconds = median_seconds(lambda: draw(z).numpy()[0, 0, 0, 0], repeats)
     rates.append(convolution_rate())
-    found = {"seconds": seconds, "flops": flops, "rate": max(rates)}
-    return found | ({"architecture": creps_architecture(generator.config)} if model == "creps" else {})
-
-
-def answer(command: list[str], name: str) -> dict[str, Any]:
-    """What a process prints last, as JSON."""
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    if done.returncode:
-        sys.exit(f"{name} failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    peer = torch_generator(model, generator.config)
+    return {"seconds": seconds, "flops": flops, "rate": max(rates), "peer": peer}
 
 
 def row(
@@ -106,12 +96,10 @@ def main() -> None:
         for key in keys:
             name = " ".join(map(str, key))
             found[key].append(answer([sys.executable, __file__, "--one", *map(str, key), *sys.argv[1:]], name))
-            architecture = found[key][-1].get("architecture")
-            if given.torch_python and architecture:
-                settings = {"architecture": architecture, "batch": given.batch_size, "repeats": given.repeats}
-                settings["threads"] = os.cpu_count()  # as many as TensorFlow takes
-                command = [given.torch_python, str(ROOT / "benchmarks" / "torch_creps.py"), json.dumps(settings)]
-                peers[key].append(answer(command, f"{name} in PyTorch"))
+            peer = found[key][-1]["peer"]
+            if given.torch_python and peer:
+                settings = peer | {"batch": given.batch_size, "repeats": given.repeats}
+                peers[key].append(torch_answer(given.torch_python, "generate", settings, name))
     theirs = ["PyTorch img/s", "its conv GFLOP/s", "ratio"] if given.torch_python else []
     print(f"| {' | '.join([*COLUMNS, *theirs])} |")
     print("|---|---:|---|" + "---:|" * (len(COLUMNS) - 3 + len(theirs)))

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
 
 WIDTHS = {"default": (32768, 512), "small": (8192, 128)}
 MODELS = ("code", "paper", "simplex", "stylegan2", "stylegan3-t", "stylegan3-r", "creps")
@@ -67,15 +74,43 @@ def networks(model: str, resolution: int, width: str, precision: str) -> tuple[A
     return generator, Discriminator(d_config, dtype=dtype), average
 
 
-def creps_architecture(config: Any) -> dict[str, int]:
-    """What `torch_creps.Generator` takes to be as large as ours of a `CREPSConfig`."""
+def torch_generator(model: str, config: Any) -> dict[str, Any] | None:
+    """What `torch_peers/measure.py` takes to build a generator as large as ours of `config`; None: it has none."""
+    # Theirs is divided by the resolution, ours by half of it.
+    size = {
+        "resolution": config.resolution,
+        "channel_base": 2 * config.channel_base,
+        "channel_max": config.channel_max,
+        "mapping_layers": config.mapping_layers,
+    }
+    if model == "creps":
+        size |= {"z_dim": config.latent_size, "w_dim": config.style_dim, "rank": config.rank}
+        return {"model": model, "architecture": size | {"line_channels": config.line_channels}}
+    if model == "code":
+        size |= {"w_dim": config.style_dim, "components": config.num_components}
+        return {"model": "gansformer", "architecture": size}
+    return None
+
+
+def torch_discriminator(config: Any) -> dict[str, int]:
+    """The same of a discriminator."""
     return {
         "resolution": config.resolution,
-        "channel_base": 2 * config.channel_base,  # divided by the resolution, ours by half of it
+        "channel_base": 2 * config.channel_base,
         "channel_max": config.channel_max,
-        "z_dim": config.latent_size,
-        "w_dim": config.style_dim,
-        "mapping_layers": config.mapping_layers,
-        "rank": config.rank,
-        "line_channels": config.line_channels,
     }
+
+
+def answer(command: list[str], name: str) -> dict[str, Any]:
+    """What a process of a benchmark prints last, as JSON; one that fails ends the benchmark with its message."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        sys.exit(f"{name} failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def torch_answer(python: str, task: str, settings: dict[str, Any], name: str) -> dict[str, Any]:
+    """What the peer measures with as many threads as TensorFlow takes; `task`: generate or train."""
+    settings = settings | {"threads": os.cpu_count()}
+    script = str(ROOT / "benchmarks" / "torch_peers" / "measure.py")
+    return answer([python, script, task, json.dumps(settings)], f"{name} in PyTorch")

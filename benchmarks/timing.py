@@ -1,7 +1,8 @@
-"""Timing a call, for benchmarks of every framework."""
+"""Time of a call and memory of a process, for benchmarks of every framework."""
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -16,3 +17,8 @@ def median_seconds(run: Callable[[], Any], repeats: int) -> float:
         run()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
+
+
+def peak_gigabytes() -> float:
+    """The most resident memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

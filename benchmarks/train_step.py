@@ -2,6 +2,7 @@
 
     python benchmarks/train_step.py [--models code,simplex] [--resolutions 64] [--widths small,default] [--repeats 5]
                                     [--batch-gpu 8] [--recompute] [--precision float32|bfloat16|mixed]
+                                    [--rounds 1] [--torch-python PATH [--torch-batch-gpu 8]]
 
 Models: code and paper (gansformer-default in both forms of duplex attention), simplex, stylegan2, stylegan3-t,
 stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process
@@ -9,14 +10,20 @@ of its own: seconds of a phase with 8 pictures (medians), G + D together, operat
 which share of the rate of a plain convolution, measured in the same process before and after, they reach. Peak is the
 resident memory of the process in GB. With --batch-gpu 4 the 8 pictures go through in two parts, and operations are not
 counted. Native ops are used where they are built (`make ops`); `GANSFORMER_TF_OPS=composite` leaves them out.
-`generate.py` measures the generators alone.
+`generate.py` measures the generators alone. With more than one round the models take turns, and seconds and peaks are
+medians over rounds.
+
+"peer" is how many times faster ours is than the figure in `models.PEERS`, which was measured on another day, and the
+peak over theirs. For code, with --torch-python (an interpreter that has torch), every round runs the same phases of the
+PyTorch formulation (`torch_peers`), of the same sizes, behind ours in a process of its own, in a line of its own, and
+"peer" compares within the run. --torch-batch-gpu: as --batch-gpu, for the peer.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,7 +31,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.models import PEERS, networks  # noqa: E402
+from benchmarks.models import (  # noqa: E402
+    PEERS,
+    Peer,
+    answer,
+    networks,
+    torch_answer,
+    torch_discriminator,
+    torch_generator,
+)
 
 BATCH = 8
 
@@ -35,8 +50,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     import tensorflow as tf
 
     from benchmarks.flops import convolution_rate, graph_flops
+    from benchmarks.timing import peak_gigabytes
     from gansformer_tf.config import TrainConfig
-    from gansformer_tf.training.logs import peak_memory_mb
     from gansformer_tf.training.step import PHASES, TrainStep
 
     tf.config.optimizer.set_experimental_options({"remapping": False})
@@ -61,20 +76,40 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     found = [step.run(16 * number, images, labels) for number in range(1, arguments.repeats + 1)]
     seconds = {phase: float(np.median([record[f"seconds/{phase}"] for record in found])) for phase in (*PHASES, "EMA")}
     rates.append(convolution_rate())
-    return {"seconds": seconds, "flops": flops, "rate": max(rates), "peak": peak_memory_mb() / 1e3}
+    peer = torch_generator(arguments.model, generator.config)
+    if peer is not None:
+        peer |= {"discriminator": torch_discriminator(discriminator.config)}
+    return {"seconds": seconds, "flops": flops, "rate": max(rates), "peak": peak_gigabytes(), "peer": peer}
 
 
-def row(key: tuple[str, int, str], found: dict[str, Any]) -> str:
-    seconds, flops, rate, peer = found["seconds"], found["flops"], found["rate"], PEERS.get(key)
+def medians(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Seconds and peak over the rounds; the best rate."""
+    seconds = {phase: statistics.median(one["seconds"][phase] for one in found) for phase in found[0]["seconds"]}
+    peak = statistics.median(one["peak"] for one in found)
+    return found[0] | {"seconds": seconds, "peak": peak, "rate": max(one["rate"] for one in found)}
+
+
+def row(name: str, found: dict[str, Any], peer: Peer | None = None) -> str:
+    seconds, rate = found["seconds"], found["rate"]
     main = seconds["G"] + seconds["D"]
-    cells = [f"{key[0]} {key[1]} {key[2]}"]
-    cells += [f"{seconds[name]:.2f}" for name in ("G", "D", "D_reg", "G_reg", "EMA")]
-    counted = flops["G"] + flops["D"]
+    cells = [name, *(f"{seconds[phase]:.2f}" for phase in ("G", "D", "D_reg", "G_reg", "EMA"))]
+    flops = found.get("flops", {})
+    counted = flops.get("G", 0) + flops.get("D", 0)
     share = [f"{counted / 1e9:.0f}", f"{counted / main / rate:.0%}"] if counted else ["-", "-"]
     cells += [f"{main:.2f}", *share]
-    cells.append(f"{peer.main_seconds / main:.1f}x" if peer else "-")
-    cells += [f"{found['peak']:.1f}", f"{found['peak'] / peer.gigabytes:.2f}x" if peer else "-"]
+    cells.append(f"{peer.main_seconds / main:.2f}x" if peer else "-")
+    cells += [f"{found['peak']:.2f}", f"{found['peak'] / peer.gigabytes:.2f}x" if peer else "-"]
     return f"| {' | '.join([*cells, f'{rate / 1e9:.0f}'])} |"
+
+
+def rows(key: tuple[str, int, str], found: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[str]:
+    """A model's line of the table, and the peer's where it ran beside."""
+    name = " ".join(map(str, key))
+    if not theirs:
+        return [row(name, medians(found), PEERS.get(key))]
+    other = medians(theirs)
+    beside = Peer(0.0, other["seconds"]["G"] + other["seconds"]["D"], other["peak"])
+    return [row(name, medians(found), beside), row(f"{name}, PyTorch", other)]
 
 
 def main() -> None:
@@ -83,9 +118,12 @@ def main() -> None:
     parser.add_argument("--resolutions", default="64")
     parser.add_argument("--widths", default="small,default")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--batch-gpu", type=int, default=BATCH, help="pictures at once")
     parser.add_argument("--recompute", action="store_true")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "mixed"))
+    parser.add_argument("--torch-python", metavar="PATH", help="an interpreter with torch, to compare within the run")
+    parser.add_argument("--torch-batch-gpu", type=int, default=BATCH, help="pictures at once in PyTorch")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -96,15 +134,25 @@ def main() -> None:
     header = ["model", "G s", "D s", "R1 s", "path s", "EMA s", "G+D s", "GFLOP", "of conv", "peer", "peak GB", "peer"]
     header.append("conv GFLOP/s")
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}", flush=True)
-    for width in arguments.widths.split(","):
-        for resolution in arguments.resolutions.split(","):
-            for model in arguments.models.split(","):
-                command = [sys.executable, __file__, "--one", model, resolution, width, *sys.argv[1:]]
-                done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-                if done.returncode:
-                    print(f"{model} {resolution} {width} failed: {done.stderr.strip().splitlines()[-1]}", flush=True)
-                    continue
-                print(row((model, int(resolution), width), json.loads(done.stdout.splitlines()[-1])), flush=True)
+    keys = [
+        (model, int(resolution), width)
+        for width in arguments.widths.split(",")
+        for resolution in arguments.resolutions.split(",")
+        for model in arguments.models.split(",")
+    ]
+    found: dict[tuple[str, int, str], list[dict[str, Any]]] = {key: [] for key in keys}
+    peers: dict[tuple[str, int, str], list[dict[str, Any]]] = {key: [] for key in keys}
+    for number in range(arguments.rounds):
+        for key in keys:
+            name = " ".join(map(str, key))
+            command = [sys.executable, __file__, "--one", *map(str, key), *sys.argv[1:]]
+            found[key].append(answer(command, name))
+            peer = found[key][-1]["peer"]
+            if arguments.torch_python and peer:
+                settings = {"batch": BATCH, "at_once": arguments.torch_batch_gpu, "repeats": arguments.repeats}
+                peers[key].append(torch_answer(arguments.torch_python, "train", peer | settings, name))
+            if number == arguments.rounds - 1:
+                print("\n".join(rows(key, found[key], peers[key])), flush=True)
 
 
 if __name__ == "__main__":

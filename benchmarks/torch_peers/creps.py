@@ -1,9 +1,4 @@
-"""CREPS's generator in plain PyTorch, as the published code runs it on a CPU: the peer that `generate.py` times.
-
-    python benchmarks/torch_creps.py '{"architecture": {...}, "batch": 8, "repeats": 5, "threads": 2}'
-
-prints seconds of a batch and the rate of a plain convolution as JSON. It needs torch, neither TensorFlow nor the
-package.
+"""CREPS's generator in plain PyTorch, as the published code runs it on a CPU.
 
 Written from a description of the computation (CREPS, Nguyen et al. 2022, sections 3.1 to 3.3; modulation and equalized
 dense layers: StyleGAN2, Karras et al. 2020, section 2): lines `[batch, channels, length, 2 rank]`, channels first and
@@ -17,20 +12,14 @@ long in nearly all layers of the 64x64 generator (torch 2.13, 2 cores), so the p
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.timing import median_seconds
+from benchmarks.torch_peers.parts import Dense, bias_act, normalize
 
 AXES = 2  # rows, columns
 FIRST = 4  # resolution that names the first block
@@ -38,33 +27,6 @@ BANDWIDTH = 10.0
 CLAMP = 256.0
 MAPPING_RATE = 0.01
 UNUSED = ("synthesis.b4.tores.", "synthesis.decoder_8.")
-
-
-def bias_act(x: Tensor, bias: Tensor, activate: bool = True, clamp: float | None = None) -> Tensor:
-    """Bias along axis 1, leaky ReLU with a gain, clamp: one pass over memory each."""
-    x = x + bias.reshape([-1 if axis == 1 else 1 for axis in range(x.ndim)])
-    if activate:
-        x = F.leaky_relu(x, 0.2) * math.sqrt(2.0)
-    return x if clamp is None else x.clamp(-clamp, clamp)
-
-
-def normalize(x: Tensor) -> Tensor:
-    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
-
-
-class Dense(nn.Module):
-    """Dense layer whose stored weights are scaled when it is called."""
-
-    def __init__(self, inputs: int, units: int, activate: bool = False, bias: float = 0.0, rate: float = 1.0) -> None:
-        super().__init__()
-        self.activate, self.rate, self.gain = activate, rate, rate / math.sqrt(inputs)
-        self.weight = nn.Parameter(torch.randn(units, inputs) / rate)
-        self.bias = nn.Parameter(torch.full((units,), bias / rate))
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = (self.weight * self.gain).t()
-        bias = self.bias if self.rate == 1.0 else self.bias * self.rate
-        return bias_act(x @ weight, bias) if self.activate else torch.addmm(bias, x, weight)
 
 
 class Modulated(nn.Module):
@@ -261,28 +223,3 @@ class Generator(nn.Module):
     def used_parameters(self) -> int:
         """How many there are without those that are never read."""
         return sum(value.numel() for name, value in self.named_parameters() if not name.startswith(UNUSED))
-
-
-def convolution_rate(repeats: int = 5) -> float:
-    """Operations per second of the convolution of `flops.convolution_rate`."""
-    x, kernel = torch.randn(8, 256, 32, 32), torch.randn(256, 256, 3, 3)
-    flops = 2 * 8 * 32 * 32 * 9 * 256 * 256
-    F.conv2d(x, kernel, padding=1)
-    return flops / median_seconds(lambda: F.conv2d(x, kernel, padding=1), repeats)
-
-
-@torch.inference_mode()
-def measure(architecture: dict[str, int], batch: int, repeats: int, threads: int) -> dict[str, float]:
-    """Seconds of a batch, and the rate of convolution."""
-    torch.set_num_threads(threads)
-    generator = Generator(**architecture).eval()
-    rates = [convolution_rate()]
-    z = torch.randn(batch, architecture["z_dim"])
-    generator(z)
-    seconds = median_seconds(lambda: generator(z), repeats)
-    rates.append(convolution_rate())
-    return {"seconds": seconds, "rate": max(rates)}
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(**json.loads(sys.argv[1]))))
