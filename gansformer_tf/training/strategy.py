@@ -66,6 +66,19 @@ def worker_shard(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     return int(strategy.cluster_resolver.task_id), len(_workers())
 
 
+@contextlib.contextmanager
+def peers_answer() -> Iterator[None]:
+    """Around whatever waits for other workers: one that is gone is a `TrainingError` that says how to go on."""
+    errors = tf.errors
+    try:
+        yield
+    except (errors.UnavailableError, errors.AbortedError, errors.DeadlineExceededError, errors.CancelledError) as error:
+        raise TrainingError(
+            f"another worker does not answer any more ({str(error).splitlines()[0]}). Start the same command again "
+            "on all machines; training goes on from the last checkpoint."
+        ) from error
+
+
 class Agreement:
     """What the processes of a cluster tell each other; with a single process everything is agreed at once.
 
@@ -92,7 +105,8 @@ class Agreement:
         if not self.cluster:
             return value
         local = self.strategy.num_replicas_in_sync // len(_workers())
-        return float(self._total(tf.constant(value / local, tf.float64)))
+        with peers_answer():
+            return float(self._total(tf.constant(value / local, tf.float64)))
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set anywhere."""

@@ -22,7 +22,7 @@ from gansformer_tf.training.recorder import Recorder, SnapshotMeter
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.signals import Stopped, StopRequest
 from gansformer_tf.training.step import TrainStep
-from gansformer_tf.training.strategy import Agreement, worker_shard
+from gansformer_tf.training.strategy import Agreement, peers_answer, worker_shard
 from gansformer_tf.training.transfer import transfer
 
 
@@ -173,12 +173,8 @@ class Trainer:
     def _make_step(self, batches: Any) -> dict[str, tf.Tensor]:
         batch = self._next(batches)
         try:
-            return self.train_step.run(self.step, batch["image"], batch["label"])
-        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
-            raise TrainingError(
-                f"another worker does not answer any more ({str(error).splitlines()[0]}). Start the same command again "
-                "on all machines; training goes on from the last checkpoint."
-            ) from error
+            with peers_answer():
+                return self.train_step.run(self.step, batch["image"], batch["label"])
         except tf.errors.ResourceExhaustedError as error:
             raise TrainingError(
                 f"out of memory at step {self.step}. Use a smaller --batch-gpu (same result), --recompute, or fewer "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -19,14 +19,13 @@ def built() -> Path:
     try:
         version = build.tensorflow_facts()["version"]
         folder = ROOT / "build" / f"test-ops-{version}-{build.source_digest()}"
-        if not (folder / build.STAMP).exists():
-            folder.parent.mkdir(exist_ok=True)
-            own = Path(tempfile.mkdtemp(prefix=".test-ops-", dir=folder.parent))
-            build.build(build.parser().parse_args(["--emulate-cuda", "--output", str(own)]))
-            try:
+        folder.parent.mkdir(exist_ok=True)
+        with (folder.parent / ".test-ops.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one worker builds, the others wait for it
+            if not (folder / build.STAMP).exists():
+                own = Path(tempfile.mkdtemp(prefix=".test-ops-", dir=folder.parent))
+                build.build(build.parser().parse_args(["--emulate-cuda", "--output", str(own)]))
                 own.rename(folder)
-            except OSError:  # another worker was faster
-                shutil.rmtree(own)
     except build.BuildError as error:
         pytest.skip(f"the native ops cannot be built here: {error}")
     return folder

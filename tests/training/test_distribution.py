@@ -10,10 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.strategy import Agreement
 
 SCRIPT = Path(__file__).parent / "tiny_run.py"
 KILLED = -9
@@ -119,6 +123,24 @@ def test_two_processes_train_together_lose_one_and_resume(tmp_path, tiny_data, o
         assert "ended at 12" in output
     for name, value in final_state(tmp_path).items():
         np.testing.assert_allclose(value, one_device[name], atol=5e-5, rtol=1e-4, err_msg=name)
+
+
+LOST = ("UnavailableError", "AbortedError", "DeadlineExceededError", "CancelledError")
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_worker_lost_between_two_steps_is_one_line_too(name, monkeypatch):
+    """The processes also wait for each other when they agree whether to stop."""
+    cluster = {"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    agreement = Agreement(SimpleNamespace(cluster_resolver=SimpleNamespace(task_id=0), num_replicas_in_sync=2))
+
+    def lost(part: tf.Tensor) -> tf.Tensor:
+        raise getattr(tf.errors, name)(None, None, "Collective ops is aborted\nmore")
+
+    monkeypatch.setattr(agreement, "_total", lost)
+    with pytest.raises(TrainingError, match=r"does not answer any more \(Collective ops is aborted\)"):
+        agreement.any(False)
 
 
 def test_a_stop_of_one_process_stops_both_with_everything_saved(tmp_path, tiny_data):
