@@ -6,12 +6,12 @@
 
 Models: code and paper (gansformer-default in both forms of duplex attention), simplex, stylegan2, stylegan3-t,
 stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process
-of its own: seconds of a phase with 8 pictures (medians), G + D together, operations counted in the graphs (GFLOP), and
-which share of the rate of a plain convolution, measured in the same process before and after, they reach. Peak is the
+of its own: seconds of a phase with 8 pictures (medians), G + D together and their best (on a machine that others use
+too it says more than the median), operations counted in the graphs (GFLOP), and which share of the rate of a plain
+convolution, measured in the same process before and after, the best reaches. Peak is the
 resident memory of the process in GB. With --batch-gpu 4 the 8 pictures go through in two parts, and operations are not
 counted. Native ops are used where they are built (`make ops`); `GANSFORMER_TF_OPS=composite` leaves them out.
-`generate.py` measures the generators alone. With more than one round the models take turns, and seconds and peaks are
-medians over rounds.
+`generate.py` measures the generators alone. With more than one round the models take turns.
 
 "peer" is how many times faster ours is than the figure in `models.PEERS`, which was measured on another day, and the
 peak over theirs. For code, with --torch-python (an interpreter that has torch), every round runs the same phases of the
@@ -25,6 +25,7 @@ import argparse
 import json
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,6 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.models import (  # noqa: E402
     PEERS,
-    Peer,
     answer,
     networks,
     torch_answer,
@@ -74,7 +74,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     flops = {phase: graph_flops(graph) if whole else 0 for phase, graph in graphs.items()}
     step.run(0, images, labels)
     found = [step.run(16 * number, images, labels) for number in range(1, arguments.repeats + 1)]
-    seconds = {phase: float(np.median([record[f"seconds/{phase}"] for record in found])) for phase in (*PHASES, "EMA")}
+    seconds = {phase: [float(record[f"seconds/{phase}"]) for record in found] for phase in (*PHASES, "EMA")}
     rates.append(convolution_rate())
     peer = torch_generator(arguments.model, generator.config)
     if peer is not None:
@@ -82,34 +82,42 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"seconds": seconds, "flops": flops, "rate": max(rates), "peak": peak_gigabytes(), "peer": peer}
 
 
-def medians(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Seconds and peak over the rounds; the best rate."""
-    seconds = {phase: statistics.median(one["seconds"][phase] for one in found) for phase in found[0]["seconds"]}
+def over_rounds(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """All seconds of each phase, the median peak, the best rate."""
+    seconds = {phase: [time for one in found for time in one["seconds"][phase]] for phase in found[0]["seconds"]}
     peak = statistics.median(one["peak"] for one in found)
     return found[0] | {"seconds": seconds, "peak": peak, "rate": max(one["rate"] for one in found)}
 
 
-def row(name: str, found: dict[str, Any], peer: Peer | None = None) -> str:
-    seconds, rate = found["seconds"], found["rate"]
-    main = seconds["G"] + seconds["D"]
-    cells = [name, *(f"{seconds[phase]:.2f}" for phase in ("G", "D", "D_reg", "G_reg", "EMA"))]
+def row(name: str, found: dict[str, Any], median: float | None, best: float | None, peak: float | None) -> str:
+    """A line; `median`, `best`: seconds of G and D of the peer, `peak`: its memory."""
+    rate, main = found["rate"], main_seconds(found)
+    cells = [name]
+    cells += [f"{statistics.median(found['seconds'][phase]):.2f}" for phase in ("G", "D", "D_reg", "G_reg", "EMA")]
     flops = found.get("flops", {})
     counted = flops.get("G", 0) + flops.get("D", 0)
-    share = [f"{counted / 1e9:.0f}", f"{counted / main / rate:.0%}"] if counted else ["-", "-"]
-    cells += [f"{main:.2f}", *share]
-    cells.append(f"{peer.main_seconds / main:.2f}x" if peer else "-")
-    cells += [f"{found['peak']:.2f}", f"{found['peak'] / peer.gigabytes:.2f}x" if peer else "-"]
+    fastest = main_seconds(found, min)
+    share = [f"{counted / 1e9:.0f}", f"{counted / fastest / rate:.0%}"] if counted else ["-", "-"]
+    cells += [f"{main:.2f}", f"{fastest:.2f}", *share]
+    cells += [f"{median / main:.2f}x" if median else "-", f"{best / fastest:.2f}x" if best else "-"]
+    cells += [f"{found['peak']:.2f}", f"{found['peak'] / peak:.2f}x" if peak else "-"]
     return f"| {' | '.join([*cells, f'{rate / 1e9:.0f}'])} |"
+
+
+def main_seconds(found: dict[str, Any], of: Callable[[list[float]], float] = statistics.median) -> float:
+    return of(found["seconds"]["G"]) + of(found["seconds"]["D"])
 
 
 def rows(key: tuple[str, int, str], found: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[str]:
     """A model's line of the table, and the peer's where it ran beside."""
     name = " ".join(map(str, key))
-    if not theirs:
-        return [row(name, medians(found), PEERS.get(key))]
-    other = medians(theirs)
-    beside = Peer(0.0, other["seconds"]["G"] + other["seconds"]["D"], other["peak"])
-    return [row(name, medians(found), beside), row(f"{name}, PyTorch", other)]
+    ours = over_rounds(found)
+    if theirs:
+        other = over_rounds(theirs)
+        beside = main_seconds(other), main_seconds(other, min), other["peak"]
+        return [row(name, ours, *beside), row(f"{name}, PyTorch", other, None, None, None)]
+    peer = PEERS.get(key)
+    return [row(name, ours, peer and peer.main_seconds, None, peer and peer.gigabytes)]
 
 
 def main() -> None:
@@ -131,8 +139,8 @@ def main() -> None:
         arguments.resolution = int(arguments.resolution)
         print(json.dumps(measure(arguments)))
         return
-    header = ["model", "G s", "D s", "R1 s", "path s", "EMA s", "G+D s", "GFLOP", "of conv", "peer", "peak GB", "peer"]
-    header.append("conv GFLOP/s")
+    header = ["model", "G s", "D s", "R1 s", "path s", "EMA s", "G+D s", "best", "GFLOP", "of conv", "peer", "best"]
+    header += ["peak GB", "peer", "conv GFLOP/s"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}", flush=True)
     keys = [
         (model, int(resolution), width)
