@@ -26,7 +26,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.models import PEERS, answer, networks, torch_answer, torch_generator  # noqa: E402
+from benchmarks.models import PEERS, networks, torch_generator  # noqa: E402
+from benchmarks.processes import answer, torch_answer  # noqa: E402
 
 COLUMNS = ("model", "pixels", "width", "img/s", "best", "GFLOP/img", "of conv", "conv GFLOP/s", "PyTorch peer")
 

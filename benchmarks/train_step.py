@@ -32,14 +32,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.models import (  # noqa: E402
-    PEERS,
-    answer,
-    networks,
-    torch_answer,
-    torch_discriminator,
-    torch_generator,
-)
+from benchmarks.models import PEERS, networks, torch_discriminator, torch_generator  # noqa: E402
+from benchmarks.processes import answer, torch_answer  # noqa: E402
 
 BATCH = 8
 
@@ -76,7 +70,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     found = [step.run(16 * number, images, labels) for number in range(1, arguments.repeats + 1)]
     seconds = {phase: [float(record[f"seconds/{phase}"]) for record in found] for phase in (*PHASES, "EMA")}
     rates.append(convolution_rate())
-    peer = torch_generator(arguments.model, generator.config)
+    peer = torch_generator(arguments.model, generator.config) if arguments.model == "code" else None
     if peer is not None:
         peer |= {"discriminator": torch_discriminator(discriminator.config)}
     return {"seconds": seconds, "flops": flops, "rate": max(rates), "peak": peak_gigabytes(), "peer": peer}

@@ -12,15 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.torch_peers.parts import Dense, bias_act, convolve_down, fir_taps
+from benchmarks.torch_peers.parts import Bias, Dense, bias_act, convolve_down, fir_taps
 
 GROUP = 4  # samples whose statistics are taken together
-
-
-class Bias(nn.Module):
-    def __init__(self, units: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(units))
 
 
 class Convolution(nn.Module):

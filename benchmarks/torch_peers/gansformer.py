@@ -16,17 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.torch_peers.parts import Dense, bias_act, convolve_up, fir_taps, normalize, upsample
+from benchmarks.torch_peers.parts import Bias, Dense, bias_act, convolve_up, fir_taps, normalize, upsample
 
 FIRST = 4  # resolution of the first block
 MAPPING_RATE = 0.01
 DROPOUT = 0.06  # of single probabilities, then of whole components
-
-
-class BiasAct(nn.Module):
-    def __init__(self, units: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(units))
 
 
 def position_codes(size: int, dim: int) -> Tensor:
@@ -49,7 +43,7 @@ class Attention(nn.Module):
         self.to_values = Dense(w_dim, channels)
         self.from_pos_map = Dense(w_dim, channels)
         self.to_pos_map = Dense(w_dim, channels)
-        self.modulation = Dense(channels, channels, bias=0.0)
+        self.modulation = Dense(channels, channels)
         self.centroids = None
         if centroids:
             self.att_weight = nn.Parameter(torch.ones(1, 1, 2 * channels))
@@ -165,7 +159,7 @@ class Layer(Modulated):
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(size, size))
         self.register_buffer("grid_pos", position_codes(size, w_dim))
-        self.biasAct = BiasAct(units)
+        self.biasAct = Bias(units)
         self.transformer = Attention(units, w_dim, components, centroids=True)
 
     def forward(self, x: Tensor, ws: Tensor, positions: Tensor) -> Tensor:
@@ -184,7 +178,7 @@ class Output(Modulated):
 
     def __init__(self, inputs: int, units: int, w_dim: int) -> None:
         super().__init__(inputs, units, w_dim, size=1)
-        self.biasAct = BiasAct(units)
+        self.biasAct = Bias(units)
 
     def forward(self, x: Tensor, ws: Tensor, positions: Tensor) -> Tensor:
         return bias_act(self.modulated(x, ws[:, -1]), self.biasAct.bias, activate=False)

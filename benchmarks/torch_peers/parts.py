@@ -26,6 +26,14 @@ def normalize(x: Tensor, dim: int | tuple[int, ...] = 1) -> Tensor:
     return x * (x.square().mean(dim=dim, keepdim=True) + 1e-8).rsqrt()
 
 
+class Bias(nn.Module):
+    """A bias under its published name: behind another module's, as `conv.biasAct.bias`."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(units))
+
+
 class Dense(nn.Module):
     """Dense layer whose stored weights are scaled when it is called."""
 
