@@ -136,3 +136,13 @@ class TrainConfig:
             self.keep_snapshots is None or self.keep_snapshots >= 1,
             f"keep_snapshots is {self.keep_snapshots}; keep at least 1 snapshot.",
         )
+
+    @property
+    def total_images(self) -> int:
+        """Real images that a run is shown. Whole numbers: 0.104 kimg times 1,000 is more than 104 in floating point."""
+        return max(1, round(self.total_kimg * 1000))
+
+    @property
+    def tick_images(self) -> int:
+        """Images between log lines."""
+        return max(1, round(self.tick_kimg * 1000))

@@ -50,6 +50,7 @@ FORBIDDEN = (
     "fcntl.",
     "mmap.",
     "signal.",
+    "_thread.",
 )
 
 

@@ -86,7 +86,7 @@ class Trainer:
         self.step = 0
         self.images = 0
         self.seconds = 0.0
-        self._tick_images = max(1, int(config.train.tick_kimg * 1000))
+        self._tick_images = config.train.tick_images
         self._progress: Any = None
 
     @property
@@ -123,7 +123,7 @@ class Trainer:
         Raises:
             TrainingError: A checkpoint cannot be written, the data are damaged, or gradients stay non-finite.
         """
-        total = int(self.config.train.total_kimg * 1000)
+        total = self.config.train.total_images
         self._progress = Progress(total, self.images, self.show_progress)
         if self.agreement.chief:
             self._recorder = Recorder(self.config, self.run_dir, self.train_step, self._say, self.step, self._meter)
@@ -201,7 +201,7 @@ class Trainer:
         if self._averages:
             self._recorder.tick(self._record(self.images // self._tick_images + 1))
         self._recorder.snapshot(self.step, self.kimg, measure=not stopped)
-        state = "finished" if self.images >= self.config.train.total_kimg * 1000 else "stopped"
+        state = "finished" if self.images >= self.config.train.total_images else "stopped"
         self._say(f"Training {state} at {self.kimg:.2f} kimg (step {self.step}); everything is in {self.run_dir.path}.")
         if state == "stopped":
             self._say("Run the same command again to go on from here.")

@@ -11,6 +11,7 @@ Input number i depends on the seed and i alone. A run that is stopped goes on wi
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -19,6 +20,7 @@ import random
 import re
 import struct
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -50,11 +52,12 @@ _WORDS = (
 _NUMBERS = (0, 1, 2, 3, 4, 8, -1, 255, 256, 65535, 2**31 - 1, 2**31, -(2**31), 2**32, 2**48, 2**63, 2**64, 10**30)
 
 armed = False
+bystanders: set[int] = set()  # threads of others, which have events of their own
 events: list[str] = []
 
 
 def _hook(event: str, arguments: tuple) -> None:
-    if armed and is_forbidden(event):
+    if armed and is_forbidden(event) and threading.get_ident() not in bystanders:
         events.append(f"{event} {str(arguments)[:200]}")
 
 
@@ -67,15 +70,21 @@ def watch_events() -> None:
 
 @contextmanager
 def watching() -> Iterator[list[str]]:
-    """Lists forbidden events that happen inside."""
-    global armed
+    """Lists forbidden events that happen inside, in this thread and in those that are started inside.
+
+    Garbage of before is not collected in it: the end of a forgotten temporary folder is an event, too.
+    """
+    global armed, bystanders
     watch_events()
     events.clear()
+    gc.freeze()
+    bystanders = set(sys._current_frames()) - {threading.get_ident()}
     armed = True
     try:
         yield events
     finally:
         armed = False
+        gc.unfreeze()
 
 
 # -- files to start from -----------------------------------------------------------------------------------------------

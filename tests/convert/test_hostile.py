@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -207,3 +209,33 @@ def test_the_fuzzer_would_notice(monkeypatch):
     assert 'events: ["os.listdir' in fuzzer.read(b"")[1]
     monkeypatch.setattr(fuzz, "read_pickle", lambda file, size: 1 // 0)
     assert "ZeroDivisionError" in fuzzer.read(b"")[1]
+
+
+def test_what_others_left_behind_is_not_the_files_doing(tmp_path):
+    """Garbage and threads of earlier tests have events of their own; a thread that a file starts is noticed."""
+
+    class Forgotten:
+        def __del__(self):
+            os.listdir(tmp_path)
+
+    begin, ended = threading.Event(), threading.Event()
+
+    def elsewhere():
+        begin.wait()
+        os.listdir(tmp_path)
+        ended.set()
+
+    threading.Thread(target=elsewhere).start()
+    forgotten = Forgotten()
+    forgotten.itself = forgotten
+    del forgotten
+    with fuzz.watching() as events:
+        begin.set()
+        ended.wait()
+        gc.collect()
+    assert not events
+    with fuzz.watching() as events:
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+    assert any("os.listdir" in event for event in events)
