@@ -37,6 +37,8 @@ CASES: dict[str, dict[str, Any]] = {
     "up2 rgb": {"shape": (8, 128, 128, 3), "targets": {}},
     "filtered_lrelu": {"shape": (4, 128, 128, 64), "targets": {"composite": 4.0}},
     "bias_lrelu": {"shape": (8, 128, 128, 64), "targets": {}},
+    "modulation": {"shape": (8, 64, 64, 128), "targets": {}},
+    "token norm": {"shape": (8, 64, 64, 128), "targets": {}},
     "attention": {"shape": (4, 256, 256, 64), "targets": {"best composite": 1.5}},
     "attention 64": {"shape": (8, 64, 64, 256), "targets": {}},
     "centroids": {"shape": (4, 256, 256, 64), "targets": {}},
@@ -70,6 +72,10 @@ def tensorflow_case(name: str) -> tuple[Callable[..., Any], list[Any]]:
         return lambda x, b: ops.filtered_lrelu(x, long, long, b, up=2, down=2, padding=10, clamp=256.0), [x, bias]
     if name == "bias_lrelu":
         return lambda x, b: ops.bias_act(x, b, "lrelu"), [x, bias]
+    if name == "modulation":
+        return ops.scale_channels, [x, draw(batch, channels)]
+    if name == "token norm":
+        return ops.normalize_channels, [x]
     tokens = tf.reshape(x, [batch, height * width, channels])
     if name == "centroids":
         probabilities = tf.nn.softmax(draw(batch, 1, height * width, COMPONENTS))
@@ -151,6 +157,8 @@ def make(name, shape, taps, long, components):
         return lambda x: joint(x, taps, pad=(2, 1)), [x]
     if name == "bias_lrelu":
         return lambda x, b: F.leaky_relu(x + b[:, None, None], 0.2) * math.sqrt(2), [x, b]
+    if name == "modulation":
+        return lambda x, s: x * s[:, :, None, None], [x, torch.randn(batch, channels)]
     if name == "filtered_lrelu":
         def function(x, b):
             y = upfirdn(x + b[:, None, None], long, up=2, pad=(10, 10), gain=4.0)
@@ -158,6 +166,11 @@ def make(name, shape, taps, long, components):
         return function, [x, b]
     n = height * width
     x = torch.randn(batch, n, channels)
+    if name == "token norm":
+        def function(x):
+            z = x - x.mean(-1, keepdim=True)
+            return z * (z.square().mean(-1, keepdim=True) + 1e-8).rsqrt()
+        return function, [x]
     if name == "centroids":
         p = torch.randn(batch, n, components).softmax(-1)
         return lambda x, p: (p / (p.sum(1, keepdim=True) + 1e-8)).transpose(1, 2) @ x, [x, p]

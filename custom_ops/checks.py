@@ -103,6 +103,36 @@ def run_bias_act(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
             check(found, expected, name, order, x.shape)
 
 
+def run_token_norm(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
+    for number in range(shapes):
+        draw.start()
+        x = 2 * draw.array(draw.integer(0, 5), draw.integer(1, 150)) + 0.5
+        first = draw.array(*x.shape)
+        center, scale = [(True, True), (True, False), (False, True)][number % 3]
+        exact = x.astype(np.float64)
+        for factor in (None, first):
+            expected = definitions.token_norm(exact, center, scale, 1e-3, None if factor is None else exact_of(factor))
+            for in_place in (False, True):
+                arguments = [None if a is None else a.copy() for a in (x, factor)]
+                found = library.token_norm(arguments[0], center, scale, 1e-3, arguments[1], in_place)
+                check(found, expected, x.shape, center, scale, factor is None, in_place)
+
+
+def run_modulation(library: kernels.Kernels, draw: Draw, shapes: int, rows: Callable[[Draw], int]) -> None:
+    for _ in range(shapes):
+        draw.start()
+        shape = (draw.integer(0, 3), rows(draw), draw.integer(1, 40))
+        x, y, scales = draw.array(*shape), draw.array(*shape), draw.array(shape[0], shape[2])
+        for in_place in (False, True):
+            found = library.scale_channels(x.copy(), scales, in_place)
+            check(found, exact_of(x) * exact_of(scales)[:, None], shape, in_place)
+        check(library.channel_dot(x, y), (exact_of(x) * exact_of(y)).sum(axis=1), shape)
+
+
+def exact_of(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float64)
+
+
 def run_filtered_lrelu(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
     done = 0
     while done < shapes:

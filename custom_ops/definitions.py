@@ -92,6 +92,21 @@ def bias_act(
     return np.where(inside, first * gain * factor, 0)
 
 
+def token_norm(x: np.ndarray, center: bool, scale: bool, epsilon: float, first: np.ndarray | None = None) -> np.ndarray:
+    """(x - mean) / sqrt(mean square + epsilon) over the last axis; with `first`, its gradient for that factor.
+
+    The gradient goes through the Jacobian of each step in turn.
+    """
+    mean = x.mean(axis=-1, keepdims=True) if center else 0.0
+    z = x - mean
+    root = np.sqrt((z * z).mean(axis=-1, keepdims=True) + epsilon) if scale else np.ones_like(z[..., :1])
+    if first is None:
+        return z / root
+    d_root = -(first * z).sum(axis=-1, keepdims=True) / root**2
+    d_z = first / root + (d_root * z / root / x.shape[-1] if scale else 0.0)
+    return d_z - (d_z.mean(axis=-1, keepdims=True) if center else 0.0)
+
+
 def filtered_lrelu(
     x: np.ndarray,
     bias: np.ndarray | None,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 LIBRARY = Path(__file__).resolve().parent.parent / "gansformer_tf" / "ops" / "_lib" / "libgansformer_kernels.so"
-INTERFACE = 2
+INTERFACE = 3
 MESSAGE_SIZE = 256
 DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
 ACTIVATIONS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")
@@ -49,6 +49,21 @@ class BiasAct(ctypes.Structure):
         ("gain", _f64),
         ("clamp", _f64),
     )
+
+
+class TokenNorm(ctypes.Structure):
+    _fields_ = (
+        ("rows", _i64),
+        ("channels", _i64),
+        ("order", _i32),
+        ("center", _i32),
+        ("scale", _i32),
+        ("epsilon", _f64),
+    )
+
+
+class Modulation(ctypes.Structure):
+    _fields_ = tuple((name, _i64) for name in ("batch", "rows", "channels"))
 
 
 class FilteredLrelu(ctypes.Structure):
@@ -225,6 +240,33 @@ class Kernels:
         y = aligned(x.shape, x.dtype)
         self.run("gf_bias_act", op, (x, bias, first, second, y), (y,))
         return y
+
+    def token_norm(
+        self,
+        x: np.ndarray,
+        center: bool,
+        scale: bool,
+        epsilon: float,
+        first: np.ndarray | None = None,
+        in_place: bool = False,
+    ) -> np.ndarray:
+        """`first`: the factor of the gradient; `in_place` writes over it, or over x without one."""
+        op = TokenNorm(int(np.prod(x.shape[:-1])), x.shape[-1], int(first is not None), center, scale, epsilon)
+        y = (x if first is None else first) if in_place else aligned(x.shape, x.dtype)
+        self.run("gf_token_norm", op, (x, first, y), (y,))
+        return y
+
+    def scale_channels(self, x: np.ndarray, scales: np.ndarray, in_place: bool = False) -> np.ndarray:
+        """x [batch, rows, channels] times scales [batch, channels]."""
+        y = x if in_place else aligned(x.shape, x.dtype)
+        self.run("gf_scale_channels", Modulation(*x.shape), (x, scales, y), (y,))
+        return y
+
+    def channel_dot(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Sums of x * y over the rows: [batch, channels]."""
+        sums = aligned((x.shape[0], x.shape[2]), x.dtype)
+        self.run("gf_channel_dot", Modulation(*x.shape), (x, y, sums), (sums,))
+        return sums
 
     def filtered_lrelu(
         self,

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a signature or a structure; checked by whoever loads the library. */
-#define GF_INTERFACE 2
+#define GF_INTERFACE 3
 #define GF_MESSAGE_SIZE 256
 
 enum gf_code { GF_OK = 0, GF_INVALID = 1, GF_UNSUPPORTED = 2, GF_OUT_OF_MEMORY = 3, GF_DEVICE_ERROR = 4 };
@@ -72,6 +72,27 @@ enum gf_activation {
   GF_SOFTPLUS = 7,
   GF_SWISH = 8
 };
+
+typedef struct gf_token_norm {
+  int64_t rows, channels; /* x is [rows, channels] */
+  int32_t order;          /* 0: y; 1: the gradient for `first` */
+  int32_t center, scale;  /* whether rows get mean 0, then root mean square 1 */
+  double epsilon;         /* added to the mean square */
+} gf_token_norm;
+
+/* On the CPU alone. y may be x (order 0) or `first` (order 1). */
+GF_API int gf_token_norm_cpu(const gf_token_norm* op, int dtype, const void* x, const void* first, void* y,
+                             const gf_pool* pool, char* message);
+
+typedef struct gf_modulation {
+  int64_t batch, rows, channels; /* x is [batch, rows, channels] */
+} gf_modulation;
+
+/* On the CPU alone: x * scales [batch, channels] (y may be x), and the sums of x * y over rows, [batch, channels]. */
+GF_API int gf_scale_channels_cpu(const gf_modulation* op, int dtype, const void* x, const void* scales, void* y,
+                                 const gf_pool* pool, char* message);
+GF_API int gf_channel_dot_cpu(const gf_modulation* op, int dtype, const void* x, const void* y, void* sums,
+                              const gf_pool* pool, char* message);
 
 typedef struct gf_bias_act {
   int64_t rows, channels; /* x is [rows, channels] */

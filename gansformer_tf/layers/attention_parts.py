@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from gansformer_tf.layers.equalized import EqualizedDense
+from gansformer_tf.ops import normalize_channels
 
 NORMALIZATION_EPSILON = 1e-8
 MASKED_SCORE = -10000.0
@@ -32,13 +33,16 @@ def normalize_tokens(x: Any, normalization: str | None, integration: str) -> Any
     """
     if normalization is None:
         return x
-    axis = 1 if normalization == "instance" else -1
+    center, scale = integration in ("add", "both"), integration in ("mul", "both")
     dtype = x.dtype
     x = ops.cast(x, "float32")
-    if integration in ("add", "both"):
-        x = x - ops.mean(x, axis=axis, keepdims=True)
-    if integration in ("mul", "both"):
-        x = x * ops.rsqrt(ops.mean(ops.square(x), axis=axis, keepdims=True) + NORMALIZATION_EPSILON)
+    if normalization == "instance":
+        if center:
+            x = x - ops.mean(x, axis=1, keepdims=True)
+        if scale:
+            x = x * ops.rsqrt(ops.mean(ops.square(x), axis=1, keepdims=True) + NORMALIZATION_EPSILON)
+    else:
+        x = normalize_channels(x, center, scale, NORMALIZATION_EPSILON)
     return ops.cast(x, dtype)
 
 

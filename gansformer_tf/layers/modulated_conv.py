@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from gansformer_tf.layers.equalized import EqualizedDense, runtime_scale
-from gansformer_tf.ops import conv2d, conv2d_up, setup_filter, sum_of_squares
+from gansformer_tf.ops import conv2d, conv2d_up, scale_channels, setup_filter, sum_of_squares
 
 DEMODULATION_EPSILON = 1e-8
 
@@ -84,9 +84,9 @@ class ModulatedConv2D(keras.layers.Layer):
             return self._convolve(inputs, self.kernel * self.scale)
         # The kernel's scale goes into the styles: a scaled copy of every kernel would be kept for the backward pass.
         scales = (self.affine(style) + 1.0) * self.scale
-        x = self._convolve(inputs * scales[:, None, None, :], self.kernel)
+        x = self._convolve(scale_channels(inputs, scales), self.kernel)
         if self.demodulate:
-            x = x * self._demodulation(scales)[:, None, None, :]
+            x = scale_channels(x, self._demodulation(scales))
         return x
 
     def _convolve(self, x: Any, kernel: Any) -> Any:

@@ -7,7 +7,9 @@ from gansformer_tf.ops.bipartite_attention import attention_centroids, bipartite
 from gansformer_tf.ops.conv import conv2d, conv2d_down, conv2d_up, sum_of_squares
 from gansformer_tf.ops.filtered_lrelu import filtered_lrelu
 from gansformer_tf.ops.filters import setup_filter
+from gansformer_tf.ops.modulation import scale_channels
 from gansformer_tf.ops.random import SeedStream
+from gansformer_tf.ops.token_norm import normalize_channels
 from gansformer_tf.ops.upfirdn2d import downsample2d, filter2d, upfirdn2d, upsample2d
 
 __all__ = [
@@ -25,6 +27,8 @@ __all__ = [
     "filtered_lrelu",
     "formulation",
     "implementation",
+    "normalize_channels",
+    "scale_channels",
     "setup_filter",
     "sum_of_squares",
     "upfirdn2d",

@@ -110,6 +110,53 @@ def _bias_act_gradient(op: Any, gradient: Any) -> Any:
     return (dx, dbias, derivative(gradient)) if factors else (dx, dbias)
 
 
+def token_norm(x: Any, center: bool, scale: bool, epsilon: float) -> Any:
+    """See `gansformer_tf.ops.normalize_channels`."""
+    return load().module.gansformer_token_norm(x=x, factors=[], center=center, scale=scale, epsilon=epsilon)
+
+
+@tf.RegisterGradient("GansformerTokenNorm")
+def _token_norm_gradient(op: Any, gradient: Any) -> Any:
+    x, *factors = op.inputs
+    numbers = {name: op.get_attr(name) for name in ("center", "scale", "epsilon")}
+    if not factors:
+        return load().module.gansformer_token_norm(x=x, factors=[gradient], **numbers)
+    # Of second order: through standard operations that compute the same as the op.
+    inputs = [tf.identity(x), tf.identity(factors[0])]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        found = _token_norm_vjp(*inputs, **numbers)
+    return tape.gradient(found, inputs, output_gradients=gradient, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def _token_norm_vjp(x: Any, factor: Any, center: bool, scale: bool, epsilon: float) -> Any:
+    if center:
+        x -= tf.reduce_mean(x, axis=-1, keepdims=True)
+        factor -= tf.reduce_mean(factor, axis=-1, keepdims=True)
+    if not scale:
+        return factor
+    inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=-1, keepdims=True) + epsilon)
+    along = tf.reduce_mean(x * factor, axis=-1, keepdims=True)
+    return inverse * factor - x * inverse**3 * along
+
+
+def scale_channels(x: Any, scales: Any) -> Any:
+    """See `gansformer_tf.ops.scale_channels`."""
+    return load().module.gansformer_scale_channels(x=x, scales=scales)
+
+
+@tf.RegisterGradient("GansformerScaleChannels")
+def _scale_channels_gradient(op: Any, gradient: Any) -> Any:
+    x, scales = op.inputs
+    return scale_channels(gradient, scales), load().module.gansformer_channel_dot(x=x, y=gradient)
+
+
+@tf.RegisterGradient("GansformerChannelDot")
+def _channel_dot_gradient(op: Any, gradient: Any) -> Any:
+    x, y = op.inputs
+    return scale_channels(y, gradient), scale_channels(x, gradient)
+
+
 def filtered_lrelu(
     x: Any,
     bias: Any,

@@ -16,6 +16,8 @@ from custom_ops.checks import (
     run_bias_act,
     run_centroids,
     run_filtered_lrelu,
+    run_modulation,
+    run_token_norm,
     run_upfirdn2d,
     some_tokens,
 )
@@ -52,6 +54,16 @@ def test_bias_act(cpu):
     run_bias_act(cpu, Draw(3, CPU_TYPES), SHAPES)
 
 
+def test_token_norm(cpu, threaded):
+    run_token_norm(cpu, Draw(21, CPU_TYPES), SHAPES)
+    run_token_norm(threaded, Draw(22, CPU_TYPES), 30)
+
+
+def test_modulation(cpu, threaded):
+    run_modulation(cpu, Draw(23, CPU_TYPES), SHAPES, lambda draw: draw.integer(0, 40))
+    run_modulation(threaded, Draw(24, CPU_TYPES), 20, lambda draw: draw.integer(250, 1100))
+
+
 def test_filtered_lrelu(cpu, threaded):
     run_filtered_lrelu(cpu, Draw(4, CPU_TYPES), SHAPES)
     run_filtered_lrelu(threaded, Draw(5, CPU_TYPES), 50)
@@ -76,6 +88,8 @@ def test_lesser_instruction_sets(cpu, isa):
         assert cpu.isa == isa
         run_upfirdn2d(cpu, Draw(10, CPU_TYPES), 60)
         run_bias_act(cpu, Draw(11, CPU_TYPES), 30)
+        run_token_norm(cpu, Draw(25, CPU_TYPES), 60)
+        run_modulation(cpu, Draw(26, CPU_TYPES), 30, lambda draw: draw.integer(0, 600))
         run_filtered_lrelu(cpu, Draw(12, CPU_TYPES), 60)
         run_attention(cpu, Draw(13, CPU_TYPES), 60, some_tokens, 40)
         run_centroids(cpu, Draw(14, CPU_TYPES), 30, some_tokens, 40)
@@ -227,6 +241,35 @@ def test_hostile_numbers(cpu):
         cpu.run("gf_bias_act", op, (x, None, None, None, x), (x,))
     with pytest.raises(kernels.KernelError, match="epsilon"):
         cpu.centroids(np.ones((1, 2, 3), np.float32), np.ones((1, 1, 2, 2), np.float32), -1.0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ((2, -4, 0, 1, 1, 1e-8), "negative"),
+        ((2**40, 2**30, 0, 1, 1, 1e-8), "overflow"),
+        ((2, 4, 2, 1, 1, 1e-8), "order is 2"),
+        ((2, 4, 0, 0, 0, 1e-8), "neither"),
+        ((2, 4, 0, 1, 1, math.nan), "epsilon"),
+        ((2, 4, 1, 1, 1, 1e-8), "missing"),
+    ],
+)
+def test_hostile_token_norm(cpu, numbers, message):
+    x, y = np.ones((2, 4), np.float32), np.full((2, 4), 7, np.float32)
+    with pytest.raises(kernels.KernelError, match=message):
+        cpu.run("gf_token_norm", kernels.TokenNorm(*numbers), (x, None, y), (y,))
+    assert np.all(y == 7)
+
+
+@pytest.mark.parametrize("function", ["gf_scale_channels", "gf_channel_dot"])
+@pytest.mark.parametrize("shape", [(-1, 2, 3), (2, -2, 3), (2, 3, -1), (2**31, 2**23, 2**23)])
+def test_hostile_modulation(cpu, function, shape):
+    x, y = np.ones((2, 3, 4), np.float32), np.full((2, 3, 4), 7, np.float32)
+    with pytest.raises(kernels.KernelError, match="negative or overflow"):
+        cpu.run(function, kernels.Modulation(*shape), (x, x, y), (y,))
+    with pytest.raises(kernels.KernelError, match="missing"):
+        cpu.run(function, kernels.Modulation(2, 3, 4), (x, None, y), (y,))
+    assert np.all(y == 7)
 
 
 def test_types_without_kernel(cpu, cuda):

@@ -53,6 +53,10 @@ CASES = {
         name: (lambda x, b, name=name: ops.bias_act(x, b, name, clamp=1.7), [draw(2, 3, 4, seed=3), draw(4, seed=4)])
         for name in ops.ACTIVATIONS
     },
+    "token norm": (lambda x: ops.normalize_channels(x, epsilon=1e-2), [draw(2, 5, 7)]),
+    "token norm, mean": (lambda x: ops.normalize_channels(x, scale=False) ** 2, [draw(2, 5, 7)]),
+    "token norm, scale": (lambda x: ops.normalize_channels(x, center=False, epsilon=1e-2), [draw(2, 5, 7)]),
+    "modulation": (ops.scale_channels, [draw(2, 4, 3, 5), draw(2, 5)]),
     "attention": (
         lambda *a: attention(None)(*a).output,
         [draw(2, 5, 4), draw(2, 2, 4, 3), draw(2, 2, 5, 3), draw(2, 2, 3, 4), draw(4)],
@@ -105,7 +109,17 @@ def test_gradients_of_both_orders_equal_the_composites(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["upsample", "joint kernel", "filtered_lrelu", "swish", "attention, scaled", "centroids"]
+    "name",
+    [
+        "upsample",
+        "joint kernel",
+        "filtered_lrelu",
+        "swish",
+        "token norm",
+        "modulation",
+        "attention, scaled",
+        "centroids",
+    ],
 )
 def test_gradcheck(name):
     function, inputs = CASES[name]

@@ -15,7 +15,7 @@ from gansformer_tf.layers.modulated_conv import DEMODULATION_EPSILON
 from gansformer_tf.layers.precision import NUM_LOW_PRECISION_LEVELS, HighResolutionPolicy
 from gansformer_tf.models.stylegan3.fourier import FourierInput
 from gansformer_tf.models.stylegan3.schedule import LayerPlan, layer_plans
-from gansformer_tf.ops import bias_act, conv2d, filtered_lrelu
+from gansformer_tf.ops import bias_act, conv2d, filtered_lrelu, scale_channels
 
 OUTPUT_SCALE = 0.25
 
@@ -77,7 +77,7 @@ class AliasFreeLayer(ConfiguredLayer):
             scales = scales * ops.rsqrt(ops.mean(ops.square(scales), axis=1, keepdims=True))
             energy = ops.matmul(ops.square(scales), ops.sum(ops.square(kernel), axis=(0, 1)))
             gain = gain * ops.rsqrt(energy + DEMODULATION_EPSILON)[:, None, None, :]
-        x = ops.cast(x, self.compute_dtype) * ops.cast(scales, self.compute_dtype)[:, None, None, :]
+        x = scale_channels(ops.cast(x, self.compute_dtype), ops.cast(scales, self.compute_dtype))
         x = conv2d(x, ops.cast(kernel, self.compute_dtype), padding=plan.kernel_size - 1)
         x = x * ops.cast(gain, self.compute_dtype)
         clamp = self.config.conv_clamp

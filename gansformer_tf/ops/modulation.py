@@ -1,0 +1,25 @@
+"""Scales of channels, one per picture: what styles do to features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gansformer_tf.ops._library import gpu_visible, native_ops
+
+
+def scale_channels(x: Any, scales: Any) -> Any:
+    """Multiplies the channels of every picture with their scales (StyleGAN2, equations 1 and 3).
+
+    Args:
+        x: `[batch, height, width, channels]`.
+        scales: `[batch, channels]`.
+
+    Returns:
+        Same shape and dtype as `x`.
+    """
+    # On a GPU XLA makes one kernel of the definition and its neighbours.
+    if native_ops(x) is not None and not gpu_visible():
+        from gansformer_tf.ops import _native
+
+        return _native.scale_channels(x, scales)
+    return x * scales[:, None, None, :]
