@@ -35,7 +35,7 @@ CASES: dict[str, dict[str, Any]] = {
     "down2": {"shape": (8, 128, 128, 64), "targets": {}},
     "filter": {"shape": (8, 128, 128, 64), "targets": {}},
     "up2 rgb": {"shape": (8, 128, 128, 3), "targets": {}},
-    "filtered_lrelu": {"shape": (4, 128, 128, 64), "targets": {"composite": 4.0}},
+    "filtered_lrelu": {"shape": (4, 128, 128, 64), "targets": {"composite": 4.0, "best composite": 4.0}},
     "bias_lrelu": {"shape": (8, 128, 128, 64), "targets": {}},
     "modulation": {"shape": (8, 64, 64, 128), "targets": {}},
     "token norm": {"shape": (8, 64, 64, 128), "targets": {}},
