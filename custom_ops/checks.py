@@ -109,9 +109,9 @@ def run_token_norm(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
         x = 2 * draw.array(draw.integer(0, 5), draw.integer(1, 150)) + 0.5
         first = draw.array(*x.shape)
         center, scale = [(True, True), (True, False), (False, True)][number % 3]
-        exact = x.astype(np.float64)
         for factor in (None, first):
-            expected = definitions.token_norm(exact, center, scale, 1e-3, None if factor is None else exact_of(factor))
+            exact = [None if a is None else a.astype(np.float64) for a in (x, factor)]
+            expected = definitions.token_norm(exact[0], center, scale, 1e-3, exact[1])
             for in_place in (False, True):
                 arguments = [None if a is None else a.copy() for a in (x, factor)]
                 found = library.token_norm(arguments[0], center, scale, 1e-3, arguments[1], in_place)
@@ -123,14 +123,11 @@ def run_modulation(library: kernels.Kernels, draw: Draw, shapes: int, rows: Call
         draw.start()
         shape = (draw.integer(0, 3), rows(draw), draw.integer(1, 40))
         x, y, scales = draw.array(*shape), draw.array(*shape), draw.array(shape[0], shape[2])
+        exact = [a.astype(np.float64) for a in (x, y, scales)]
         for in_place in (False, True):
             found = library.scale_channels(x.copy(), scales, in_place)
-            check(found, exact_of(x) * exact_of(scales)[:, None], shape, in_place)
-        check(library.channel_dot(x, y), (exact_of(x) * exact_of(y)).sum(axis=1), shape)
-
-
-def exact_of(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float64)
+            check(found, exact[0] * exact[2][:, None], shape, in_place)
+        check(library.channel_dot(x, y), (exact[0] * exact[1]).sum(axis=1), shape)
 
 
 def run_filtered_lrelu(library: kernels.Kernels, draw: Draw, shapes: int) -> None:

@@ -110,9 +110,9 @@ def test_networks_of_different_geometry() -> None:
         ModelConfig(GeneratorConfig(resolution=64), DiscriminatorConfig(resolution=128))
 
 
-@pytest.mark.parametrize("images", [104, 2007, 575, 1, 25_000_000])
+@pytest.mark.parametrize("images", [104, 112, 2007, 1, 25_000_000])
 def test_kimg_are_whole_images(images) -> None:
-    """Neither 0.064 + 0.04, which is more than 0.104, nor 0.575, which is less, asks for another image."""
+    """Times 1,000, 0.064 + 0.04 is more than 104 and 0.072 + 0.04 is less than 112; neither asks for another image."""
     for kimg in (images / 1000, (images - 40) / 1000 + 0.04):
         config = TrainConfig(total_kimg=kimg, tick_kimg=kimg)
         assert config.total_images == config.tick_images == images
