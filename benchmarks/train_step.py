@@ -8,15 +8,16 @@ Models: code and paper (gansformer-default in both forms of duplex attention), s
 stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process
 of its own: seconds of a phase with 8 pictures (medians), G + D together and their best (on a machine that others use
 too it says more than the median), operations counted in the graphs (GFLOP), and which share of the rate of a plain
-convolution, measured in the same process before and after, the best reaches. Peak is the
-resident memory of the process in GB. With --batch-gpu 4 the 8 pictures go through in two parts, and operations are not
-counted. Native ops are used where they are built (`make ops`); `GANSFORMER_TF_OPS=composite` leaves them out.
-`generate.py` measures the generators alone. With more than one round the models take turns.
+convolution, measured in the same process before and after, the best reaches. Peak is the resident memory of the process
+in GB; training is what came on top of the imported framework: weights, optimizer, graphs and the step. With
+--batch-gpu 4 the 8 pictures go through in two parts. Native ops are used where they are built (`make ops`);
+`GANSFORMER_TF_OPS=composite` leaves them out. `generate.py` measures the generators alone. With more than one round the
+models take turns.
 
-"peer" is how many times faster ours is than the figure in `models.PEERS`, which was measured on another day, and the
-peak over theirs. For code, with --torch-python (an interpreter that has torch), every round runs the same phases of the
-PyTorch formulation (`torch_peers`), of the same sizes, behind ours in a process of its own, in a line of its own, and
-"peer" compares within the run. --torch-batch-gpu: as --batch-gpu, for the peer.
+"peer" is how many times faster ours is than the figure in `models.PEERS`, which was measured on another day, and our
+memory over theirs. For code, with --torch-python (an interpreter that has torch), every round runs the same phases of
+the PyTorch formulation (`torch_peers`), of the same sizes, behind ours in a process of its own, in a line of its own,
+and "peer" compares within the run. --torch-batch-gpu: as --batch-gpu, for the peer.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import json
 import statistics
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from gansformer_tf.config import TrainConfig
     from gansformer_tf.training.step import PHASES, TrainStep
 
+    imported = peak_gigabytes()
     tf.config.optimizer.set_experimental_options({"remapping": False})
     generator, discriminator, average = networks(
         arguments.model, arguments.resolution, arguments.width, arguments.precision
@@ -63,28 +66,38 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     step = TrainStep(generator, discriminator, average, train)
     images = tf.zeros((BATCH, arguments.resolution, arguments.resolution, 3), tf.uint8)
     labels = np.zeros((BATCH, 0), np.float32)
-    whole = arguments.batch_gpu == BATCH  # the parts are the body of a loop, which is not entered
-    graphs = {phase: step.trace(phase, images, tf.constant(labels)) for phase in PHASES}
-    flops = {phase: graph_flops(graph) if whole else 0 for phase, graph in graphs.items()}
     step.run(0, images, labels)
     found = [step.run(16 * number, images, labels) for number in range(1, arguments.repeats + 1)]
     seconds = {phase: [float(record[f"seconds/{phase}"]) for record in found] for phase in (*PHASES, "EMA")}
     rates.append(convolution_rate())
+    memory = {"peak": peak_gigabytes(), "imported": imported}
+    graphs = {phase: step.trace(phase, images, tf.constant(labels)) for phase in ("G", "D")}
+    flops = {phase: step.parts(phase)[0] * graph_flops(graph) for phase, graph in graphs.items()}
     peer = torch_generator(arguments.model, generator.config) if arguments.model == "code" else None
     if peer is not None:
         peer |= {"discriminator": torch_discriminator(discriminator.config)}
-    return {"seconds": seconds, "flops": flops, "rate": max(rates), "peak": peak_gigabytes(), "peer": peer}
+    return {"seconds": seconds, "flops": flops, "rate": max(rates), "peer": peer} | memory
 
 
 def over_rounds(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """All seconds of each phase, the median peak, the best rate."""
+    """All seconds of each phase, the median of the memory, the best rate."""
     seconds = {phase: [time for one in found for time in one["seconds"][phase]] for phase in found[0]["seconds"]}
-    peak = statistics.median(one["peak"] for one in found)
-    return found[0] | {"seconds": seconds, "peak": peak, "rate": max(one["rate"] for one in found)}
+    memory = {name: statistics.median(one[name] for one in found) for name in ("peak", "imported")}
+    return found[0] | memory | {"seconds": seconds, "rate": max(one["rate"] for one in found)}
 
 
-def row(name: str, found: dict[str, Any], median: float | None, best: float | None, peak: float | None) -> str:
-    """A line; `median`, `best`: seconds of G and D of the peer, `peak`: its memory."""
+@dataclass(frozen=True)
+class Peer:
+    """Seconds of G and D, and GB; None where it was not measured."""
+
+    median: float | None = None
+    best: float | None = None
+    peak: float | None = None
+    imported: float | None = None
+
+
+def row(name: str, found: dict[str, Any], peer: Peer) -> str:
+    """A line of the table."""
     rate, main = found["rate"], main_seconds(found)
     cells = [name]
     cells += [f"{statistics.median(found['seconds'][phase]):.2f}" for phase in ("G", "D", "D_reg", "G_reg", "EMA")]
@@ -93,9 +106,16 @@ def row(name: str, found: dict[str, Any], median: float | None, best: float | No
     fastest = main_seconds(found, min)
     share = [f"{counted / 1e9:.0f}", f"{counted / fastest / rate:.0%}"] if counted else ["-", "-"]
     cells += [f"{main:.2f}", f"{fastest:.2f}", *share]
-    cells += [f"{median / main:.2f}x" if median else "-", f"{best / fastest:.2f}x" if best else "-"]
-    cells += [f"{found['peak']:.2f}", f"{found['peak'] / peak:.2f}x" if peak else "-"]
+    cells += [_ratio(peer.median, main), _ratio(peer.best, fastest)]
+    cells += [f"{found['peak']:.2f}", _ratio(found["peak"], peer.peak)]
+    training = found["peak"] - found["imported"]
+    other = peer.peak - peer.imported if peer.peak and peer.imported else None
+    cells += [f"{training:.2f}", _ratio(training, other)]
     return f"| {' | '.join([*cells, f'{rate / 1e9:.0f}'])} |"
+
+
+def _ratio(value: float | None, reference: float | None) -> str:
+    return f"{value / reference:.2f}x" if value and reference else "-"
 
 
 def main_seconds(found: dict[str, Any], of: Callable[[list[float]], float] = statistics.median) -> float:
@@ -108,10 +128,10 @@ def rows(key: tuple[str, int, str], found: list[dict[str, Any]], theirs: list[di
     ours = over_rounds(found)
     if theirs:
         other = over_rounds(theirs)
-        beside = main_seconds(other), main_seconds(other, min), other["peak"]
-        return [row(name, ours, *beside), row(f"{name}, PyTorch", other, None, None, None)]
-    peer = PEERS.get(key)
-    return [row(name, ours, peer and peer.main_seconds, None, peer and peer.gigabytes)]
+        beside = Peer(main_seconds(other), main_seconds(other, min), other["peak"], other["imported"])
+        return [row(name, ours, beside), row(f"{name}, PyTorch", other, Peer())]
+    known = PEERS.get(key)
+    return [row(name, ours, Peer(median=known.main_seconds, peak=known.gigabytes) if known else Peer())]
 
 
 def main() -> None:
@@ -134,7 +154,7 @@ def main() -> None:
         print(json.dumps(measure(arguments)))
         return
     header = ["model", "G s", "D s", "R1 s", "path s", "EMA s", "G+D s", "best", "GFLOP", "of conv", "peer", "best"]
-    header += ["peak GB", "peer", "conv GFLOP/s"]
+    header += ["peak GB", "peer", "training GB", "peer", "conv GFLOP/s"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}", flush=True)
     keys = [
         (model, int(resolution), width)

@@ -5,7 +5,8 @@
     python benchmarks/torch_peers/measure.py train '{..., "discriminator": {...}, "at_once": 8}'
 
 prints as JSON the seconds of a batch, or of the phases of a training step, the rate of a plain convolution, and the
-peak of the resident memory in GB. `generate.py` and `train_step.py` call it beside ours.
+peak of the resident memory in GB, in all and once torch was imported. `generate.py` and `train_step.py` call it beside
+ours.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ def train(
 
 if __name__ == "__main__":
     settings = json.loads(sys.argv[2])
+    imported = peak_gigabytes()
     torch.set_num_threads(settings.pop("threads"))
     measured = {"generate": generate, "train": train}[sys.argv[1]](**settings)
-    print(json.dumps(measured | {"peak": peak_gigabytes()}))
+    print(json.dumps(measured | {"peak": peak_gigabytes(), "imported": imported}))

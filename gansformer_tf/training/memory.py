@@ -9,6 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
+# Memory held by TensorFlow's libraries, the data pipeline and the compiled functions, measured on Linux.
+_LIBRARIES = 950 << 20
+# Parallel execution, convolution scratch space and fragmentation on top of the tensors that must be alive.
+_OVERHEAD = 1.3
 # Outputs that share their input's memory.
 _ALIASES = {"Identity", "Reshape", "ExpandDims", "Squeeze", "StopGradient", "PreventGradient", "Snapshot", "Bitcast"}
 # Outputs that live elsewhere: variables and inputs of the function.
@@ -68,7 +72,7 @@ def peak_bytes(graph: Any, outputs: Iterable[Any]) -> int:
         graph: A `FuncGraph`. Bodies of conditionals are not entered.
         outputs: Tensors that stay alive to the end.
     """
-    needed = _needed(graph, outputs)
+    needed = _needed(outputs)
     operations = [operation for operation in graph.get_operations() if operation in needed]
     last_use = {}  # tensor id -> index of the last operation that reads it
     for index, operation in enumerate(operations):
@@ -111,10 +115,9 @@ def _donor(operation: Any, tensor: Any, owners: dict[int, list], last_use: dict[
     return None
 
 
-def _needed(graph: Any, outputs: Iterable[Any]) -> set:
-    """Operations that run: what outputs and state changes depend on."""
+def _needed(outputs: Iterable[Any]) -> set:
+    """Operations that the outputs depend on."""
     waiting = [tensor.op for tensor in outputs]
-    waiting += [operation for operation in graph.get_operations() if operation.type in ("If", "StatelessIf")]
     needed = set()
     while waiting:
         operation = waiting.pop()
@@ -132,22 +135,15 @@ def _bytes(tensor: Any) -> int:
     return math.prod(shape) * tensor.dtype.size
 
 
-# Memory held by TensorFlow's libraries, the data pipeline and the compiled functions, measured on Linux.
-_LIBRARIES = 950 << 20
-# Parallel execution, convolution scratch space and fragmentation on top of the tensors that must be alive.
-_OVERHEAD = 1.3
-
-
-def estimate(step: Any, num_micro_batches: int = 1) -> MemoryEstimate:
+def estimate(step: Any) -> MemoryEstimate:
     """Memory of a training process on one device.
 
     Args:
-        step: A `TrainStep` of one micro-batch; its phases are traced here, but not run.
-        num_micro_batches: Parts of the batch on the device; with several, a sum of gradients is kept as well.
+        step: A `TrainStep` of what one device trains; its phases are traced here, but not run.
     """
     config, layout = step.discriminator.config, step.layout
-    images = tf.zeros([layout.micro_size, config.height, config.width, config.image_channels], tf.uint8)
-    labels = tf.zeros([layout.micro_size, config.label_dim])
+    images = tf.zeros([layout.replica_size, config.height, config.width, config.image_channels], tf.uint8)
+    labels = tf.zeros([layout.replica_size, config.label_dim])
     weights = optimizer = 0
     for name, variable in step.state().items():
         size = variable.dtype.size * variable.shape.num_elements()
@@ -155,16 +151,15 @@ def estimate(step: Any, num_micro_batches: int = 1) -> MemoryEstimate:
             optimizer += size
         else:
             weights += size
-    networks = (step.generator, step.discriminator)
-    largest = max(sum(4 * math.prod(v.shape) for v in network.trainable_variables) for network in networks)
-    alive = 0
-    for name in dict.fromkeys(step.phases_of(0)):
-        graph = step.trace(name, images, labels)
-        alive = max(alive, peak_bytes(graph, graph.outputs))
-    return MemoryEstimate(
-        libraries=_LIBRARIES,
-        weights=weights,
-        optimizer=optimizer,
-        gradients=largest if num_micro_batches > 1 else 0,
-        activations=int(alive * _OVERHEAD),
-    )
+    phases = [_phase_bytes(step, name, images, labels) for name in dict.fromkeys(step.phases_of(0))]
+    gradients, activations = max(phases, key=sum)
+    return MemoryEstimate(_LIBRARIES, weights, optimizer, gradients, activations)
+
+
+def _phase_bytes(step: Any, name: str, images: tf.Tensor, labels: tf.Tensor) -> tuple[int, int]:
+    """What a phase holds beside the weights: the sum of its parts' gradients, if there are several, and tensors."""
+    count, _ = step.parts(name)
+    network = step.generator if name.startswith("G") else step.discriminator
+    gradients = sum(4 * math.prod(variable.shape) for variable in network.trainable_variables)
+    graph = step.trace(name, images, labels)
+    return gradients if count > 1 else 0, int(peak_bytes(graph, graph.outputs) * _OVERHEAD)

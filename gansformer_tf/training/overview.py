@@ -19,9 +19,8 @@ def overview(config: RunConfig, num_devices: int = 1) -> str:
     discriminator = Discriminator(config.model.discriminator)
     average = build_generator(config.model.generator, name="ema_generator")
     layout = BatchLayout(config.train, num_devices)
-    part = dataclasses.replace(config.train, batch_size=layout.micro_size)
-    step = TrainStep(generator, discriminator, average, part)
-    memory = estimate(step, layout.num_micro_batches)
+    one_device = dataclasses.replace(config.train, batch_size=layout.replica_size)
+    memory = estimate(TrainStep(generator, discriminator, average, one_device))
     return "\n\n".join(
         (
             network_table("Generator", generator),
@@ -44,7 +43,7 @@ def memory_table(memory: MemoryEstimate, layout: BatchLayout) -> str:
         ("libraries, input, compiled functions", memory.libraries),
         ("weights (generator twice, discriminator)", memory.weights),
         ("optimizer state", memory.optimizer),
-        ("sum of gradients over micro-batches", memory.gradients),
+        ("sum of gradients over parts of the batch", memory.gradients),
         (f"tensors of one step with {layout.micro_size} images at once", memory.activations),
         ("together, per device", memory.total),
     ]

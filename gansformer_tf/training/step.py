@@ -129,9 +129,26 @@ class TrainStep:
         """Whether every phase there is runs in this step, and none is traced in it."""
         return phases == self.phases_of(0) and all(self.trace_counts[name] for name in phases)
 
+    def parts(self, name: str) -> tuple[int, int]:
+        """How many parts each replica's samples go through a phase in, and their size."""
+        count, size = self.layout.num_micro_batches, self.layout.micro_size
+        # The second-order gradients of path length hold more than twice of what a sample of "G" does.
+        if name == "G_reg" and size % (2 * self.config.path_length_batch_shrink) == 0:
+            return 2 * count, size // 2
+        return count, size
+
     def trace(self, name: str, images: tf.Tensor, labels: tf.Tensor) -> tf.Graph:
-        """Graph of a phase for such a batch, without running it."""
-        return self._phases[name].get_concrete_function(tf.constant(0, tf.int64), images, labels).graph
+        """Graph of the gradients of one part of a batch in a phase, without running it."""
+        count, size = self.parts(name)
+
+        def gradients(step: tf.Tensor, seed: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> Any:
+            batch = self._micro_batch(0, size, step, seed, tf.constant(0, tf.int64), images, labels)
+            others = tf.zeros([]) if name == "G_reg" and count > 1 else None
+            return self._part_gradients(name, batch, self.path_mean.read_value(), others)
+
+        step = tf.constant(0, tf.int64)
+        seed = phase_seed(self.config.seed, step, PHASES.index(name))
+        return tf.function(gradients, autograph=False).get_concrete_function(step, seed, images, labels).graph
 
     def update_average(self, images_seen: int) -> None:
         """Moves the averaged generator towards the current one."""
@@ -158,11 +175,10 @@ class TrainStep:
 
     def _compile(self, name: str) -> Callable[..., Statistics]:
         network = name[0]
-        optimizer = self.g_optimizer if network == "G" else self.d_optimizer
-        variables = optimizer.variables_to_train
+        optimizer = self._optimizer_of(name)
 
         def gradients_of(*arguments: Any) -> tuple[list[tf.Tensor], Statistics]:
-            return self._gradients(name, variables, *arguments)
+            return self._gradients(name, *arguments)
 
         def path_lengths_of(*arguments: Any) -> tf.Tensor:
             return self._total_path_length(*arguments)
@@ -199,7 +215,6 @@ class TrainStep:
     def _gradients(
         self,
         name: str,
-        variables: Sequence[tf.Variable],
         step: tf.Tensor,
         seed: tf.Tensor,
         replica_id: tf.Tensor,
@@ -209,40 +224,44 @@ class TrainStep:
     ) -> tuple[list[tf.Tensor], Statistics]:
         """This replica's share of the gradient of the mean loss, and of the statistics."""
         running_mean = self.path_mean.read_value()
-        # Regularisers need gradients of second order, which rematerialised blocks do not have.
-        keep = contextlib.nullcontext() if name.endswith("_reg") else self.rematerialization.enabled()
-
-        count, size = self._parts(name)
+        count, size = self.parts(name)
 
         def share(index: Any) -> tuple[list[tf.Tensor], Statistics]:
             batch = self._micro_batch(index, size, step, seed, replica_id, images, labels)
-            with keep, tf.GradientTape(watch_accessed_variables=False) as tape:
-                for variable in variables:
-                    tape.watch(variable)
-                if name == "G_reg":
-                    loss, statistics = self.losses.generator_regularizer(batch, running_mean, path_mean_of_batch)
-                else:
-                    loss, statistics = {
-                        "G": self.losses.generator_main,
-                        "D": self.losses.discriminator_main,
-                        "D_reg": self.losses.discriminator_regularizer,
-                    }[name](batch)
-            gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            return gradients, statistics
+            return self._part_gradients(name, batch, running_mean, path_mean_of_batch)
 
         zeros = (
-            [tf.zeros(variable.shape, variable.dtype) for variable in variables],
+            [tf.zeros(variable.shape, variable.dtype) for variable in self._variables_of(name)],
             {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(name).items()},
         )
         return accumulate(share, count, zeros)
 
-    def _parts(self, name: str) -> tuple[int, int]:
-        """How many parts this replica's samples go through a phase in, and their size."""
-        count, size = self.layout.num_micro_batches, self.layout.micro_size
-        # Where a batch is cut to save memory, path length is cut once more: its second-order gradients hold the most.
-        if name == "G_reg" and count > 1 and size % (2 * self.config.path_length_batch_shrink) == 0:
-            return 2 * count, size // 2
-        return count, size
+    def _part_gradients(
+        self, name: str, batch: MicroBatch, running_mean: tf.Tensor, path_mean_of_batch: tf.Tensor | None
+    ) -> tuple[list[tf.Tensor], Statistics]:
+        """Share of one part of the samples in the gradient and in the statistics."""
+        variables = self._variables_of(name)
+        # Regularisers need gradients of second order, which rematerialised blocks do not have.
+        keep = contextlib.nullcontext() if name.endswith("_reg") else self.rematerialization.enabled()
+        with keep, tf.GradientTape(watch_accessed_variables=False) as tape:
+            for variable in variables:
+                tape.watch(variable)
+            if name == "G_reg":
+                loss, statistics = self.losses.generator_regularizer(batch, running_mean, path_mean_of_batch)
+            else:
+                loss, statistics = {
+                    "G": self.losses.generator_main,
+                    "D": self.losses.discriminator_main,
+                    "D_reg": self.losses.discriminator_regularizer,
+                }[name](batch)
+        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return gradients, statistics
+
+    def _optimizer_of(self, name: str) -> Adam:
+        return self.g_optimizer if name.startswith("G") else self.d_optimizer
+
+    def _variables_of(self, name: str) -> Sequence[tf.Variable]:
+        return self._optimizer_of(name).variables_to_train
 
     def _micro_batch(
         self,
@@ -256,25 +275,23 @@ class TrainStep:
     ) -> MicroBatch:
         layout = self.layout
         start = index * size
-        pixels = images[start : start + size]
-        pixels = tf.ensure_shape(pixels, [size, *images.shape[1:]])
         return MicroBatch(
             seed=seed,
             first=replica_id * layout.replica_size + tf.cast(start, tf.int64),
-            images=to_float(pixels),
-            labels=_labels(labels, start, size),
+            images=to_float(_rows(images, start, size)),
+            labels=_rows(labels, start, size) if labels.shape[-1] else None,
             global_size=layout.global_size,
             images_seen=step * layout.global_size,
         )
 
     @property
     def _needs_other_path_lengths(self) -> bool:
-        """Whether a micro-batch needs the mean path length of others: it is one of several."""
-        return self.layout.num_micro_batches * self.layout.num_replicas > 1
+        """Whether a part needs the mean path length of others: it is one of several."""
+        return self.parts("G_reg")[0] * self.layout.num_replicas > 1
 
     @property
     def _num_path_lengths(self) -> int:
-        count, size = self._parts("G_reg")
+        count, size = self.parts("G_reg")
         return self.losses.path_batch_size(size) * count * self.layout.num_replicas
 
     def _total_path_length(
@@ -282,7 +299,7 @@ class TrainStep:
     ) -> tf.Tensor:
         """Sum of the path lengths of this replica's samples."""
 
-        count, size = self._parts("G_reg")
+        count, size = self.parts("G_reg")
 
         def share(index: Any) -> tf.Tensor:
             batch = self._micro_batch(index, size, step, seed, replica_id, images, labels)
@@ -395,10 +412,9 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
-def _labels(labels: tf.Tensor, start: Any, size: int) -> tf.Tensor | None:
-    if labels.shape[-1] == 0:
-        return None
-    return tf.ensure_shape(labels[start : start + size], [size, labels.shape[-1]])
+def _rows(values: tf.Tensor, start: Any, size: int) -> tf.Tensor:
+    """`size` rows from `start` on; in a slice `[start : start + size]` XLA would not see that the size is known."""
+    return tf.slice(values, [start, *[0] * (values.shape.rank - 1)], [size, *values.shape[1:]])
 
 
 def _counter(value: Any, name: str, dtype: Any = tf.int64) -> tf.Variable:

@@ -54,6 +54,15 @@ def test_gradient_accumulation_makes_the_same_update(whole, micro):
     assert step.trace_counts == {"G": 1, "G_reg": 1, "D": 1, "D_reg": 1, "EMA": 1}
 
 
+def test_path_length_in_parts_makes_the_same_update(whole, monkeypatch):
+    """It goes through in two parts even where the batch is whole, for its gradients hold the most."""
+    assert whole[0].parts("G") == (1, 8)
+    assert whole[0].parts("G_reg") == (2, 4)
+    monkeypatch.setattr(TrainStep, "parts", lambda self, name: (1, 8))
+    for ours, theirs in zip(train(make_step()), whole[1], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("size", [8, 4, 2])
 def test_path_lengths_take_the_same_labels_for_every_cut(size, monkeypatch):
     losses, seen = make_step().losses, []
@@ -151,8 +160,9 @@ def test_other_losses_and_penalties_train(settings):
     assert any(np.any(a != b) for a, b in zip(before, step.discriminator.get_weights(), strict=True))
 
 
-def test_compiled_phases_make_the_same_update(whole):
-    step = make_step(jit="on")
+@pytest.mark.parametrize("micro", [8, 4])
+def test_compiled_phases_make_the_same_update(whole, micro):
+    step = make_step(jit="on", batch_size_per_replica=micro)
     assert step.compiled
     for ours, theirs in zip(train(step), whole[1], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=1e-4)
