@@ -16,7 +16,7 @@ from gansformer_tf.ops.filters import split_kernel
 
 # In the order of gf_activation in the C header.
 ACTIVATIONS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")
-# Activations that are linear on either side of zero: their third derivative is 0.
+# Activations that are linear on either side of zero: their second derivative is 0.
 _PIECEWISE_LINEAR = ("linear", "relu", "lrelu")
 
 
@@ -96,18 +96,25 @@ def _bias_gradient(gradient: Any) -> Any:
 def _bias_act_gradient(op: Any, gradient: Any) -> Any:
     x, bias, *factors = op.inputs
     numbers = {name: op.get_attr(name) for name in ("activation", "alpha", "gain", "clamp")}
+    if not factors and _shows_slope(**numbers):
+        # The result has the input's sign, so the input need not be kept and the result can take its memory.
+        x, bias = op.outputs[0], tf.zeros_like(bias)
 
     def derivative(*factors: Any) -> Any:
         return load().module.gansformer_bias_act(x=x, bias=bias, factors=list(factors), **numbers)
 
     if len(factors) == 2:
-        first, second = factors
-        if ACTIVATIONS[numbers["activation"]] not in _PIECEWISE_LINEAR:
-            raise NotImplementedError("bias_act has no third derivative; set GANSFORMER_TF_OPS=composite.")
-        return None, None, derivative(gradient, second), derivative(first, gradient)
+        raise NotImplementedError("bias_act has no third derivative; set GANSFORMER_TF_OPS=composite.")
+    if factors and ACTIVATIONS[numbers["activation"]] in _PIECEWISE_LINEAR:  # the second derivative is 0
+        return None, None, derivative(gradient)
     dx = derivative(*factors, gradient)
     dbias = _bias_gradient(dx)
     return (dx, dbias, derivative(gradient)) if factors else (dx, dbias)
+
+
+def _shows_slope(activation: int, alpha: float, gain: float, clamp: float) -> bool:
+    """Whether the result alone tells the slope: by its sign."""
+    return ACTIVATIONS[activation] in _PIECEWISE_LINEAR and alpha >= 0 and gain > 0 and clamp < 0
 
 
 def token_norm(x: Any, center: bool, scale: bool, epsilon: float) -> Any:

@@ -53,6 +53,15 @@ CASES = {
         name: (lambda x, b, name=name: ops.bias_act(x, b, name, clamp=1.7), [draw(2, 3, 4, seed=3), draw(4, seed=4)])
         for name in ops.ACTIVATIONS
     },
+    # Without a clamp the slope is read off the result, unless its sign is turned.
+    **{
+        f"{name}, gain {gain}": (
+            lambda x, b, name=name, gain=gain: ops.bias_act(x, b, name, gain=gain) ** 2,
+            [draw(2, 3, 4, seed=3), draw(4, seed=4)],
+        )
+        for name in ("linear", "relu", "lrelu")
+        for gain in (1.4, -0.5)
+    },
     "token norm": (lambda x: ops.normalize_channels(x, epsilon=1e-2), [draw(2, 5, 7)]),
     "token norm, mean": (lambda x: ops.normalize_channels(x, scale=False) ** 2, [draw(2, 5, 7)]),
     "token norm, scale": (lambda x: ops.normalize_channels(x, center=False, epsilon=1e-2), [draw(2, 5, 7)]),
@@ -268,6 +277,22 @@ def test_attention_overwrites_nothing_that_is_needed(integration, own_target, ke
         for one in found:
             for mine, wanted in zip(one, expected, strict=True):
                 np.testing.assert_allclose(mine, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("activation", "readers"), [("lrelu", 1), ("relu", 1), ("softplus", 2)])
+def test_what_an_activation_came_from_is_not_kept(activation, readers):
+    """Its gradient reads the result where that is enough, so that the result can lie over the input."""
+
+    def function(raw, bias):
+        x = tf.sin(raw, name="before")
+        with tf.GradientTape() as tape:
+            tape.watch([x, bias])
+            y = ops.bias_act(x, bias, activation)
+        return tape.gradient(y, [x, bias], output_gradients=raw)
+
+    with ops.implementation("native"):
+        graph = tf.function(function, autograph=False).get_concrete_function(draw(2, 3), draw(3)).graph
+    assert len(graph.get_operation_by_name("before").outputs[0].consumers()) == readers
 
 
 def test_ops_run_at_once():
