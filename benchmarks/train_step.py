@@ -87,8 +87,8 @@ def over_rounds(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Peer:
-    """Seconds of G and D, and GB; None where it was not measured."""
+class Beside:
+    """What a line is compared with: seconds of G and D, and GB; None where it was not measured."""
 
     median: float | None = None
     best: float | None = None
@@ -96,7 +96,7 @@ class Peer:
     imported: float | None = None
 
 
-def row(name: str, found: dict[str, Any], peer: Peer) -> str:
+def row(name: str, found: dict[str, Any], peer: Beside) -> str:
     """A line of the table."""
     rate, main = found["rate"], main_seconds(found)
     cells = [name]
@@ -128,10 +128,10 @@ def rows(key: tuple[str, int, str], found: list[dict[str, Any]], theirs: list[di
     ours = over_rounds(found)
     if theirs:
         other = over_rounds(theirs)
-        beside = Peer(main_seconds(other), main_seconds(other, min), other["peak"], other["imported"])
-        return [row(name, ours, beside), row(f"{name}, PyTorch", other, Peer())]
+        beside = Beside(main_seconds(other), main_seconds(other, min), other["peak"], other["imported"])
+        return [row(name, ours, beside), row(f"{name}, PyTorch", other, Beside())]
     known = PEERS.get(key)
-    return [row(name, ours, Peer(median=known.main_seconds, peak=known.gigabytes) if known else Peer())]
+    return [row(name, ours, Beside(median=known.main_seconds, peak=known.gigabytes) if known else Beside())]
 
 
 def main() -> None:
