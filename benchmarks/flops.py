@@ -37,6 +37,10 @@ def _operation_flops(operation: Any) -> int:
         picture = operation.outputs[0].shape if kind == "DepthwiseConv2dNative" else operation.inputs[2].shape
         kernel = operation.outputs[0].shape if kind.endswith("Filter") else operation.inputs[1].shape
         return 2 * math.prod(picture) * kernel[0] * kernel[1]
+    if kind in ("GansformerConv2d", "GansformerConv2dFilter"):
+        # As many as any 3x3 convolution, though this one needs 2.25 times fewer multiplications.
+        (*positions, channels), (*_, other) = operation.inputs[0].shape, operation.outputs[0].shape
+        return 2 * math.prod(positions) * 9 * channels * other
     if kind in ("MatMul", "BatchMatMulV2", "BatchMatMul"):
         transposed = operation.get_attr("transpose_a" if kind == "MatMul" else "adj_x")
         depth = operation.inputs[0].shape[-2 if transposed else -1]

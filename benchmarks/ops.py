@@ -39,6 +39,8 @@ CASES: dict[str, dict[str, Any]] = {
     "bias_lrelu": {"shape": (8, 128, 128, 64), "targets": {}},
     "modulation": {"shape": (8, 64, 64, 128), "targets": {}},
     "token norm": {"shape": (8, 64, 64, 128), "targets": {}},
+    "conv3x3 128": {"shape": (8, 64, 64, 128), "targets": {}},
+    "conv3x3 512": {"shape": (8, 32, 32, 512), "targets": {}},
     "attention": {"shape": (4, 256, 256, 64), "targets": {"best composite": 1.5}},
     "attention 64": {"shape": (8, 64, 64, 256), "targets": {}},
     "centroids": {"shape": (4, 256, 256, 64), "targets": {}},
@@ -76,6 +78,8 @@ def tensorflow_case(name: str) -> tuple[Callable[..., Any], list[Any]]:
         return ops.scale_channels, [x, draw(batch, channels)]
     if name == "token norm":
         return ops.normalize_channels, [x]
+    if name.startswith("conv3x3"):
+        return ops.conv2d, [x, draw(3, 3, channels, channels)]
     tokens = tf.reshape(x, [batch, height * width, channels])
     if name == "centroids":
         probabilities = tf.nn.softmax(draw(batch, 1, height * width, COMPONENTS))

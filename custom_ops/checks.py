@@ -130,6 +130,20 @@ def run_modulation(library: kernels.Kernels, draw: Draw, shapes: int, rows: Call
         check(library.channel_dot(x, y), (exact[0] * exact[1]).sum(axis=1), shape)
 
 
+def run_winograd(library: kernels.Kernels, draw: Draw, shapes: int, most: int) -> None:
+    """Pictures of up to `most` pixels a side, channels of up to three panels; the transpose by turning the filter."""
+    for _ in range(shapes):
+        draw.start()
+        shape = (draw.integer(0, 3), draw.integer(1, most), draw.integer(1, most))
+        inside, outside = draw.integer(1, 70), draw.integer(1, 70)
+        x, dy, w = draw.array(*shape, inside), draw.array(*shape, outside), draw.array(3, 3, inside, outside)
+        exact = [a.astype(np.float64) for a in (x, dy, w)]
+        turned = exact[2][::-1, ::-1].transpose(0, 1, 3, 2)
+        check(library.winograd(x, w), definitions.conv2d(exact[0], exact[2]), shape, inside, outside)
+        check(library.winograd(dy, w, True), definitions.conv2d(exact[1], turned), "transposed", shape, inside, outside)
+        check(library.winograd_filter(x, dy), definitions.conv2d_filter(*exact[:2]), "filter", shape, inside, outside)
+
+
 def run_filtered_lrelu(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
     done = 0
     while done < shapes:

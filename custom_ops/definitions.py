@@ -107,6 +107,21 @@ def token_norm(x: np.ndarray, center: bool, scale: bool, epsilon: float, first: 
     return d_z - (d_z.mean(axis=-1, keepdims=True) if center else 0.0)
 
 
+def conv2d(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Correlation of x [batch, height, width, in] with w [3, 3, in, out], zeros around, one tap at a time."""
+    _, height, width, _ = x.shape
+    padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    return sum(padded[:, i : i + height, j : j + width] @ w[i, j] for i in range(3) for j in range(3))
+
+
+def conv2d_filter(x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """Gradient of w [3, 3, in, out] of `conv2d` for the gradient dy of its result."""
+    _, height, width, _ = x.shape
+    padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    taps = [[padded[:, i : i + height, j : j + width] for j in range(3)] for i in range(3)]
+    return np.stack([[np.einsum("bhwc,bhwk->ck", tap, dy) for tap in row] for row in taps])
+
+
 def filtered_lrelu(
     x: np.ndarray,
     bias: np.ndarray | None,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 LIBRARY = Path(__file__).resolve().parent.parent / "gansformer_tf" / "ops" / "_lib" / "libgansformer_kernels.so"
-INTERFACE = 3
+INTERFACE = 4
 MESSAGE_SIZE = 256
 DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
 ACTIVATIONS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")
@@ -64,6 +64,13 @@ class TokenNorm(ctypes.Structure):
 
 class Modulation(ctypes.Structure):
     _fields_ = tuple((name, _i64) for name in ("batch", "rows", "channels"))
+
+
+class Winograd(ctypes.Structure):
+    _fields_ = (
+        *((name, _i64) for name in ("batch", "height", "width", "channels_in", "channels_out")),
+        ("transposed", _i32),
+    )
 
 
 class FilteredLrelu(ctypes.Structure):
@@ -144,6 +151,7 @@ class Kernels:
         for name in ("gf_stamp", "gf_isa"):
             getattr(self.lib, name).restype = ctypes.c_char_p
         self.lib.gf_centroids_workspace.restype = _i64
+        self.lib.gf_winograd_workspace.restype = _i64
         if self.lib.gf_interface() != INTERFACE:
             raise KernelError(f"{self.path} has interface {self.lib.gf_interface()}, not {INTERFACE}; run make ops.")
         self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -267,6 +275,26 @@ class Kernels:
         sums = aligned((x.shape[0], x.shape[2]), x.dtype)
         self.run("gf_channel_dot", Modulation(*x.shape), (x, y, sums), (sums,))
         return sums
+
+    def winograd(self, x: np.ndarray, w: np.ndarray, transposed: bool = False) -> np.ndarray:
+        """x [batch, height, width, in] convolved with w [3, 3, in, out]; transposed: from out to in."""
+        op = Winograd(*x.shape[:3], *w.shape[2:], transposed)
+        y = aligned((*x.shape[:3], w.shape[2 if transposed else 3]), x.dtype)
+        self.run("gf_winograd", op, (x, w, y, self._winograd_workspace(op, x.dtype)), (y,))
+        return y
+
+    def winograd_filter(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        """Gradient of w [3, 3, in, out] for x [.., in] and the gradient dy [.., out] of the result."""
+        op = Winograd(*x.shape[:3], x.shape[3], dy.shape[3], 0)
+        dw = aligned((3, 3, x.shape[3], dy.shape[3]), x.dtype)
+        self.run("gf_winograd_filter", op, (x, dy, dw, self._winograd_workspace(op, x.dtype)), (dw,))
+        return dw
+
+    def _winograd_workspace(self, op: Winograd, dtype: np.dtype) -> np.ndarray:
+        size = self.lib.gf_winograd_workspace(ctypes.byref(op), DTYPES.get(dtype.name, -1))
+        workspace = aligned((max(size, 0),), dtype)
+        workspace.fill(np.nan)  # nothing may be read before it is written
+        return workspace
 
     def filtered_lrelu(
         self,

@@ -18,6 +18,7 @@ constexpr int64_t kMaxElements = int64_t{1} << 58;
 constexpr int64_t kMaxFactor = 1 << 10;
 constexpr int64_t kMaxPadding = 1 << 20;
 constexpr int64_t kMaxTaps = 1 << 10;
+constexpr int64_t kMaxWinogradChannels = 1 << 20;
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a signature or a structure; checked by whoever loads the library. */
-#define GF_INTERFACE 3
+#define GF_INTERFACE 4
 #define GF_MESSAGE_SIZE 256
 
 enum gf_code { GF_OK = 0, GF_INVALID = 1, GF_UNSUPPORTED = 2, GF_OUT_OF_MEMORY = 3, GF_DEVICE_ERROR = 4 };
@@ -58,6 +58,22 @@ GF_API int gf_upfirdn2d_size(const gf_upfirdn2d* op, int64_t size[2], char* mess
 GF_API int gf_upfirdn2d_cpu(const gf_upfirdn2d* op, int dtype, const void* x, void* y, const gf_pool* pool,
                             char* message);
 GF_API int gf_upfirdn2d_cuda(const gf_upfirdn2d* op, int dtype, const void* x, void* y, void* stream, char* message);
+
+/* --- convolution of 3x3 taps, stride 1, zeros around, by Winograd's F(2x2, 3x3) -------------------------------- */
+
+typedef struct gf_winograd {
+  int64_t batch, height, width;
+  int64_t channels_in, channels_out; /* of the filter w [3, 3, in, out] */
+  int32_t transposed;                /* 0: x [.., in] -> y [.., out]; 1: the transposed map, [.., out] -> [.., in] */
+} gf_winograd;
+
+/* On the CPU alone. `workspace` holds gf_winograd_workspace(op, dtype) values of the type (-1: the sizes are bad). */
+GF_API int64_t gf_winograd_workspace(const gf_winograd* op, int dtype);
+GF_API int gf_winograd_cpu(const gf_winograd* op, int dtype, const void* x, const void* w, void* y, void* workspace,
+                           const gf_pool* pool, char* message);
+/* Gradient of w for x [.., in] and dy [.., out]; `transposed` is not read. */
+GF_API int gf_winograd_filter_cpu(const gf_winograd* op, int dtype, const void* x, const void* dy, void* dw,
+                                  void* workspace, const gf_pool* pool, char* message);
 
 /* --- bias_act: clip(activation(x + bias) * gain) and its derivatives ------------------------------------------ */
 

@@ -46,7 +46,7 @@ def describe() -> int:
         )
     chosen = "in use" if _library.mode() != "composite" else f"loaded, but {_library.VARIABLE} chooses the composites"
     print(f"native ops      {chosen}: {loaded.reason}")
-    on_cpu = "bias_act (relu and lrelu), normalize_channels, scale_channels"
+    on_cpu = "bias_act (relu and lrelu), normalize_channels, scale_channels, conv2d (3x3)"
     which = "bias_act" if _library.gpu_visible() else on_cpu
     print(f"                upfirdn2d, filtered_lrelu, bipartite attention, {which}")
     return self_check(
@@ -99,6 +99,7 @@ def cases() -> list[tuple[str, Callable[..., Any], list[np.ndarray]]]:
         ("bias_act", lambda x, b: ops.bias_act(x, b, "swish", clamp=1.5), [*picture, array(20)]),
         ("normalize_channels", lambda x: ops.normalize_channels(x) ** 2, picture),
         ("scale_channels", lambda x, s: ops.scale_channels(x, s), [*picture, array(2, 20)]),
+        ("conv2d, 3x3", lambda x, w: ops.conv2d(x, w), [array(1, 33, 35, 64) / 8, array(3, 3, 64, 64) / 24]),
         (
             "bipartite_attention",
             lambda x, w, b, v: ops.bipartite_attention(x, w, b, v, integration="both").output,

@@ -164,6 +164,25 @@ def _channel_dot_gradient(op: Any, gradient: Any) -> Any:
     return scale_channels(y, gradient), scale_channels(x, gradient)
 
 
+def conv2d(x: Any, w: Any, transposed: bool = False) -> Any:
+    """3x3 convolution with zeros around, or its transpose in x; see `gansformer_tf.ops.conv2d`."""
+    return load().module.gansformer_conv2d(x=x, w=w, transposed=transposed)
+
+
+@tf.RegisterGradient("GansformerConv2d")
+def _conv2d_gradient(op: Any, gradient: Any) -> Any:
+    x, w = op.inputs
+    transposed = op.get_attr("transposed")
+    sides = (gradient, x) if transposed else (x, gradient)
+    return conv2d(gradient, w, not transposed), load().module.gansformer_conv2d_filter(x=sides[0], dy=sides[1])
+
+
+@tf.RegisterGradient("GansformerConv2dFilter")
+def _conv2d_filter_gradient(op: Any, gradient: Any) -> Any:
+    x, dy = op.inputs
+    return conv2d(dy, gradient, True), conv2d(x, gradient)
+
+
 def filtered_lrelu(
     x: Any,
     bias: Any,

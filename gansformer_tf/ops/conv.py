@@ -6,8 +6,14 @@ from typing import Any
 
 import keras
 
+from gansformer_tf.ops._library import gpu_visible, native_ops
 from gansformer_tf.ops.filters import as_kernel
 from gansformer_tf.ops.upfirdn2d import kernel_size, upfirdn2d
+
+# The native 3x3 convolution spares products, not transforms of pictures: fewer channels have too few products, and a
+# small batch of small pictures is transformed faster than the filter.
+NATIVE_LEAST_CHANNELS = 64
+NATIVE_LEAST_PIXELS = 1024
 
 
 def conv2d(x: Any, w: Any, stride: int = 1, padding: str | int = "same", groups: int = 1) -> Any:
@@ -28,16 +34,29 @@ def conv2d(x: Any, w: Any, stride: int = 1, padding: str | int = "same", groups:
     """
     x = keras.ops.convert_to_tensor(x)
     _check_weights(x, w, groups)
-    if isinstance(padding, int):
-        if padding < 0:
-            raise ValueError(f'padding is {padding}; it must be "same", "valid" or an integer of at least 0.')
-        if padding:
-            x = keras.ops.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
-        padding = "valid"
-    if padding not in ("same", "valid"):
+    if padding not in ("same", "valid") and not (isinstance(padding, int) and padding >= 0):
         raise ValueError(f'padding is {padding!r}; it must be "same", "valid" or an integer of at least 0.')
+    native = stride == 1 and padding not in ("valid", 0) and _native_convolves(x, w)
+    if isinstance(padding, int):
+        rest = padding - 1 if native else padding  # the native convolution pads by 1 itself
+        if rest:
+            x = keras.ops.pad(x, [(0, 0), (rest, rest), (rest, rest), (0, 0)])
+        padding = "valid"
+    if native:
+        from gansformer_tf.ops import _native
+
+        return _native.conv2d(x, w)
     # Keras finds the number of groups in the shapes of x and w.
     return keras.ops.conv(x, w, strides=stride, padding=padding, data_format="channels_last")
+
+
+def _native_convolves(x: Any, w: Any) -> bool:
+    """Whether the native 3x3 convolution (Winograd's F(2x2, 3x3)) is there and faster."""
+    if tuple(w.shape[:2]) != (3, 3) or w.shape[2] != x.shape[3] or min(w.shape[2:]) < NATIVE_LEAST_CHANNELS:
+        return False
+    batch, height, width, _ = x.shape
+    enough = None in (batch, height, width) or batch * height * width >= NATIVE_LEAST_PIXELS
+    return enough and native_ops(x) is not None and not gpu_visible()
 
 
 def sum_of_squares(w: Any) -> Any:

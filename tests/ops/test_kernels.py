@@ -19,6 +19,7 @@ from custom_ops.checks import (
     run_modulation,
     run_token_norm,
     run_upfirdn2d,
+    run_winograd,
     some_tokens,
 )
 
@@ -64,6 +65,11 @@ def test_modulation(cpu, threaded):
     run_modulation(threaded, Draw(24, CPU_TYPES), 20, lambda draw: draw.integer(250, 1100))
 
 
+def test_winograd(cpu, threaded):
+    run_winograd(cpu, Draw(27, CPU_TYPES), SHAPES, 9)
+    run_winograd(threaded, Draw(28, CPU_TYPES), 10, 60)  # several chunks of tiles
+
+
 def test_filtered_lrelu(cpu, threaded):
     run_filtered_lrelu(cpu, Draw(4, CPU_TYPES), SHAPES)
     run_filtered_lrelu(threaded, Draw(5, CPU_TYPES), 50)
@@ -90,6 +96,7 @@ def test_lesser_instruction_sets(cpu, isa):
         run_bias_act(cpu, Draw(11, CPU_TYPES), 30)
         run_token_norm(cpu, Draw(25, CPU_TYPES), 60)
         run_modulation(cpu, Draw(26, CPU_TYPES), 30, lambda draw: draw.integer(0, 600))
+        run_winograd(cpu, Draw(29, CPU_TYPES), 60, 9)
         run_filtered_lrelu(cpu, Draw(12, CPU_TYPES), 60)
         run_attention(cpu, Draw(13, CPU_TYPES), 60, some_tokens, 40)
         run_centroids(cpu, Draw(14, CPU_TYPES), 30, some_tokens, 40)
@@ -269,6 +276,32 @@ def test_hostile_modulation(cpu, function, shape):
         cpu.run(function, kernels.Modulation(*shape), (x, x, y), (y,))
     with pytest.raises(kernels.KernelError, match="missing"):
         cpu.run(function, kernels.Modulation(2, 3, 4), (x, None, y), (y,))
+    assert np.all(y == 7)
+
+
+BAD_WINOGRAD = {
+    "negative batch": {"batch": -1},
+    "negative height": {"height": -4},
+    "a width that overflows": {"width": HUGE},
+    "no channels": {"channels_in": 0},
+    "channels that overflow": {"channels_out": HUGE},
+    "elements that overflow": {"batch": 2**31, "height": 2**23, "width": 2**23},
+}
+
+
+@pytest.mark.parametrize("change", BAD_WINOGRAD.values(), ids=BAD_WINOGRAD.keys())
+@pytest.mark.parametrize("function", ["gf_winograd", "gf_winograd_filter"])
+def test_hostile_winograd(cpu, function, change):
+    x, y = np.ones((1, 4, 4, 2), np.float32), np.full((3, 3, 2, 2), 7, np.float32)
+    workspace = np.zeros(1 << 16, np.float32)
+    with pytest.raises(kernels.KernelError, match="missing"):
+        cpu.run(function, kernels.Winograd(1, 4, 4, 2, 2, 0), (x, x, y, None), (y,))
+    op = kernels.Winograd(1, 4, 4, 2, 2, 0)
+    for name, value in change.items():
+        setattr(op, name, value)
+    assert cpu.lib.gf_winograd_workspace(ctypes.byref(op), 0) == -1
+    with pytest.raises(kernels.KernelError, match="negative or overflow"):
+        cpu.run(function, op, (x, x, y, workspace), (y,))
     assert np.all(y == 7)
 
 

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf import ops
+from gansformer_tf.ops import conv
 
-pytestmark = pytest.mark.usefixtures("native")
+pytestmark = pytest.mark.usefixtures("native", "small_convolutions")
 
 LONG = ops.setup_filter(np.hanning(8)[1:-1])
 JOINT = np.array([[0.1, 0.4, 0.2], [0.3, -0.2, 0.5]], np.float32)
@@ -16,6 +17,17 @@ JOINT = np.array([[0.1, 0.4, 0.2], [0.3, -0.2, 0.5]], np.float32)
 
 def draw(*shape: int, seed: int = 0) -> tf.Tensor:
     return tf.random.stateless_normal(shape, [seed, len(shape)], dtype=tf.float64)
+
+
+# The least sizes of the native convolution, as users have them.
+LIMITS = {name: getattr(conv, name) for name in ("NATIVE_LEAST_CHANNELS", "NATIVE_LEAST_PIXELS")}
+
+
+@pytest.fixture
+def small_convolutions(monkeypatch):
+    """The native convolution also where it is not faster."""
+    for name in LIMITS:
+        monkeypatch.setattr(conv, name, 1)
 
 
 def attention(integration, scale=None, target=None):
@@ -66,6 +78,8 @@ CASES = {
     "token norm, mean": (lambda x: ops.normalize_channels(x, scale=False) ** 2, [draw(2, 5, 7)]),
     "token norm, scale": (lambda x: ops.normalize_channels(x, center=False, epsilon=1e-2), [draw(2, 5, 7)]),
     "modulation": (ops.scale_channels, [draw(2, 4, 3, 5), draw(2, 5)]),
+    "convolution": (ops.conv2d, [draw(2, 4, 3, 5), draw(3, 3, 5, 4)]),
+    "convolution, more zeros": (lambda x, w: ops.conv2d(x, w, padding=2), [draw(1, 3, 4, 2), draw(3, 3, 2, 3)]),
     "attention": (
         lambda *a: attention(None)(*a).output,
         [draw(2, 5, 4), draw(2, 2, 4, 3), draw(2, 2, 5, 3), draw(2, 2, 3, 4), draw(4)],
@@ -126,6 +140,7 @@ def test_gradients_of_both_orders_equal_the_composites(name):
         "swish",
         "token norm",
         "modulation",
+        "convolution",
         "attention, scaled",
         "centroids",
     ],
@@ -155,6 +170,7 @@ def op_types(function, *specs) -> set[str]:
 
 def everything(x):
     x = ops.upsample2d(x, ops.setup_filter())
+    x = ops.conv2d(x, tf.ones([3, 3, 4, 4], x.dtype))
     x = ops.bias_act(x, tf.zeros([4]), "lrelu")
     x = ops.filtered_lrelu(x, LONG, LONG, up=2, down=2, padding=4)
     tokens = tf.reshape(x, [-1, x.shape[1] * x.shape[2], 4])
@@ -163,6 +179,7 @@ def everything(x):
 
 
 NATIVE = {
+    "GansformerConv2d",
     "GansformerUpfirdn2d",
     "GansformerBiasAct",
     "GansformerFilteredLrelu",
@@ -182,6 +199,7 @@ def test_shapes_are_known_while_tracing():
             if operation.type in NATIVE
         }
     assert shapes["GansformerUpfirdn2d"] == [None, 16, 12, 4]
+    assert shapes["GansformerConv2d"] == [None, 16, 12, 4]
     assert shapes["GansformerBiasAct"] == [None, 16, 12, 4]
     assert shapes["GansformerFilteredLrelu"][0] is None and shapes["GansformerFilteredLrelu"][3] == 4
     assert shapes["GansformerBipartiteAttention"][2] == 4
@@ -241,6 +259,10 @@ def test_raw_ops_check_their_arguments(native):
         module.gansformer_bias_act(x=x, bias=tf.ones([2]), factors=[], **{**numbers, "activation": 12})
     with pytest.raises(tf.errors.InvalidArgumentError, match="probabilities has shape"):
         module.gansformer_attention_centroids(x=tf.ones([1, 5, 2]), probabilities=tf.ones([1, 1, 4, 3]), epsilon=0.0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"it must be \[3, 3, in, out\]"):
+        module.gansformer_conv2d(x=x, w=tf.ones([3, 3, 3, 2]), transposed=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="x and dy differ in axis 1"):
+        module.gansformer_conv2d_filter(x=x, dy=tf.ones([1, 5, 4, 2]))
 
 
 @pytest.mark.parametrize("integration", ["add", "mul", "both"])
@@ -293,6 +315,28 @@ def test_what_an_activation_came_from_is_not_kept(activation, readers):
     with ops.implementation("native"):
         graph = tf.function(function, autograph=False).get_concrete_function(draw(2, 3), draw(3)).graph
     assert len(graph.get_operation_by_name("before").outputs[0].consumers()) == readers
+
+
+@pytest.mark.parametrize(
+    ("shape", "filters", "arguments", "expected"),
+    [
+        ((8, 32, 32, 128), (3, 3, 128, 128), {}, True),
+        ((8, 32, 32, 128), (3, 3, 128, 128), {"padding": 1}, True),
+        ((None, 32, 32, 128), (3, 3, 128, 128), {}, True),
+        ((8, 32, 32, 128), (3, 3, 128, 3), {}, False),
+        ((8, 4, 4, 128), (3, 3, 128, 128), {}, False),
+        ((8, 32, 32, 128), (1, 1, 128, 128), {}, False),
+        ((8, 32, 32, 128), (3, 3, 128, 128), {"stride": 2}, False),
+        ((8, 32, 32, 128), (3, 3, 128, 128), {"padding": "valid"}, False),
+        ((8, 32, 32, 256), (3, 3, 128, 128), {"groups": 2}, False),
+    ],
+)
+def test_convolutions_that_run_natively(monkeypatch, shape, filters, arguments, expected):
+    for name, limit in LIMITS.items():
+        monkeypatch.setattr(conv, name, limit)
+    specs = [tf.TensorSpec(size, tf.float32) for size in (shape, filters)]
+    with ops.implementation("auto"):
+        assert ("GansformerConv2d" in op_types(lambda x, w: ops.conv2d(x, w, **arguments), *specs)) == expected
 
 
 def test_ops_run_at_once():
