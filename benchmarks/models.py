@@ -79,6 +79,8 @@ def torch_generator(model: str, config: Any) -> dict[str, Any] | None:
     if model == "creps":
         size |= {"z_dim": config.latent_size, "w_dim": config.style_dim, "rank": config.rank}
         return {"model": model, "architecture": size | {"line_channels": config.line_channels}}
+    if model == "stylegan2":
+        return {"model": model, "architecture": size | {"z_dim": config.latent_size, "w_dim": config.style_dim}}
     if model == "code":
         size |= {"w_dim": config.style_dim, "components": config.num_components}
         return {"model": "gansformer", "architecture": size}

@@ -19,6 +19,13 @@ def median_seconds(run: Callable[[], Any], repeats: int) -> float:
     return statistics.median(times)
 
 
+def beside_rate(seconds: Callable[[], Any], rate: Callable[[], float]) -> dict[str, Any]:
+    """What `seconds` measures, and the rate of a plain convolution around that: the mean of before and after."""
+    before = rate()
+    found = seconds()
+    return {"seconds": found, "rate": (before + rate()) / 2}
+
+
 def peak_gigabytes() -> float:
     """The most resident memory that this process ever had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

@@ -277,5 +277,12 @@ class Generator(nn.Module):
         self.synthesis = Synthesis(resolution, channel_base, channel_max, w_dim, components, colors)
         self.mapping = Mapping(w_dim, mapping_layers, components, num_ws=2 * len(self.synthesis.sizes) + 1)
 
+    def map(self, z: Tensor) -> Tensor:
+        """w `[batch, components + 1, layers, w_dim]`."""
+        return self.mapping(z, self.pos)
+
+    def draw(self, ws: Tensor) -> Tensor:
+        return self.synthesis(ws, self.pos)
+
     def forward(self, z: Tensor) -> Tensor:
-        return self.synthesis(self.mapping(z, self.pos), self.pos)
+        return self.draw(self.map(z))

@@ -4,8 +4,9 @@
                                                         "repeats": 5, "threads": 2}'
     python benchmarks/torch_peers/measure.py train '{..., "discriminator": {...}, "at_once": 8}'
 
-prints as JSON the seconds of a batch, or of the phases of a training step, the rate of a plain convolution, and the
-peak of the resident memory in GB, in all and once torch was imported. `generate.py` and `train_step.py` call it beside
+answers requests (`benchmarks/processes.py`): "start" once it drew or trained for the first time; every "turn" with the
+seconds of a batch, or of the phases of a step, and the rate of a plain convolution around it; "end" with the peak of
+the resident memory in GB, in all and once torch was imported. `generate.py` and `train_step.py` ask it in turn with
 ours.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,16 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.timing import median_seconds, peak_gigabytes
-from benchmarks.torch_peers import creps, gansformer
+from benchmarks.processes import serve
+from benchmarks.timing import beside_rate, median_seconds, peak_gigabytes
+from benchmarks.torch_peers import creps, gansformer, stylegan2
 from benchmarks.torch_peers.discriminator import Discriminator
 from benchmarks.torch_peers.phases import Training
 
 PHASES = ("G", "G_reg", "D", "D_reg", "EMA")
 
 
+@torch.inference_mode()
 def convolution_rate(repeats: int = 5) -> float:
     """Operations per second of the convolution of `flops.convolution_rate`."""
     x, kernel = torch.randn(8, 256, 32, 32), torch.randn(256, 256, 3, 3)
@@ -39,39 +43,36 @@ def convolution_rate(repeats: int = 5) -> float:
 
 def built(model: str, architecture: dict[str, int]) -> tuple[Any, tuple[int, ...]]:
     """A generator, and the shape of z of a picture."""
-    if model == "creps":
-        return creps.Generator(**architecture), (architecture["z_dim"],)
-    return gansformer.Generator(**architecture), (architecture["components"] + 1, architecture["w_dim"])
+    if model == "gansformer":
+        return gansformer.Generator(**architecture), (architecture["components"] + 1, architecture["w_dim"])
+    return {"creps": creps, "stylegan2": stylegan2}[model].Generator(**architecture), (architecture["z_dim"],)
 
 
-@torch.inference_mode()
-def generate(model: str, architecture: dict[str, int], batch: int, repeats: int) -> dict[str, Any]:
-    """Seconds of a batch of pictures."""
+def generate(model: str, architecture: dict[str, int], batch: int, repeats: int) -> Callable[[], float]:
+    """Measures the seconds of a batch of pictures."""
     generator, latents = built(model, architecture)
     generator.eval()
-    rates = [convolution_rate()]
     z = torch.randn(batch, *latents)
-    generator(z)
-    seconds = median_seconds(lambda: generator(z), repeats)
-    return {"seconds": seconds, "rate": max(*rates, convolution_rate())}
+
+    @torch.inference_mode()
+    def measured() -> float:
+        return median_seconds(lambda: generator(z), repeats)
+
+    return measured
 
 
 def train(
-    model: str, architecture: dict[str, int], discriminator: dict[str, int], batch: int, at_once: int, repeats: int
-) -> dict[str, Any]:
-    """Seconds of each phase in every step but the first."""
+    model: str, architecture: dict[str, int], discriminator: dict[str, int], batch: int, at_once: int
+) -> Callable[[], dict[str, float]]:
+    """Measures the seconds of the phases of a step."""
     generator, latents = built(model, architecture)
     training = Training(generator, Discriminator(**discriminator), latents, at_once)
-    rates = [convolution_rate()]
     images = torch.zeros(batch, 3, architecture["resolution"], architecture["resolution"])
-    found: dict[str, list[float]] = {phase: [] for phase in PHASES}
-    for step in range(repeats + 1):
-        for phase in PHASES:
-            seconds = median_seconds(lambda phase=phase: training.run(phase, images), 1)
-            if step:
-                found[phase].append(seconds)
-    rates.append(convolution_rate())
-    return {"seconds": found, "rate": max(rates)}
+
+    def measured() -> dict[str, float]:
+        return {phase: median_seconds(lambda phase=phase: training.run(phase, images), 1) for phase in PHASES}
+
+    return measured
 
 
 if __name__ == "__main__":
@@ -79,4 +80,11 @@ if __name__ == "__main__":
     imported = peak_gigabytes()
     torch.set_num_threads(settings.pop("threads"))
     measured = {"generate": generate, "train": train}[sys.argv[1]](**settings)
-    print(json.dumps(measured | {"peak": peak_gigabytes(), "imported": imported}))
+    measured()  # what happens once happens here
+    serve(
+        {
+            "start": lambda: None,
+            "turn": lambda: beside_rate(measured, convolution_rate),
+            "end": lambda: {"peak": peak_gigabytes(), "imported": imported},
+        }
+    )

@@ -34,7 +34,7 @@ class Training:
     """Runs a phase of a step at a time.
 
     Args:
-        generator: With `mapping`, `pos` and `synthesis`, as `gansformer.Generator`.
+        generator: With `map` to w `[batch, ..., layers, dim]` and `draw` from w, as `gansformer.Generator`.
         discriminator: Scores of pictures.
         latents: Shape of z of a picture.
         at_once: Pictures that go through a phase together.
@@ -74,13 +74,12 @@ class Training:
 
     def generate(self, count: int) -> tuple[Tensor, Tensor]:
         """Pictures and their w, with styles of two latents."""
-        generator = self.generator
-        ws = generator.mapping(torch.randn(count, *self.latents), generator.pos)
-        layers = ws.shape[2]
+        ws = self.generator.map(torch.randn(count, *self.latents))
+        layers = ws.shape[-2]
         cut = int(torch.randint(1, layers, [])) if torch.rand([]) < MIXING else layers
-        other = generator.mapping(torch.randn(count, *self.latents), generator.pos)
-        ws = torch.cat([ws[:, :, :cut], other[:, :, cut:]], dim=2)
-        return generator.synthesis(ws, generator.pos), ws
+        other = self.generator.map(torch.randn(count, *self.latents))
+        ws = torch.cat([ws[..., :cut, :], other[..., cut:, :]], dim=-2)
+        return self.generator.draw(ws), ws
 
     def generator_main(self, part: Tensor) -> None:
         pictures, _ = self.generate(len(part))
@@ -102,7 +101,7 @@ class Training:
         pictures, ws = self.generate(len(part) // PATH_SHRINK)
         noise = torch.randn_like(pictures) / math.sqrt(pictures.shape[2] * pictures.shape[3])
         (gradient,) = torch.autograd.grad((pictures * noise).sum(), [ws], create_graph=True)
-        lengths = gradient.square().sum(dim=3).mean(dim=(1, 2)).sqrt()
+        lengths = gradient.square().sum(dim=-1).flatten(1).mean(dim=1).sqrt()
         mean = self.path_mean.lerp(lengths.mean(), PATH_DECAY)
         self.path_mean = mean.detach()
         penalty = (lengths - mean).square() * PATH_WEIGHT

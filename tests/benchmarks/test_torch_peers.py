@@ -12,6 +12,7 @@ from benchmarks.models import networks, torch_discriminator, torch_generator
 from gansformer_tf.config import CREPSConfig
 from gansformer_tf.convert import from_pytorch
 from gansformer_tf.models.families import build_generator
+from tests.convert.pytorch_golden import TorchGolden
 from tests.models.family_golden import FamilyGolden
 
 torch = pytest.importorskip("torch", reason="needs the extra [backends]")
@@ -183,12 +184,15 @@ def test_gansformer_has_the_published_size() -> None:
     assert ours[0] < sizes["generator"] and ours[1] == sizes["discriminator"]
 
 
-def test_phases_move_their_network_and_the_average() -> None:
+@pytest.mark.parametrize("model", ["gansformer", "stylegan2"])
+def test_phases_move_their_network_and_the_average(model: str) -> None:
     torch.manual_seed(3)
     small = {"resolution": 8, "channel_base": 64, "channel_max": 8}
-    generator = peers("gansformer").Generator(**small, w_dim=8, components=3, mapping_layers=2)
+    own = {"gansformer": {"components": 3}, "stylegan2": {"z_dim": 8}}[model]
+    generator = peers(model).Generator(**small, w_dim=8, mapping_layers=2, **own)
     discriminator = peers("discriminator").Discriminator(**small)
-    training = peers("phases").Training(generator, discriminator, (4, 8), at_once=4)
+    latents = {"gansformer": (4, 8), "stylegan2": (8,)}[model]
+    training = peers("phases").Training(generator, discriminator, latents, at_once=4)
     watched = {"G": generator, "D": discriminator, "EMA": training.average}
     for phase, moved in {"G": "G", "G_reg": "G", "D": "D", "D_reg": "D", "EMA": "EMA"}.items():
         before = {name: numbers(module) for name, module in watched.items()}
@@ -199,3 +203,47 @@ def test_phases_move_their_network_and_the_average() -> None:
             if any(not np.array_equal(value, before[name][key]) for key, value in numbers(module).items())
         }
         assert changed == {moved}, phase
+
+
+# -- StyleGAN2 ---------------------------------------------------------------------------------------------------------
+
+
+def test_stylegan2_draws_the_published_pictures() -> None:
+    golden = TorchGolden("sg2_G_clamp")
+    kwargs = golden.kwargs
+    generator = peers("stylegan2").Generator(
+        resolution=kwargs["img_resolution"],
+        mapping_layers=kwargs["mapping_kwargs"]["num_layers"],
+        clamp=kwargs["conv_clamp"],
+        **{name: kwargs[name] for name in ("channel_base", "channel_max", "z_dim", "w_dim")},
+    )
+    state = {key: value for key, value in golden.state.items() if not key.endswith("resample_filter")}  # computed
+    generator.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in state.items()})
+    z, ws, probe = (torch.from_numpy(np.array(golden[f"in/{key}"])) for key in ("z", "ws", "probe"))
+    generator.eval()
+    images = generator.draw(ws)
+    parameters = dict(generator.named_parameters())
+    expected = {name: value for name, value in golden.under("grad/").items() if name in parameters}
+    gradients = torch.autograd.grad((images * probe).sum(), [parameters[name] for name in expected])
+    for gradient, (name, value) in zip(gradients, expected.items(), strict=True):
+        close(gradient, value, name)
+    with torch.inference_mode():
+        close(images, golden["out/img_from_ws"], "img_from_ws")
+        close(generator.map(z), golden["out/ws"], "ws")
+        close(generator(z), golden["out/img"], "img")
+
+
+@pytest.mark.parametrize("width", ["small", "default"])
+def test_stylegan2_has_our_size(width: str) -> None:
+    """4.35 and 1.66 million were counted in the published networks at the small width, 27.0 and 26.5 at the default."""
+    generator, discriminator, _ = networks("stylegan2", 64, width, "float32")
+    theirs = (
+        peers("stylegan2").Generator(**torch_generator("stylegan2", generator.config)["architecture"]),
+        peers("discriminator").Discriminator(**torch_discriminator(discriminator.config)),
+    )
+    sizes = [sum(value.numel() for value in module.parameters()) for module in theirs]
+    assert sizes == [
+        sum(int(np.prod(w.shape)) for w in network.trainable_weights) for network in (generator, discriminator)
+    ]
+    published = {"small": [4.35, 1.66], "default": [27.0, 26.5]}[width]
+    assert [float(f"{size / 1e6:.3g}") for size in sizes] == published
