@@ -68,7 +68,7 @@ class Modulation(ctypes.Structure):
 
 class Winograd(ctypes.Structure):
     _fields_ = (
-        *((name, _i64) for name in ("batch", "height", "width", "channels_in", "channels_out")),
+        *((name, _i64) for name in ("batch", "height", "width", "channels_in", "channels_out", "workers")),
         ("transposed", _i32),
     )
 
@@ -278,14 +278,14 @@ class Kernels:
 
     def winograd(self, x: np.ndarray, w: np.ndarray, transposed: bool = False) -> np.ndarray:
         """x [batch, height, width, in] convolved with w [3, 3, in, out]; transposed: from out to in."""
-        op = Winograd(*x.shape[:3], *w.shape[2:], transposed)
+        op = Winograd(*x.shape[:3], *w.shape[2:], self._threads, transposed)
         y = aligned((*x.shape[:3], w.shape[2 if transposed else 3]), x.dtype)
         self.run("gf_winograd", op, (x, w, y, self._winograd_workspace(op, x.dtype)), (y,))
         return y
 
     def winograd_filter(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """Gradient of w [3, 3, in, out] for x [.., in] and the gradient dy [.., out] of the result."""
-        op = Winograd(*x.shape[:3], x.shape[3], dy.shape[3], 0)
+        op = Winograd(*x.shape[:3], x.shape[3], dy.shape[3], self._threads, 0)
         dw = aligned((3, 3, x.shape[3], dy.shape[3]), x.dtype)
         self.run("gf_winograd_filter", op, (x, dy, dw, self._winograd_workspace(op, x.dtype)), (dw,))
         return dw

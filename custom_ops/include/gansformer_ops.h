@@ -64,6 +64,7 @@ GF_API int gf_upfirdn2d_cuda(const gf_upfirdn2d* op, int dtype, const void* x, v
 typedef struct gf_winograd {
   int64_t batch, height, width;
   int64_t channels_in, channels_out; /* of the filter w [3, 3, in, out] */
+  int64_t workers;                   /* chunks of the convolution worked on at once; the workspace grows with them */
   int32_t transposed;                /* 0: x [.., in] -> y [.., out]; 1: the transposed map, [.., out] -> [.., in] */
 } gf_winograd;
 

@@ -1,4 +1,6 @@
 // TensorFlow ops around the Winograd convolution; the three maps of one trilinear form, so gradients are made of them.
+#include <algorithm>
+
 #include "common/tf_op.h"
 
 namespace gf {
@@ -57,7 +59,8 @@ class Conv2dOp : public tensorflow::OpKernel {
     const tensorflow::Tensor &x = context->input(0), &other = context->input(1);
     OP_REQUIRES(context, x.dims() == 4 && other.dims() == 4,
                 absl::InvalidArgumentError("both inputs must have four axes"));
-    gf_winograd op = {x.dim_size(0), x.dim_size(1), x.dim_size(2), 0, 0, transposed_};
+    const int64_t threads = context->device()->tensorflow_cpu_worker_threads()->num_threads;
+    gf_winograd op = {x.dim_size(0), x.dim_size(1), x.dim_size(2), 0, 0, std::min<int64_t>(threads, 64), transposed_};
     tensorflow::TensorShape shape;
     if (kFilter) {
       for (int axis = 0; axis < 3; ++axis) {

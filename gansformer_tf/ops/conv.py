@@ -12,7 +12,7 @@ from gansformer_tf.ops.upfirdn2d import kernel_size, upfirdn2d
 
 # The native 3x3 convolution spares products, not transforms of pictures: fewer channels have too few products, and a
 # small batch of small pictures is transformed faster than the filter.
-NATIVE_LEAST_CHANNELS = 64
+NATIVE_LEAST_CHANNELS = 32
 NATIVE_LEAST_PIXELS = 1024
 
 

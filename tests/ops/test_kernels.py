@@ -286,6 +286,7 @@ BAD_WINOGRAD = {
     "no channels": {"channels_in": 0},
     "channels that overflow": {"channels_out": HUGE},
     "elements that overflow": {"batch": 2**31, "height": 2**23, "width": 2**23},
+    "no workers": {"workers": 0},
 }
 
 
@@ -295,12 +296,12 @@ def test_hostile_winograd(cpu, function, change):
     x, y = np.ones((1, 4, 4, 2), np.float32), np.full((3, 3, 2, 2), 7, np.float32)
     workspace = np.zeros(1 << 16, np.float32)
     with pytest.raises(kernels.KernelError, match="missing"):
-        cpu.run(function, kernels.Winograd(1, 4, 4, 2, 2, 0), (x, x, y, None), (y,))
-    op = kernels.Winograd(1, 4, 4, 2, 2, 0)
+        cpu.run(function, kernels.Winograd(1, 4, 4, 2, 2, 1, 0), (x, x, y, None), (y,))
+    op = kernels.Winograd(1, 4, 4, 2, 2, 1, 0)
     for name, value in change.items():
         setattr(op, name, value)
     assert cpu.lib.gf_winograd_workspace(ctypes.byref(op), 0) == -1
-    with pytest.raises(kernels.KernelError, match="negative or overflow"):
+    with pytest.raises(kernels.KernelError, match="negative or overflow|workers is 0"):
         cpu.run(function, op, (x, x, y, workspace), (y,))
     assert np.all(y == 7)
 
