@@ -38,9 +38,9 @@ def networks(model: str, resolution: int, width: str, precision: str) -> tuple[A
     from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
     from gansformer_tf.config.model import GENERATOR_FAMILIES
     from gansformer_tf.config.presets import form_values, merge_sections, preset
+    from gansformer_tf.layers.precision import dtype_policy
     from gansformer_tf.models import Discriminator, Generator
     from gansformer_tf.models.families import build_generator
-    from gansformer_tf.training.trainer import dtype_policy
 
     base, most = WIDTHS[width]
     geometry = {"resolution": resolution, "channel_base": base, "channel_max": most}

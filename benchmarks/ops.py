@@ -163,6 +163,8 @@ def make(name, shape, taps, long, components):
         return lambda x, b: F.leaky_relu(x + b[:, None, None], 0.2) * math.sqrt(2), [x, b]
     if name == "modulation":
         return lambda x, s: x * s[:, :, None, None], [x, torch.randn(batch, channels)]
+    if name.startswith("conv3x3"):
+        return lambda x, w: F.conv2d(x, w, padding=1), [x, torch.randn(channels, channels, 3, 3)]
     if name == "filtered_lrelu":
         def function(x, b):
             y = upfirdn(x + b[:, None, None], long, up=2, pad=(10, 10), gain=4.0)

@@ -9,9 +9,9 @@ stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8
 of its own: seconds of a phase with 8 pictures (medians), G + D together and their best, operations of both counted in
 the graphs (GFLOP), which share of the rate of a plain convolution they reach, and that rate, measured before and after
 each step (medians). Peak is the resident memory of the process in GB; training is what came on top of the imported
-framework: weights, optimizer, graphs and the step. With --batch-gpu 4 the 8 pictures go through in two parts. Native
-ops are used where they are built (`make ops`); `GANSFORMER_TF_OPS=composite` leaves them out. `generate.py` measures
-the generators alone.
+framework: weights, optimizer, graphs and the step; estimate is what the dry run foretells over the peak. With
+--batch-gpu 4 the 8 pictures go through in two parts. Native ops are used where they are built (`make ops`);
+`GANSFORMER_TF_OPS=composite` leaves them out. `generate.py` measures the generators alone.
 
 "peer" is how many times faster ours is than the figure in `models.PEERS`, which was measured on another day, and our
 memory over theirs. For code and stylegan2, with --torch-python (an interpreter that has torch), the PyTorch formulation
@@ -41,7 +41,7 @@ from benchmarks.turns import Found, Ratio, peer_maker, ratio_of, side_by_side  #
 BATCH = 8
 TRAINED_PEERS = ("code", "stylegan2")
 COLUMNS = ["model", "G s", "D s", "R1 s", "path s", "EMA s", "G+D s", "best", "GFLOP", "of conv", "peer", "lowest"]
-COLUMNS += ["highest", "peak GB", "peer", "training GB", "peer", "conv GFLOP/s"]
+COLUMNS += ["highest", "peak GB", "peer", "training GB", "peer", "estimate", "conv GFLOP/s"]
 
 
 def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, width: str) -> None:
@@ -52,6 +52,7 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
     from benchmarks.flops import convolution_rate, graph_flops
     from benchmarks.timing import beside_rate, peak_gigabytes
     from gansformer_tf.config import TrainConfig
+    from gansformer_tf.training.memory import estimate
     from gansformer_tf.training.step import PHASES, TrainStep
 
     imported = peak_gigabytes()
@@ -79,7 +80,8 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
         return {phase: float(record[f"seconds/{phase}"]) for phase in (*PHASES, "EMA")}
 
     def end() -> dict[str, float]:
-        memory = {"peak": peak_gigabytes(), "imported": imported}  # counting operations takes more
+        memory = {"peak": peak_gigabytes(), "imported": imported}  # what follows takes more
+        memory["estimate"] = estimate(step).total / 1e9
         graphs = {phase: step.trace(phase, images, tf.constant(labels)) for phase in ("G", "D")}
         flops = sum(step.parts(phase)[0] * graph_flops(graph) for phase, graph in graphs.items())
         return memory | {"flops": flops}
@@ -109,6 +111,7 @@ def row(name: str, found: Found, flops: float, peer: Beside) -> str:
     peak, imported = found.end["peak"], found.end["imported"]
     other = peer.peak - peer.imported if peer.peak and peer.imported else None
     cells += [f"{peak:.2f}", _times(peak, peer.peak), f"{peak - imported:.2f}", _times(peak - imported, other)]
+    cells.append(_times(found.end["estimate"], peak) if "estimate" in found.end else "-")
     return f"| {' | '.join([*cells, f'{statistics.median(rates) / 1e9:.0f}'])} |"
 
 

@@ -1,4 +1,4 @@
-"""Dtype policy that computes in bfloat16 where pictures are large."""
+"""Dtype policies of the networks, one of which computes in bfloat16 where pictures are large."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ class HighResolutionPolicy(keras.DTypePolicy):
         """Policy of the block at resolution `2 ** level` in a network of `2 ** top_level` pixels."""
         low = level > top_level - self.num_levels
         return keras.DTypePolicy("mixed_bfloat16" if low else "float32")
+
+
+def dtype_policy(precision: str) -> keras.DTypePolicy:
+    """What networks compute in for a `--precision`; weights are float32 in every case."""
+    policies = {"float32": "float32", "bfloat16": "mixed_bfloat16", "mixed": HighResolutionPolicy()}
+    return keras.dtype_policies.get(policies[precision])
 
 
 def policy_at(policy: keras.DTypePolicy, level: int, top_level: int) -> keras.DTypePolicy:

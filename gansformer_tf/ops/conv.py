@@ -19,6 +19,9 @@ NATIVE_LEAST_PIXELS = 1024
 def conv2d(x: Any, w: Any, stride: int = 1, padding: str | int = "same", groups: int = 1) -> Any:
     """2-D convolution (correlation, as in every deep learning library).
 
+    On CPUs with native ops, 3x3 kernels of stride 1 go through Winograd's F(2x2, 3x3) (Lavin and Gray 2016, section
+    4.1): the same up to rounding, for 2.25 times fewer multiplications.
+
     Args:
         x: [batch, height, width, in].
         w: [kernel height, kernel width, in // groups, out].

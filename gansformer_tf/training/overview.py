@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from gansformer_tf.config import RunConfig
+from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models import Discriminator, Generator
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.training.layout import BatchLayout
@@ -15,8 +16,9 @@ from gansformer_tf.training.step import TrainStep
 
 def overview(config: RunConfig, num_devices: int = 1) -> str:
     """Tables of both networks and the memory estimate, as text."""
-    generator = build_generator(config.model.generator)
-    discriminator = Discriminator(config.model.discriminator)
+    dtype = dtype_policy(config.train.precision)
+    generator = build_generator(config.model.generator, dtype=dtype)
+    discriminator = Discriminator(config.model.discriminator, dtype=dtype)
     average = build_generator(config.model.generator, name="ema_generator")
     layout = BatchLayout(config.train, num_devices)
     one_device = dataclasses.replace(config.train, batch_size=layout.replica_size)

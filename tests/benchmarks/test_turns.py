@@ -131,11 +131,12 @@ def cells(line: str) -> dict[str, list[str]]:
 
 
 def test_lines_of_a_pair() -> None:
-    ours, theirs = found([1.0, 3.0, 2.0], flops=1e11), found([2.0, 9.0, 4.0], peak=4.0)
+    ours, theirs = found([1.0, 3.0, 2.0], flops=1e11, estimate=1.6), found([2.0, 9.0, 4.0], peak=4.0)
     first, second = map(cells, train_step.rows(("code", 64, "small"), ours, theirs))
     assert (first["G+D s"], first["best"], first["GFLOP"], first["of conv"]) == (["2.00"], ["1.00"], ["100"], ["50%"])
     assert (first["lowest"], first["highest"]) == (["2.00x"], ["3.00x"])
     assert first["peer"] == ["2.00x", "0.50x", "0.33x"]
+    assert (first["estimate"], second["estimate"]) == (["0.80x"], ["-"])
     assert second["model"] == ["code 64 small, PyTorch"]
     assert (second["G+D s"], second["of conv"], second["peer"]) == (["4.00"], ["25%"], ["-"] * 3)
 

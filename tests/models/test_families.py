@@ -19,13 +19,13 @@ from gansformer_tf.config import (
     RunConfig,
     StyleGAN3Config,
 )
+from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models.creps.generator import CREPSGenerator
 from gansformer_tf.models.creps.lines import line_coordinates
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.generator import Generator
 from gansformer_tf.models.snapshot import load_snapshot, network_weights, save_snapshot
 from gansformer_tf.models.stylegan3.generator import StyleGAN3Generator
-from gansformer_tf.training.trainer import dtype_policy
 
 SMALL = {"resolution": 16, "channel_base": 64, "channel_max": 6, "latent_size": 8, "w_dim": 10, "label_dim": 3}
 STYLEGAN3 = {"num_synthesis_layers": 5, "margin_size": 3}

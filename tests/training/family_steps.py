@@ -1,4 +1,4 @@
-"""Steps of tiny networks of the other families, also in a process of its own: `python family_steps.py FAMILY ...`."""
+"""Steps of tiny networks of every family, also in a process of its own: `python family_steps.py FAMILY ...`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
-from gansformer_tf.config import CREPSConfig, DiscriminatorConfig, StyleGAN3Config, TrainConfig
+from gansformer_tf.config import CREPSConfig, DiscriminatorConfig, GeneratorConfig, StyleGAN3Config, TrainConfig
 from gansformer_tf.models import Discriminator
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.strategy import make_strategy
+from tests.models.tiny import PAPER
 
 GEOMETRY = {"resolution": 8, "channel_base": 32, "channel_max": 4}
 GENERATORS = {
+    "gansformer": GeneratorConfig(**(PAPER | GEOMETRY)),
     "stylegan3": StyleGAN3Config(**GEOMETRY, latent_size=6, num_synthesis_layers=3, margin_size=2),
     "creps": CREPSConfig(**GEOMETRY, latent_size=6, mapping_layers=2, line_channels=4, rank=2),
 }
@@ -57,7 +59,12 @@ def main() -> None:
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * options.devices
         )
     strategy = make_strategy([f"/CPU:{index}" for index in range(options.devices)])
-    settings = {"stylegan3": {"g_reg_interval": None}, "creps": {"path_length": True, "g_reg_interval": 2}}
+    lengths = {"path_length": True, "g_reg_interval": 2}
+    settings = {
+        "gansformer": lengths | {"component_mixing": 0.5, "style_mixing": 0.9},
+        "stylegan3": {"g_reg_interval": None},
+        "creps": lengths,
+    }
     with strategy.scope():
         step = make_step(
             options.family, strategy, d_reg_interval=2, batch_size_per_replica=options.at_once,

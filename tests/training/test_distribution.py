@@ -75,16 +75,17 @@ def test_two_devices_train_like_one_and_resume_on_one(tmp_path, tiny_data, one_d
     assert "resumed at 12" in finish(start(tmp_path, tiny_data, "--images", 96))
 
 
-@pytest.mark.parametrize(("family", "at_once"), [("creps", 4), ("stylegan3", 2)])
-def test_two_devices_train_the_other_families_like_one(tmp_path, family, at_once):
+@pytest.mark.parametrize(("family", "at_once", "steps"), [("gansformer", 4, 10), ("creps", 4, 4), ("stylegan3", 2, 4)])
+def test_two_devices_train_the_networks_like_one(tmp_path, family, at_once, steps):
     """StyleGAN3 divides by averages of what one device holds at once: here two parts of the batch in both cases."""
     states = []
     for options in (["--at-once", str(at_once)], ["--at-once", "2", "--devices", "2"]):
         path = tmp_path / f"{len(states)}.npz"
         script = SCRIPT.with_name("family_steps.py")
         done = subprocess.run(
-            [sys.executable, str(script), family, str(path), *options], capture_output=True, text=True, timeout=500
-        )
+            [sys.executable, str(script), family, str(path), "--steps", str(steps), *options],
+            capture_output=True, text=True, timeout=500,
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         states.append(np.load(path))
     one, two = states

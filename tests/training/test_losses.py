@@ -13,8 +13,9 @@ from gansformer_tf.convert.original_names import discriminator_names, generator_
 from gansformer_tf.training import losses, regularizers
 from tests.models.golden import Golden, gradient_error, gradient_errors
 
-# Relative to the norm. Forward numbers agree better; gradients cross activations that may flip within rounding.
-VALUE, GRADIENT = 1e-4, 1e-3
+# Relative to the norm. The gradient of path length is of second order, and the float32 of the reference itself shows in
+# it: that of a noise strength, a single number that every pixel adds to, is 1.2e-4 away.
+VALUE, GRADIENT, PATH_LENGTH_GRADIENT = 1e-4, 1e-4, 2e-4
 NETWORKS = ("stylegan2_gskip_dresnet", "ganformer_duplex")
 STYLEGAN2 = Path(__file__).parents[1] / "golden" / "training" / "stylegan2_losses.npz"
 
@@ -32,12 +33,12 @@ def gradients(tape, value, network):
     return {id(variable): gradient for variable, gradient in zip(network.trainable_variables, found, strict=True)}
 
 
-def check(golden, key, names, value, found):
+def check(golden, key, names, value, found, bound=GRADIENT):
     assert gradient_error(value, golden[f"loss/{key}"]) < VALUE, key
     errors = gradient_errors(names, found, golden.under(f"grad/{key}/"))
     assert errors
     worst = max(errors, key=errors.get)
-    assert errors[worst] < GRADIENT, f"{key}: gradient of {worst} differs by {errors[worst]:.1e}"
+    assert errors[worst] < bound, f"{key}: gradient of {worst} differs by {errors[worst]:.1e}"
 
 
 def test_generator_losses_and_their_gradients(case):
@@ -98,7 +99,8 @@ def test_path_length_and_its_gradient(case):
     assert gradient_error(lengths, golden["out/pl_lengths"]) < VALUE
     running = regularizers.update_path_mean(settings["pl_mean_before"], tf.reduce_mean(lengths), settings["pl_decay"])
     assert gradient_error(running, golden["out/pl_mean_after"]) < VALUE
-    check(golden, "G/pathreg", generator_names(generator), value, gradients(tape, mean, generator))
+    found = gradients(tape, mean, generator)
+    check(golden, "G/pathreg", generator_names(generator), value, found, PATH_LENGTH_GRADIENT)
 
 
 def test_path_length_gradient_of_a_part_adds_up_to_that_of_the_whole_batch():

@@ -8,11 +8,10 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
-from gansformer_tf.layers.precision import HighResolutionPolicy
+from gansformer_tf.layers.precision import HighResolutionPolicy, dtype_policy
 from gansformer_tf.models import Discriminator, Generator
 from gansformer_tf.training.remat import _recompute
 from gansformer_tf.training.step import TrainStep
-from gansformer_tf.training.trainer import dtype_policy
 from tests.models.tiny import PAPER, SCORING
 from tests.training.tiny_networks import tiny_train_config
 
