@@ -77,7 +77,9 @@ def comma_list(text: str) -> tuple[str, ...]:
 
 
 def gpu_list(text: str) -> tuple[int, ...]:
-    """`0,1` as device indices."""
+    """`0,1` as device indices; `none` and the empty text give none."""
+    if text.strip().lower() in ("", "none"):
+        return ()
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:

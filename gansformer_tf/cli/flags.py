@@ -66,6 +66,10 @@ def _none_or_str(text: str) -> str | None:
     return None if text.lower() == "none" else text
 
 
+def _project(text: str) -> str | None:
+    return _none_or_str(text) or None
+
+
 def _attention_kind(text: str) -> bool:
     if text not in ("simplex", "duplex"):
         raise argparse.ArgumentTypeError(f"{text!r} is no kind of attention; write simplex or duplex.")
@@ -83,9 +87,20 @@ FIRST = (
     Flag("--expname", "name of the experiment; the run is results/NAME-000 (default: exp)", metavar="NAME"),
     Flag("--dataset", "a prepared data set, or an archive of pictures", str, DATA, "dataset", metavar="NAME|ZIP"),
     Flag("--gansformer-default --ganformer-default", "the published GANsformer settings", bool),
-    Flag("--gpus", "GPU numbers, such as 0 or 0,1 (default: 0; without a GPU: the CPU)", gpu_list, metavar="LIST"),
+    Flag(
+        "--gpus",
+        "GPU numbers, such as 0 or 0,1; none: the CPU (default: 0; without a GPU: the CPU)",
+        gpu_list,
+        metavar="LIST",
+    ),
     Flag("--batch-size --minibatch-size", "real images per step, over all devices", int, TRAIN, "batch_size"),
-    Flag("--batch-gpu", "images on one device at once; the rest is accumulated", int, TRAIN, "batch_size_per_replica"),
+    Flag(
+        "--batch-gpu",
+        "images on one device at once, a multiple of --mbstd-group-size; the rest is accumulated",
+        int,
+        TRAIN,
+        "batch_size_per_replica",
+    ),
     Flag("--total-kimg", "length of training in thousands of real images", float, TRAIN, "total_kimg"),
     Flag("--gamma", "weight of the discriminator's penalty; try several", float, TRAIN, "gamma"),
     Flag("--restart", "start a new run, results/NAME-001, instead of resuming", bool),
@@ -104,7 +119,7 @@ EXPERIMENT = (
     Flag("--recompile", "accepted; a resumed run always uses the installed code", bool),
     Flag(
         "--freeze-d --freezed",
-        "layers of the discriminator that keep their weights",
+        "layers of the discriminator that keep their weights, in the whole run",
         int,
         TRAIN,
         "freeze_d",
@@ -126,7 +141,7 @@ DATASET = (
 OPTIMIZATION = (
     Flag("--g-lr", "learning rate of the generator", float, TRAIN, "g_learning_rate"),
     Flag("--d-lr", "learning rate of the discriminator", float, TRAIN, "d_learning_rate"),
-    Flag("--clip", "limit of the gradients' global norm", float, TRAIN, "clip_norm"),
+    Flag("--clip", "limit of the gradients' global norm (default: none)", float, TRAIN, "clip_norm"),
     Flag("--g-loss", "generator loss", str, TRAIN, "g_loss", G_LOSSES),
     Flag("--d-loss", "discriminator loss", str, TRAIN, "d_loss", D_LOSSES),
     Flag("--d-reg", "discriminator penalty", _regularizer, TRAIN, "d_reg", D_REGULARIZERS),
@@ -165,7 +180,13 @@ AUGMENTATION = (
         "augment_pipe",
         AUGMENT_PIPES,
     ),
-    Flag("--p", "probability of each (with --aug ada: to start with)", float, TRAIN, "augment_p"),
+    Flag(
+        "--p",
+        "probability of each (with --aug ada: to start with; again where a resumed run changes --aug or --p)",
+        float,
+        TRAIN,
+        "augment_p",
+    ),
     Flag("--ada-target", "mean sign of the scores of real images that ada steers to", float, TRAIN, "ada_target"),
     Flag("--ada-kimg", "thousands of images in which p can move from 0 to 1", float, TRAIN, "ada_kimg"),
     Flag("--ada-max-p", "limit of p", float, TRAIN, "ada_max_p"),
@@ -178,7 +199,14 @@ PROGRESS = (
     Flag("--last-snapshots", "snapshots to keep", int, TRAIN, "keep_snapshots", metavar="N"),
     Flag("--keep-samples", "keep all sample grids, not only the newest", bool, TRAIN, "keep_samples"),
     Flag("--summarize", "write TensorBoard events", bool, TRAIN, "summarize"),
-    Flag("--wandb", "report to this project at Weights & Biases", str, TRAIN, "wandb_project", metavar="PROJECT"),
+    Flag(
+        "--wandb",
+        "report to this project at Weights & Biases (none: a resumed run stops reporting)",
+        _project,
+        TRAIN,
+        "wandb_project",
+        metavar="PROJECT",
+    ),
     Flag("--truncation-psi", "truncation of samples and pictures", float, G, "truncation_psi"),
 )
 

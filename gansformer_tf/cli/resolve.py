@@ -49,8 +49,17 @@ def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
         ConfigError: A value that breaks a rule.
     """
     given = vars(arguments)
-    if saved is not None and given.get("reload"):
-        return _with_data_set(saved, given)
+    config = saved if saved is not None and given.get("reload") else _chosen(arguments, saved)
+    config = _with_data_set(config, given)
+    if saved is not None:
+        _require_same_run(saved, config)
+    config.model.discriminator.check_batch(config.train.batch_size_per_replica, of=config.train.batch_size)
+    return config
+
+
+def _chosen(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig:
+    """What presets, the saved run and flags ask for, whatever the data set."""
+    given = vars(arguments)
     typed = {name: values for name, values in typed_values(arguments).items() if name in _SECTIONS}
     _place_archive(typed["data"])
     if saved is None:
@@ -62,11 +71,7 @@ def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
     else:
         sections = merge_sections(_sections_of(saved), typed)
     _require_fitting(typed["generator"], sections, given)
-    config = _build(sections)
-    config = _with_data_set(config, given)
-    if saved is not None:
-        _require_same_model(saved, config)
-    return config
+    return _build(sections)
 
 
 def _place_archive(data: dict[str, Any]) -> None:
@@ -119,7 +124,7 @@ def _sections_of(config: RunConfig) -> Sections:
 
 
 def _with_data_set(config: RunConfig, given: dict[str, Any]) -> RunConfig:
-    """Gives the networks the geometry of the data set."""
+    """Gives the networks the geometry of the data set, and notes how many pictures it has."""
     from gansformer_tf.data.manifest import DatasetError
     from gansformer_tf.data.records import read_info
 
@@ -147,19 +152,37 @@ def _with_data_set(config: RunConfig, given: dict[str, Any]) -> RunConfig:
         "image_channels": info.channels,
         "label_dim": info.label_dim if config.data.use_labels else 0,
     }
-    return dataclasses.replace(config, model=config.model.with_images(**geometry))
+    data = dataclasses.replace(config.data, num_images=info.num_images)
+    return dataclasses.replace(config, model=config.model.with_images(**geometry), data=data)
 
 
 # Fields that leave the weights as they are, so that a run may change them when it is resumed.
 _FREE_FIELDS = {"truncation_psi", "attention_dropout", "component_dropout"}
 
 
-def _require_same_model(saved: RunConfig, config: RunConfig) -> None:
-    """A resumed run keeps its networks.
+def _require_same_run(saved: RunConfig, config: RunConfig) -> None:
+    """A resumed run keeps its networks, what of them is trained, and its pictures.
 
     Raises:
         UsageError: They would differ.
     """
+    _require_same_model(saved, config)
+    old, new = saved.train.freeze_d, config.train.freeze_d
+    if old != new:
+        raise UsageError(
+            f"this run was started with --freeze-d {old}, now it is {new}; leave the flag out, or start a new run from "
+            f"this one with --restart --pretrained-pkl and its folder."
+        )
+    before, now = saved.data.num_images, config.data.num_images
+    if before is not None and before != now:  # runs of older versions did not note it
+        raise UsageError(
+            f"this run was started on {before} pictures, now {Path(config.data.data_dir) / config.data.dataset} has "
+            f"{now}, so it would not go on as it began; use the data set of the run, or start a new run with --restart "
+            "(with --pretrained-pkl and this one's folder to go on from its weights)."
+        )
+
+
+def _require_same_model(saved: RunConfig, config: RunConfig) -> None:
     for network in ("generator", "discriminator"):
         old, new = to_dict(getattr(saved.model, network)), to_dict(getattr(config.model, network))
         for field, value in old.items():

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gansformer_tf.cli.common import RunError, UsageError, run_script
 from gansformer_tf.cli.evaluation import evaluate, snapshot_meter
 from gansformer_tf.cli.export import check_export_flags, export_model
 from gansformer_tf.cli.flags import build_parser, typed_values
 from gansformer_tf.cli.snapshots import model_file
+from gansformer_tf.config import RunConfig
+from gansformer_tf.files import write_atomically
 from gansformer_tf.quiet import import_tensorflow
+
+if TYPE_CHECKING:  # it loads TensorFlow
+    from gansformer_tf.training.trainer import Trainer
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -61,39 +67,82 @@ def train(arguments: argparse.Namespace) -> None:
     from gansformer_tf.training.layout import BatchLayout
     from gansformer_tf.training.run_dir import RunDir
     from gansformer_tf.training.strategy import Agreement, make_strategy
+    from gansformer_tf.training.tracking import import_wandb
     from gansformer_tf.training.trainer import Trainer
 
     try:
         strategy = make_strategy(devices)
         agreement = Agreement(strategy)
         run_dir = RunDir.numbered(run_dir.path, agreement.of_chief(run_dir.number))
-        config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
-        layout = BatchLayout(config.train, strategy.num_replicas_in_sync)
-        config.model.discriminator.check_batch(layout.micro_size)
-        start = model_file(given["pretrained_pkl"]) if "pretrained_pkl" in given and not run_dir.started else None
+        saved = run_dir.saved_config() if run_dir.started else None
+        config = resolve(arguments, saved)
+        BatchLayout(config.train, strategy.num_replicas_in_sync)
+        # A run that was stopped before its first checkpoint begins anew, so it needs its snapshot again.
+        pretrained = None if run_dir.has_checkpoints else given.get("pretrained_pkl")
+        start = model_file(pretrained).path if pretrained is not None else None
         meter = snapshot_meter(config, devices) if agreement.chief else None
-        if agreement.chief:
-            run_dir.create()
-            run_dir.lock()
-        trainer = Trainer(config, run_dir, strategy, meter=meter)
-        resumed = trainer.restore()
-        lines = [f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step})."]
-        if resumed and "pretrained_pkl" in given:
-            lines.append("--pretrained-pkl starts new runs only; add --restart to begin another one from it.")
-        if not resumed:
-            lines = [f"Starting {run_dir.path}."]
-            if start is not None:
-                lines += trainer.transfer(start.path)
-        if agreement.chief:
-            print("\n".join(lines), flush=True)
-            run_dir.write_config(config)
-        trainer.train()
+        if agreement.chief and config.train.wandb_project:
+            import_wandb()
+        with run_dir.taken() if agreement.chief else contextlib.nullcontext():
+            trainer = Trainer(config, run_dir, strategy, meter=meter)
+            lines = _begin(trainer, start, saved)
+            if run_dir.has_checkpoints and "pretrained_pkl" in given:
+                lines.append("--pretrained-pkl starts new runs only; add --restart to begin another one from it.")
+            if agreement.chief:
+                print("\n".join(lines), flush=True)
+                run_dir.write_config(config)
+            trainer.train()
     except SnapshotError as error:
         raise UsageError(str(error)) from error
     except TrainingError as error:
         raise RunError(str(error)) from error
-    finally:
-        run_dir.unlock()
+
+
+def _begin(trainer: Trainer, start: Path | None, saved: RunConfig | None) -> list[str]:
+    """Sets the trainer to where the run goes on, or to the weights that it starts from.
+
+    Args:
+        trainer: Freshly made.
+        start: Snapshot to start a new run from.
+        saved: What the run was trained with before.
+
+    Returns:
+        Lines that say so.
+    """
+    from gansformer_tf.training.transfer import shortened
+
+    run_dir = trainer.run_dir
+    if trainer.restore():
+        lines = [f"Resuming {run_dir.path} at {trainer.kimg:.2f} kimg (step {trainer.step})."]
+        return lines + _augment_as_asked(trainer, saved)
+    trainer.checkpoints.notes = _augmentation_note(trainer.config)
+    lines = [f"Starting {run_dir.path}."]
+    if start is None:
+        return lines
+    report = trainer.transfer(start)
+    if trainer.agreement.chief:
+        write_atomically(run_dir.transfer, "\n".join(report) + "\n")
+    return lines + shortened(report, run_dir.transfer)
+
+
+def _augment_as_asked(trainer: Trainer, saved: RunConfig | None) -> list[str]:
+    """Lets p of the restored state go on, unless the run is asked for another kind of augmentation, or another p.
+
+    What was asked for before stands beside the checkpoint: `config.json` may be newer than it.
+    """
+    asked = trainer.checkpoints.notes = _augmentation_note(trainer.config)
+    before = _augmentation_note(saved) if saved is not None else asked
+    before |= trainer.checkpoints.restored_notes
+    if before != asked or trainer.config.train.augment == "fixed":
+        trainer.train_step.augmentation.start_over()
+    if before == asked:
+        return []
+    was, now = (f"--aug {note['augment']} --p {note['augment_p']:g}" for note in (before, asked))
+    return [f"Augmentation from here on: {now} (before: {was})."]
+
+
+def _augmentation_note(config: RunConfig) -> dict[str, Any]:
+    return {"augment": config.train.augment, "augment_p": config.train.augment_p}
 
 
 def draw(arguments: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -27,8 +28,17 @@ def require_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
 
 
 def require_positive(name: str, value: float) -> None:
-    """Raises `ConfigError` unless `value` is greater than zero."""
+    """Raises `ConfigError` unless `value` is a finite number greater than zero."""
     require(value > 0, f"{name} is {value}; it must be greater than 0.")
+    require(math.isfinite(value), f"{name} is {value}; it must be a finite number, such as 1.")
+
+
+def require_weight(name: str, value: float) -> None:
+    """Raises `ConfigError` unless `value` is a finite number of at least zero."""
+    require(
+        0.0 <= value < math.inf,
+        f"{name} is {value}; the weight of a regulariser is a finite number and cannot be negative.",
+    )
 
 
 def require_probability(name: str, value: float) -> None:

@@ -24,7 +24,8 @@ class DataConfig:
     """Which prepared data set is read, and how.
 
     `dataset` is a name below `data_dir`. `ratio` (height / width) crops the pictures while reading; None keeps
-    them as they were prepared. `max_images` limits the number of pictures used (None: all).
+    them as they were prepared. `max_images` limits the number of pictures used (None: all). `num_images` is how many
+    the data set had when the run was started (None: not known), by which a change of it is noticed.
     """
 
     dataset: str = ""
@@ -32,6 +33,7 @@ class DataConfig:
     ratio: float | None = None
     mirror: bool = False
     max_images: int | None = None
+    num_images: int | None = None
     use_labels: bool = False
     num_threads: int | None = None  # that read and decode; None: as many as pay
 

@@ -359,9 +359,23 @@ class DiscriminatorConfig(AttentionConfig):
         """Outputs of the last dense layer: one score, one per class, or features that are multiplied with the label."""
         return self.cmap_dim if self.cmap_dim is not None else max(self.label_dim, 1)
 
-    def check_batch(self, batch_size: int) -> None:
-        """Raises `ConfigError` when a batch cannot be split into minibatch-stddev groups."""
-        group = batch_size if self.mbstd_group_size is None else min(self.mbstd_group_size, batch_size)
+    def check_batch(self, batch_size: int, of: int | None = None) -> None:
+        """Raises `ConfigError` when a batch cannot be split into minibatch-stddev groups.
+
+        Args:
+            batch_size: Images that go through the network at once.
+            of: Size of the batch that they are a part of (None: they are all of it). Its groups must stay whole in the
+                parts, or the update would depend on the cut.
+        """
+        if self.mbstd_group_size is None:
+            return
+        group = min(self.mbstd_group_size, batch_size if of is None else of)
+        require(
+            of is None or of <= batch_size or group == 0 or batch_size % group == 0,
+            f"--batch-gpu {batch_size} cuts the minibatch-stddev groups of {group} images, so that the update would "
+            f"depend on it; give --batch-gpu a multiple of {group}, or choose an --mbstd-group-size that divides "
+            f"{batch_size}.",
+        )
         require(
             group == 0 or batch_size % group == 0,
             f"batch size {batch_size} is not divisible by the minibatch-stddev group of {self.mbstd_group_size}; "

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from gansformer_tf.config.base import require, require_choice, require_positive, require_probability
+from gansformer_tf.config.base import (
+    require,
+    require_choice,
+    require_positive,
+    require_probability,
+    require_weight,
+)
 
 G_LOSSES = ("logistic", "logistic_ns", "hinge", "hinge_code", "wgan")
 D_LOSSES = ("logistic", "hinge", "wgan")
@@ -102,7 +109,9 @@ class TrainConfig:
         for name in ("d_reg_interval", "sample_columns", "sample_rows", "max_skipped_steps", "blur_fade_kimg"):
             require_positive(name, getattr(self, name))
         require_positive("magnitude_half_life_kimg", self.magnitude_half_life_kimg)
-        require(self.blur_init_sigma >= 0, f"blur_init_sigma is {self.blur_init_sigma}; use 0 for no blur.")
+        require(
+            0.0 <= self.blur_init_sigma < math.inf, f"blur_init_sigma is {self.blur_init_sigma}; use 0 for no blur."
+        )
         if self.g_reg_interval is not None:
             require_positive("g_reg_interval", self.g_reg_interval)
         require(
@@ -131,7 +140,17 @@ class TrainConfig:
         )
         for name in ("style_mixing", "component_mixing", "w_avg_decay", "augment_p", "ada_max_p"):
             require_probability(name, getattr(self, name))
-        require(self.gamma >= 0, f"gamma is {self.gamma}; the weight of a regulariser cannot be negative.")
+        for name in ("gamma", "g_reg_weight", "path_length_weight"):
+            require_weight(name, getattr(self, name))
+        require(
+            self.clip_norm is None or 0.0 < self.clip_norm < math.inf,
+            f"clip_norm is {self.clip_norm}; gradients are scaled down to it, so it is a finite number greater than 0. "
+            "Leave --clip out for no limit.",
+        )
+        require(
+            self.ema_rampup is None or 0.0 <= self.ema_rampup < math.inf,
+            f"ema_rampup is {self.ema_rampup}; it is a share of the images seen, 0 or more. Leave it out for no limit.",
+        )
         require(
             self.keep_snapshots is None or self.keep_snapshots >= 1,
             f"keep_snapshots is {self.keep_snapshots}; keep at least 1 snapshot.",

@@ -18,6 +18,8 @@ from gansformer_tf.metrics.store import FeatureStore
 
 # Pictures between two entries on disk: little is lost in a crash, and writing takes no time worth noting.
 CHUNK = 256
+# Pictures between two looks at whether to stop: on a CPU a whole portion takes minutes.
+PIECE = 32
 
 
 class Interrupted(Exception):
@@ -88,7 +90,7 @@ def collect(
         task: What to compute.
         store: Where rows go; what it holds already is not computed again.
         on_progress: Called with (pictures done, pictures in all).
-        stopping: Asked before every portion.
+        stopping: Asked before every portion, and within it.
 
     Raises:
         MetricError: Pictures that cannot be read, or numbers that are not finite.
@@ -97,7 +99,12 @@ def collect(
     report = on_progress or (lambda done, total: None)
 
     def work(device: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        rows, logits = task.work(device, start, stop)
+        pieces = []
+        for first in range(start, stop, max(PIECE, task.portion)):
+            if stopping():
+                raise Interrupted
+            pieces.append(task.work(device, first, min(first + max(PIECE, task.portion), stop)))
+        rows, logits = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
         require_finite(rows, task.what, start)
         return rows, logits
 

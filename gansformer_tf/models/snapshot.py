@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +23,9 @@ from gansformer_tf.models.generator import Generator
 
 FORMAT = "gansformer-tf"
 FORMAT_VERSION = "1"
-SNAPSHOT_PATTERN = re.compile(r"network-snapshot-(\d+)\.safetensors$")
+SNAPSHOT_PATTERN = re.compile(r"network-snapshot-(\d+(?:\.\d{3})?)\.safetensors$")
+_KIMG = re.compile(r"-(\d+(?:\.\d{3})?)\.\w+$")
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 class SnapshotError(ValueError):
@@ -43,6 +47,18 @@ class Snapshot:
     discriminator: Discriminator | None
     config: RunConfig
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def kimg_text(kimg: float) -> str:
+    """How far training is, in file names: "000012" where kimg is whole, else "000012.048", to the image."""
+    whole, images = divmod(round(kimg * 1000), 1000)
+    return f"{whole:06d}.{images:03d}" if images else f"{whole:06d}"
+
+
+def kimg_of(path: Path) -> float:
+    """The kimg at the end of a file's name; names sort by it, not as text."""
+    match = _KIMG.search(path.name)
+    return float(match.group(1)) if match else 0.0
 
 
 def weight_name(variable: Any) -> str:
@@ -95,6 +111,9 @@ def save_snapshot(
 
     Returns:
         The path.
+
+    Raises:
+        OSError: It could not be written.
     """
     path = Path(path)
     if config is None:
@@ -113,8 +132,19 @@ def save_snapshot(
         "config": config.to_json(),
     }
     with replacing(path) as temporary:
-        save_file({name: np.asarray(value, order="C") for name, value in tensors.items()}, temporary, metadata=header)
+        try:
+            arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+            save_file(arrays, temporary, metadata=header)
+        except SafetensorError as error:
+            raise _os_error(error, path) from error
     return path
+
+
+def _os_error(error: SafetensorError, path: Path) -> OSError:
+    """What the system said to the writer, which has it only in its text."""
+    match = _SYSTEM_ERROR.search(str(error))
+    number = int(match.group(1)) if match else errno.EIO
+    return OSError(number, os.strerror(number) if match else str(error), str(path))
 
 
 def _model_config_for(generator: Generator) -> ModelConfig:
@@ -136,7 +166,7 @@ def find_snapshot(path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
         found = sorted(
-            (int(match.group(1)), entry) for entry in path.iterdir() if (match := SNAPSHOT_PATTERN.search(entry.name))
+            (float(match.group(1)), entry) for entry in path.iterdir() if (match := SNAPSHOT_PATTERN.search(entry.name))
         )
         if not found:
             raise SnapshotError(

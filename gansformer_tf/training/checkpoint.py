@@ -14,10 +14,13 @@ from typing import Any
 import tensorflow as tf
 
 from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.run_dir import CHECKPOINT_PREFIX as PREFIX
 
-PREFIX = "step-"
 MARKER = "complete.json"
 _DATA = "state"
+# How tf.train.Checkpoint calls what it writes.
+_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_VALUE_KEY = ".ATTRIBUTES/VARIABLE_VALUE"
 # Room for the index and the file system's own bookkeeping.
 _SPARE_BYTES = 1 << 20
 
@@ -34,12 +37,18 @@ class CheckpointStore:
         folder: Where the checkpoints are.
         keep: How many are kept; at least 2 leaves one to fall back to.
         report: Called with one line when something is worth saying.
+
+    Attributes:
+        notes: JSON-ready values by name that every checkpoint written from now on keeps beside its metadata.
+        restored_notes: Those of the checkpoint that was restored.
     """
 
     def __init__(self, folder: str | Path, keep: int = 2, report: Callable[[str], None] = print) -> None:
         self.folder = Path(folder)
         self.keep = keep
         self.report = report
+        self.notes: dict[str, Any] = {}
+        self.restored_notes: dict[str, Any] = {}
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints on disk, ascending."""
@@ -71,7 +80,8 @@ class CheckpointStore:
             sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir())}
             for name in sizes:
                 _sync(temporary / name)
-            (temporary / MARKER).write_text(json.dumps({"sizes": sizes, "metadata": dict(metadata)}), encoding="utf-8")
+            marker = {"sizes": sizes, "metadata": dict(metadata), "notes": self.notes}
+            (temporary / MARKER).write_text(json.dumps(marker), encoding="utf-8")
             _sync(temporary / MARKER)
             if final.exists():
                 shutil.rmtree(final)
@@ -119,12 +129,10 @@ class CheckpointStore:
             found = (folder / name).stat().st_size
             if found != size:
                 raise ValueError(f"{name} has {found} bytes in place of {size}")
-        trackable = _trackable(variables)
-        status = tf.train.Checkpoint(**trackable).read(str(folder / _DATA))
-        try:
-            status.assert_consumed()
-        except AssertionError:
-            raise ValueError("it holds other variables than this model has") from None
+        # TensorFlow itself would complain of every variable that does not fit in a line of its own.
+        _require_same_variables(str(folder / _DATA), variables)
+        tf.train.Checkpoint(**_trackable(variables)).read(str(folder / _DATA)).assert_consumed()
+        self.restored_notes = marker.get("notes", {})
         return marker["metadata"]
 
     def _path(self, step: int) -> Path:
@@ -159,6 +167,22 @@ class CheckpointStore:
 def _trackable(variables: Mapping[str, tf.Variable]) -> dict[str, tf.Variable]:
     # Attribute names of tf.train.Checkpoint; a name that is one of its own methods would not do.
     return {f"variable:{name}": variable for name, variable in variables.items()}
+
+
+def _require_same_variables(path: str, variables: Mapping[str, tf.Variable]) -> None:
+    """Raises ValueError unless a checkpoint holds exactly these variables, in their shapes."""
+    stored = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+    stored.pop(_GRAPH_KEY, None)
+    wanted = {_stored_name(name): variable.shape.as_list() for name, variable in variables.items()}
+    different = [name for name in {**wanted, **stored} if stored.get(name) != wanted.get(name)]
+    if different:
+        raise ValueError(f"it is of another model: {len(different)} variables differ")
+
+
+def _stored_name(name: str) -> str:
+    """What a variable of `_trackable` is called in the file."""
+    escaped = f"variable:{name}".replace(".", "..").replace("/", ".S")
+    return f"{escaped}/{_VALUE_KEY}"
 
 
 def _first_line(error: Exception) -> str:

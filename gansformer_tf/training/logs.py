@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +17,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from gansformer_tf.files import read_json_lines, write_atomically
+from gansformer_tf.training.faults import writing
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.step import PHASES
 
@@ -47,7 +49,7 @@ class Averages:
 
 
 class Progress:
-    """The progress bar: kimg, images per second, time left, losses.
+    """The progress bar: kimg, images per second, seconds per kimg, time left, losses.
 
     Args:
         total_images, done_images: Of the whole run.
@@ -88,7 +90,9 @@ class Progress:
         started, first = self._start
         speed = (images - first) / (now - started)
         left = _clock((self._total - images) / speed)
-        self._bar.set_postfix_str(f"{speed:.1f} img/s, ETA {left}, {losses}", refresh=False)
+        self._bar.set_postfix_str(
+            f"{speed:.1f} img/s, {1000.0 / speed:.1f} s/kimg, ETA {left}, {losses}", refresh=False
+        )
         self._bar.refresh()
 
     def say(self, line: str) -> None:
@@ -110,12 +114,18 @@ class MetricsLog:
         run_dir: The run; ticks go to `metrics.jsonl`, what was measured of a snapshot to `snapshots.jsonl`.
         step: Step training starts from. Records of later steps, written before a crash, are dropped.
         tensorboard: Whether to write events.
+
+    Raises:
+        OSError: Something cannot be written; so does every method.
     """
 
     def __init__(self, run_dir: RunDir, step: int, tensorboard: bool = True) -> None:
         self._ticks = _opened(run_dir.metrics, step)
         self._snapshots = _opened(run_dir.snapshots, step)
-        self._writer = tf.summary.create_file_writer(str(run_dir.tensorboard)) if tensorboard else None
+        self._folder, self._writer = run_dir.tensorboard, None
+        if tensorboard:
+            with writing(self._folder):
+                self._writer = tf.summary.create_file_writer(str(self._folder))
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Writes the record of a tick; `record["step"]` is the x axis in TensorBoard."""
@@ -127,36 +137,46 @@ class MetricsLog:
 
     def _write(self, file: TextIO, record: Mapping[str, Any]) -> None:
         clean = {name: _json_value(value) for name, value in record.items()}
-        file.write(json.dumps(clean) + "\n")
-        file.flush()
-        if self._writer is None:
-            return
-        with self._writer.as_default(step=int(record["step"])):
+        try:
+            file.write(json.dumps(clean) + "\n")
+            file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, file.name) from error
+        with self._events(int(record["step"])):
             for name, value in clean.items():
                 if name != "step" and isinstance(value, int | float):
                     tf.summary.scalar(name, value)
-        self._writer.flush()
 
     def images(self, name: str, pictures: np.ndarray, step: int) -> None:
         """Writes pictures uint8 `[count, height, width, channels]` to TensorBoard."""
-        if self._writer is not None:
-            with self._writer.as_default(step=step):
-                tf.summary.image(name, pictures, max_outputs=len(pictures))
-            self._writer.flush()
+        with self._events(step):
+            tf.summary.image(name, pictures, max_outputs=len(pictures))
 
     def histograms(self, values: Mapping[str, Any], step: int) -> None:
         """Writes distributions to TensorBoard."""
-        if self._writer is not None:
+        with self._events(step):
+            for name, value in values.items():
+                tf.summary.histogram(name, value)
+
+    @contextlib.contextmanager
+    def _events(self, step: int) -> Iterator[None]:
+        """Around what goes to TensorBoard; without a writer `tf.summary` does nothing."""
+        if self._writer is None:
+            yield
+            return
+        with writing(self._folder):
             with self._writer.as_default(step=step):
-                for name, value in values.items():
-                    tf.summary.histogram(name, value)
+                yield
             self._writer.flush()
 
     def close(self) -> None:
-        self._ticks.close()
-        self._snapshots.close()
+        """Closes the files. All is written by then, or its failure has been told: closing would tell it again."""
+        for file in (self._ticks, self._snapshots):
+            with contextlib.suppress(OSError):
+                file.close()
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(tf.errors.OpError):
+                self._writer.close()
 
 
 def _opened(path: Path, step: int) -> TextIO:

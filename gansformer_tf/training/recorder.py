@@ -10,7 +10,7 @@ import numpy as np
 
 from gansformer_tf.config import RunConfig
 from gansformer_tf.files import read_json_lines
-from gansformer_tf.models.snapshot import save_snapshot
+from gansformer_tf.models.snapshot import kimg_of, kimg_text, save_snapshot
 from gansformer_tf.training.logs import MetricsLog, tick_line
 from gansformer_tf.training.report import write_report
 from gansformer_tf.training.run_dir import RunDir
@@ -34,6 +34,7 @@ class Recorder:
         say: Prints a line above the progress bar.
         step: Step that training goes on from.
         meter: Called with every new snapshot; what it returns is logged.
+        stopping: Whether training is asked to stop; pictures and metrics, which take long, are then left out.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class Recorder:
         say: Callable[[str], None],
         step: int,
         meter: SnapshotMeter | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.config, self.run_dir, self.train_step = config, run_dir, train_step
-        self._say, self._meter = say, meter
+        self._say, self._meter, self._stopping = say, meter, stopping
         train = config.train
         self.log = MetricsLog(run_dir, step, train.summarize)
         self._wandb = WandbRun(train.wandb_project, run_dir.path, config) if train.wandb_project else None
@@ -60,7 +62,7 @@ class Recorder:
             keep=train.keep_samples,
         )
         before = [record for record in read_json_lines(run_dir.snapshots) if record["step"] <= step]
-        self._best_diversity = max((record["diversity"] for record in before), default=0.0)
+        self._best_diversity = max((record.get("diversity", 0.0) for record in before), default=0.0)
         self._last_snapshot = before[-1]["step"] if before else -1
 
     @property
@@ -75,45 +77,52 @@ class Recorder:
             reals: uint8 `[num_samples, height, width, channels]`.
         """
         self._samples.save(reals, "reals.png")
-        self._samples.write(self._samples.draw(), 0.0)
+        pictures = self._samples.draw(self._stopping)
+        if pictures is not None:
+            self._samples.write(pictures, 0.0)
 
     def tick(self, record: Mapping[str, Any]) -> None:
         """Logs the numbers of one tick and says what is wrong with them."""
         self.log.write(record)
         self._track(record)
         self._say(tick_line(record))
-        for warning in tick_warnings(record):
+        for warning in tick_warnings(record, self.config.train.d_loss):
             self._say(warning)
 
-    def snapshot(self, step: int, kimg: float, measure: bool = True) -> None:
+    def snapshot(self, step: int, kimg: float) -> None:
         """Writes the networks, what they draw, how they measure, and the report, unless this step's are there.
 
         Args:
             step, kimg: How far training is.
-            measure: False leaves the metrics out, which take long.
         """
         if step == self._last_snapshot:
             return
         self._last_snapshot = step
-        pictures = self._samples.draw()
+        path = self._save_networks(step, kimg)
+        record: dict[str, Any] = {"step": step, "kimg": kimg, "snapshot": path.name}
+        pictures = self._samples.draw(self._stopping)
+        if pictures is not None:
+            record["diversity"] = self._show(pictures, step, kimg)
+            if self._meter is not None and not self._stopping():
+                record |= self._meter(path)
+        self.log.write_snapshot(record)
+        self._track(record)
+        write_report(self.run_dir)
+
+    def _show(self, pictures: np.ndarray, step: int, kimg: float) -> float:
+        """Writes pictures and distributions of the weights; returns how much the pictures differ."""
         self._samples.write(pictures, kimg)
         shown = pictures[: self.config.train.sample_columns]
         self.log.images("samples", shown, step)
         self.log.histograms(self._weights(), step)
-        path = self._save_networks(step, kimg)
+        if self._wandb is not None:
+            self._wandb.images("samples", shown, step)
         spread = diversity(pictures)
-        record = {"step": step, "kimg": kimg, "snapshot": path.name, "diversity": spread}
         warning = collapse_warning(spread, self._best_diversity)
         self._best_diversity = max(self._best_diversity, spread)
         if warning:
             self._say(warning)
-        if self._meter is not None and measure:
-            record |= self._meter(path)
-        self.log.write_snapshot(record)
-        self._track(record)
-        if self._wandb is not None:
-            self._wandb.images("samples", shown, step)
-        write_report(self.run_dir)
+        return spread
 
     def close(self) -> None:
         """Closes the files."""
@@ -127,7 +136,7 @@ class Recorder:
 
     def _save_networks(self, step: int, kimg: float) -> Path:
         """Writes the averaged generator and D as one file to share; drops the oldest beyond the limit."""
-        path = self.run_dir.path / f"network-snapshot-{int(kimg):06d}.safetensors"
+        path = self.run_dir.path / f"network-snapshot-{kimg_text(kimg)}.safetensors"
         save_snapshot(
             path,
             generator=self.train_step.ema_generator,
@@ -137,7 +146,7 @@ class Recorder:
         )
         keep = self.config.train.keep_snapshots
         if keep is not None:
-            for old in sorted(self.run_dir.path.glob("network-snapshot-[0-9]*.safetensors"))[:-keep]:
+            for old in sorted(self.run_dir.path.glob("network-snapshot-[0-9]*.safetensors"), key=kimg_of)[:-keep]:
                 old.unlink()
         return path
 

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from gansformer_tf.files import read_json_lines, write_atomically
+from gansformer_tf.models.snapshot import kimg_of
 from gansformer_tf.training.run_dir import RunDir
 
 # Curves by panel; a panel without any of its series is left out.
@@ -19,7 +20,7 @@ PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Losses", ("loss/g", "loss/d")),
     ("Scores of the discriminator", ("score/real", "score/fake")),
     ("Penalties", ("penalty/r1", "penalty/r2", "penalty/gp", "penalty/path_length")),
-    ("Gradient norms", ("gradient_norm/g", "gradient_norm/d")),
+    ("Gradient norms", ("gradient_norm/g", "gradient_norm/d", "gradient_norm/g_reg", "gradient_norm/d_reg")),
     ("Augmentation probability", ("augment_p",)),
     ("Images per second", ("img_per_second",)),
     ("Peak memory (MB)", ("peak_memory_mb",)),
@@ -129,10 +130,10 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 def _grids(folder: Path) -> list[str]:
     """Sample grids, spread evenly over the run, and the real images."""
-    fakes = sorted(folder.glob("fakes-*.png"))
+    fakes = sorted(folder.glob("fakes-*.png"), key=kimg_of)
     if len(fakes) > MAX_GRIDS:
         fakes = [fakes[round(index * (len(fakes) - 1) / (MAX_GRIDS - 1))] for index in range(MAX_GRIDS)]
-    shown = [(path, f"{int(path.stem.removeprefix('fakes-'))} kimg") for path in fakes]
+    shown = [(path, f"{kimg_of(path):.10g} kimg") for path in fakes]
     if (folder / "reals.png").exists():
         shown.append((folder / "reals.png", "real images"))
     return [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
+import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -14,6 +17,8 @@ from gansformer_tf.config import ConfigError, RunConfig
 from gansformer_tf.files import write_atomically
 from gansformer_tf.training.errors import TrainingError
 
+# Folders of checkpoints are called this and the number of the step.
+CHECKPOINT_PREFIX = "step-"
 _NAME = re.compile(r"[\w][\w.+-]*")
 
 
@@ -24,7 +29,7 @@ class RunDir:
         path: The folder; `create` makes it.
 
     Attributes:
-        config_path, checkpoints, samples, tensorboard, metrics, snapshots: Paths inside.
+        config_path, checkpoints, samples, tensorboard, metrics, snapshots, transfer: Paths inside.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -35,6 +40,8 @@ class RunDir:
         self.tensorboard = self.path / "tensorboard"
         self.metrics = self.path / "metrics.jsonl"
         self.snapshots = self.path / "snapshots.jsonl"
+        self.transfer = self.path / "transfer.txt"
+        self._lock_path = self.path / "run.lock"
         self._lock: TextIO | None = None
 
     @classmethod
@@ -65,6 +72,49 @@ class RunDir:
         """Whether a run was started here before."""
         return self.config_path.exists()
 
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether there is something to resume from."""
+        return bool(self._checkpoint_names())
+
+    def _checkpoint_names(self) -> set[str]:
+        return {path.name for path in self.checkpoints.glob(f"{CHECKPOINT_PREFIX}*")}
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Makes the folder and locks it for what is done inside.
+
+        If that fails before a checkpoint was written, the run is as it was before: a flag that cannot work, or a
+        package that is missing, must not become what the next start takes for the settings of the run.
+
+        Raises:
+            TrainingError: See `create` and `lock`.
+        """
+        was_there = self.path.exists()
+        self.create()
+        self.lock()
+        try:
+            config = self.config_path.read_bytes() if self.started else None
+            checkpoints = self._checkpoint_names()
+            try:
+                yield
+            except BaseException:  # Ctrl-C too
+                if self._checkpoint_names() <= checkpoints:
+                    self._undo(config, was_there)
+                raise
+        finally:
+            self.unlock()
+
+    def _undo(self, config: bytes | None, was_there: bool) -> None:
+        with contextlib.suppress(OSError):  # what stopped training is told, and it may well be a full disk
+            if config is None:
+                self.config_path.unlink(missing_ok=True)
+            elif self.config_path.read_bytes() != config:
+                write_atomically(self.config_path, config)
+            files = {path for path in self.path.rglob("*") if not path.is_dir()}
+            if not was_there and files <= {self._lock_path, self.transfer}:
+                shutil.rmtree(self.path)
+
     def create(self) -> None:
         """Makes the folder.
 
@@ -91,7 +141,7 @@ class RunDir:
         Raises:
             TrainingError: Another process trains here.
         """
-        file = open(self.path / "run.lock", "a+", encoding="utf-8")  # noqa: SIM115 - stays open while locked
+        file = open(self._lock_path, "a+", encoding="utf-8")  # noqa: SIM115 - stays open while locked
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

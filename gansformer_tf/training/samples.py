@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from gansformer_tf.files import replacing
+from gansformer_tf.models.snapshot import kimg_text
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.visualize.grids import image_grid
 from gansformer_tf.visualize.sampling import Sampler
@@ -41,16 +43,21 @@ class SampleWriter:
         self.count, self.columns, self.keep = rows * columns, columns, keep
         self._sampler = Sampler(generator, truncation_psi=truncation_psi, noise_mode="const", batch_size=batch_size)
 
-    def draw(self) -> np.ndarray:
-        """uint8 `[count, height, width, channels]`."""
-        return np.stack([sample.pixels for sample in self._sampler.samples(range(self.count))])
+    def draw(self, stopping: Callable[[], bool] = lambda: False) -> np.ndarray | None:
+        """uint8 `[count, height, width, channels]`; None when `stopping`, asked before every portion, says so."""
+        pictures: list[np.ndarray] = []
+        for portion in self._sampler.batches(range(self.count)):
+            if stopping():
+                return None
+            pictures.extend(sample.pixels for sample in self._sampler.draw(*portion))
+        return np.stack(pictures)
 
     def write(self, pictures: np.ndarray, kimg: float) -> Path:
         """Writes `fakes-<kimg>.png`."""
         if not self.keep:
             for old in self.folder.glob("fakes-*.png"):
                 old.unlink()
-        return self.save(pictures, f"fakes-{int(kimg):06d}.png")
+        return self.save(pictures, f"fakes-{kimg_text(kimg)}.png")
 
     def save(self, pictures: np.ndarray, name: str) -> Path:
         """Writes a grid of pictures."""

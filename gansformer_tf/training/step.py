@@ -82,6 +82,10 @@ class TrainStep:
         self.skipped_in_row = {network: _counter(0, f"skipped_in_row_{network}") for network in ("G", "D")}
         self._phases: dict[str, Any] = {name: self._compile(name) for name in PHASES}
         self._update_average = tf.function(self._ema_phase, autograph=False)
+        # How far the current step is, as a position in `PHASES`; 0 between two steps.
+        self.phases_done = 0
+        # Asked between two phases of a step: where it says so, `run` returns before the others.
+        self.stopping: Callable[[], bool] = lambda: False
 
     def phases_of(self, step: int) -> list[str]:
         """Names of the phases that step number `step` runs."""
@@ -98,7 +102,10 @@ class TrainStep:
         ]
 
     def run(self, step: int, images: Any, labels: Any) -> Statistics:
-        """Runs one step.
+        """Runs one step, or what `phases_done` says is left of it.
+
+        When `stopping` says so between two phases the rest is left out, and `phases_done` is above 0 afterwards. The
+        next call, with the same arguments, goes on there: the step is then what it would have been in one piece.
 
         Args:
             step: Number of the step, from 0.
@@ -116,18 +123,25 @@ class TrainStep:
         # Waiting for a device costs time itself, so only these rare steps do.
         clock = _PhaseClock(statistics) if self._is_timed(step, phases) else None
         for name in phases:
+            if PHASES.index(name) < self.phases_done:
+                continue
+            if self.phases_done and self.stopping():
+                return statistics
             found = self._phases[name](counter, images, labels)
             statistics |= found
             if clock:
                 clock.stop(name, next(iter(found.values())))
+            self.phases_done = PHASES.index(name) + 1
         self.update_average((step + 1) * self.layout.global_size)
+        self.phases_done = 0
         if clock:
             clock.stop("EMA", self.ema_generator.w_avg)
         return statistics
 
     def _is_timed(self, step: int, phases: Sequence[str]) -> bool:
-        """Whether every phase there is runs in this step, and none is traced in it."""
-        return phases == self.phases_of(0) and all(self.trace_counts[name] for name in phases)
+        """Whether every phase there is runs in this call, and none is traced in it."""
+        whole = phases == self.phases_of(0) and not self.phases_done
+        return whole and all(self.trace_counts[name] for name in phases)
 
     def parts(self, name: str) -> tuple[int, int]:
         """How many parts each replica's samples go through a phase in, and their size."""
@@ -174,9 +188,6 @@ class TrainStep:
     # one phase
 
     def _compile(self, name: str) -> Callable[..., Statistics]:
-        network = name[0]
-        optimizer = self._optimizer_of(name)
-
         def gradients_of(*arguments: Any) -> tuple[list[tf.Tensor], Statistics]:
             return self._gradients(name, *arguments)
 
@@ -208,7 +219,7 @@ class TrainStep:
             per_replica, statistics = self.strategy.run(replica, args=(images, labels))
             gradients = [self._local(gradient) for gradient in per_replica]
             statistics = {key: self._local(value) for key, value in statistics.items()}
-            return self._apply(network, optimizer, gradients, per_replica, statistics)
+            return self._apply(name, gradients, per_replica, statistics)
 
         return tf.function(phase, autograph=False)
 
@@ -309,15 +320,15 @@ class TrainStep:
 
     def _apply(
         self,
-        network: str,
-        optimizer: Adam,
+        name: str,
         gradients: list[tf.Tensor],
         per_replica: Sequence[Any],
         statistics: Statistics,
     ) -> Statistics:
-        """Makes the optimizer step unless a gradient is not finite; returns the scalars to log."""
+        """Makes the optimizer step of a phase unless a gradient is not finite; returns the scalars to log."""
+        network, optimizer = name[0], self._optimizer_of(name)
         norm = global_norm(gradients)
-        statistics[f"gradient_norm/{network.lower()}"] = norm
+        statistics[f"gradient_norm/{name.lower()}"] = norm
         w_average = statistics.pop("w_average", None)
         magnitudes = statistics.pop("magnitudes", None)
         path_length = statistics.get("path_length")
@@ -338,7 +349,8 @@ class TrainStep:
                 self.path_mean.assign_add(self.config.path_length_decay * (path_length - self.path_mean))
             if "score/real_sign" in statistics:
                 self.augmentation.observe(statistics["score/real_sign"])
-            self.skipped_in_row[network].assign(0)
+            if name == network:  # a penalty may stay finite where the loss does not
+                self.skipped_in_row[network].assign(0)
             return tf.constant(0, tf.int64)
 
         def skip() -> tf.Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 
 from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.faults import told
 
 # A healthy cluster answers within seconds; starting TensorFlow on a slow machine may take a minute.
 CONNECT_SECONDS = 300.0
@@ -36,6 +37,7 @@ def make_strategy(devices: Sequence[str], connect_seconds: float = CONNECT_SECON
         TrainingError: The devices do not add up correctly, or `TF_CONFIG` cannot be read.
     """
     if is_cluster():
+        _position()
         advice = (
             f"error: no answer from the other workers within {connect_seconds:.0f} s. Check that one process runs for "
             f"each entry of TF_CONFIG ({', '.join(_workers())}), that the ports are open, and that every "
@@ -55,15 +57,14 @@ def make_strategy(devices: Sequence[str], connect_seconds: float = CONNECT_SECON
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes the run's files; exactly one does."""
-    resolver = strategy.cluster_resolver
-    return resolver is None or not is_cluster() or int(resolver.task_id) == 0
+    return strategy.cluster_resolver is None or not is_cluster() or _position() == 0
 
 
 def worker_shard(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     """(index, count) of this process among those that read data."""
     if not is_cluster():
         return 0, 1
-    return int(strategy.cluster_resolver.task_id), len(_workers())
+    return _position(), len(_workers())
 
 
 @contextlib.contextmanager
@@ -73,8 +74,10 @@ def peers_answer() -> Iterator[None]:
     try:
         yield
     except (errors.UnavailableError, errors.AbortedError, errors.DeadlineExceededError, errors.CancelledError) as error:
+        if not is_cluster():  # there is none to lose
+            raise
         raise TrainingError(
-            f"another worker does not answer any more ({str(error).splitlines()[0]}). Start the same command again "
+            f"another worker does not answer any more ({told(error)}). Start the same command again "
             "on all machines; training goes on from the last checkpoint."
         ) from error
 
@@ -140,6 +143,24 @@ def _workers() -> list[str]:
         ) from error
 
 
+def _position() -> int:
+    """Place of this process in `_workers`; TensorFlow numbers its replicas in the same order."""
+    config = json.loads(os.environ["TF_CONFIG"])
+    task = config.get("task")
+    try:
+        kind, index = task["type"], int(task["index"])
+        addresses = config["cluster"][kind]
+        known = kind in ("chief", "worker") and 0 <= index < len(addresses)
+    except (ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise TrainingError(
+            f"TF_CONFIG has task {json.dumps(task)}, which is none of its cluster; every process needs its own, such "
+            f'as "task": {{"type": "worker", "index": 0}}, the place of its address in the list of that type.'
+        )
+    return index if kind == "chief" else index + len(config["cluster"].get("chief", []))
+
+
 def _checked(strategy: tf.distribute.Strategy) -> tf.distribute.Strategy:
     """Adds a known value over all replicas and compares."""
     count = strategy.num_replicas_in_sync
@@ -155,7 +176,7 @@ def _checked(strategy: tf.distribute.Strategy) -> tf.distribute.Strategy:
         return strategy.experimental_local_results(strategy.run(replica))
 
     found = [float(value) for value in total()]
-    if any(abs(value - expected) > 1e-3 for value in found):
+    if not all(abs(value - expected) < 1e-3 for value in found):  # NaN is wrong too
         raise TrainingError(
             f"the {count} devices add 1 to {count} up to {found}, not to {expected:g}; their connection is faulty. "
             "Train with fewer --gpus, and check the driver and NCCL."

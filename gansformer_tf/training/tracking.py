@@ -13,6 +13,22 @@ from gansformer_tf.config import RunConfig
 from gansformer_tf.training.errors import TrainingError
 
 
+def import_wandb() -> Any:
+    """The package `wandb`.
+
+    Raises:
+        TrainingError: It is missing.
+    """
+    try:
+        import wandb
+    except ImportError as error:
+        raise TrainingError(
+            "--wandb needs the wandb package: pip install 'gansformer-tf[wandb]', or leave the flag out (--wandb none, "
+            "if the run reported before)."
+        ) from error
+    return wandb
+
+
 class WandbRun:
     """One run at Weights & Biases; a resumed run goes on in the same one.
 
@@ -26,13 +42,7 @@ class WandbRun:
     """
 
     def __init__(self, project: str, folder: Path, config: RunConfig) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise TrainingError(
-                "--wandb needs the wandb package: pip install 'gansformer-tf[wandb]', or leave the flag out."
-            ) from error
-        self._wandb = wandb
+        self._wandb = wandb = import_wandb()
         try:
             self._run = wandb.init(
                 project=project,

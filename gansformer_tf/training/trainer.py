@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ import tensorflow as tf
 
 from gansformer_tf.config import RunConfig
 from gansformer_tf.data.pipeline import corrupt_record, training_dataset
-from gansformer_tf.layers.precision import HighResolutionPolicy
+from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models import Discriminator
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.training.checkpoint import CheckpointStore
 from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.faults import memory_suffices
 from gansformer_tf.training.logs import Averages, Progress, peak_memory_mb
 from gansformer_tf.training.recorder import Recorder, SnapshotMeter
 from gansformer_tf.training.run_dir import RunDir
@@ -24,12 +27,7 @@ from gansformer_tf.training.signals import Stopped, StopRequest
 from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.strategy import Agreement, peers_answer, worker_shard
 from gansformer_tf.training.transfer import transfer
-
-
-def dtype_policy(precision: str) -> Any:
-    """What the networks compute in; weights are float32 in every case."""
-    policies = {"float32": "float32", "bfloat16": "mixed_bfloat16", "mixed": HighResolutionPolicy()}
-    return keras.dtype_policies.get(policies[precision])
+from gansformer_tf.training.watch import stall_warning
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,7 @@ class Trainer:
 
     Raises:
         ConfigError: The batch cannot be cut as configured.
+        TrainingError: There is not enough memory for the networks.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Trainer:
         # Grappler's remapper gives up on these graphs, with an error on the screen; it has nothing to fuse in them.
         tf.config.optimizer.set_experimental_options({"remapping": False})
         keras.utils.set_random_seed(config.train.seed)
-        with self.strategy.scope():
+        with memory_suffices("while building the networks"), self.strategy.scope():
             dtype = dtype_policy(config.train.precision)
             self.generator = build_generator(config.model.generator, dtype=dtype)
             self.discriminator = Discriminator(config.model.discriminator, dtype=dtype)
@@ -88,6 +87,7 @@ class Trainer:
         self.seconds = 0.0
         self._tick_images = config.train.tick_images
         self._progress: Any = None
+        self._recorder: Any = None
 
     @property
     def kimg(self) -> float:
@@ -100,6 +100,7 @@ class Trainer:
         if metadata is not None:
             self.step, self.images = int(metadata["step"]), int(metadata["images"])
             self.seconds = float(metadata["seconds"])
+            self.train_step.phases_done = int(metadata.get("phases_done", 0))
         self.agreement.require_equal(self.step, "checkpoints")
         return metadata is not None
 
@@ -113,49 +114,69 @@ class Trainer:
         return transfer(path, self.generator, self.discriminator, self.ema_generator)
 
     def save_checkpoint(self) -> Path:
-        """Writes the whole state of training."""
+        """Writes the whole state of training, also in the middle of a step, between two phases."""
         metadata = {"step": self.step, "images": self.images, "seconds": self.seconds}
+        metadata["phases_done"] = self.train_step.phases_done
         return self.checkpoints.save(self.step, self.train_step.state(), metadata)
 
     def train(self) -> TrainResult:
         """Trains until `total_kimg`, or until Ctrl-C or SIGTERM, and saves.
 
         Raises:
-            TrainingError: A checkpoint cannot be written, the data are damaged, or gradients stay non-finite.
+            TrainingError: Something cannot be written, memory does not suffice, the data are damaged, or gradients
+                stay non-finite.
         """
-        total = self.config.train.total_images
-        self._progress = Progress(total, self.images, self.show_progress)
-        if self.agreement.chief:
-            self._recorder = Recorder(self.config, self.run_dir, self.train_step, self._say, self.step, self._meter)
-        self._start_tick()
+        self._progress = Progress(self.config.train.total_images, self.images, self.show_progress)
         try:
             with StopRequest() as stop:
-                try:
-                    self._loop(total, stop)
-                except Stopped:
-                    self._say("Stopped before the first step was complete; nothing had changed since the last save.")
-                    return TrainResult(self.step, self.images, True)
-                if self.agreement.chief:
-                    self._finish(stop.requested)
-            return TrainResult(self.step, self.images, stop.requested)
+                return self._train(stop)
         finally:
-            self._progress.close()
-            if self.agreement.chief:
+            self._progress.close()  # what is printed next, an error perhaps, gets a line of its own
+            if self._recorder is not None:
                 self._recorder.close()
+
+    def _train(self, stop: StopRequest) -> TrainResult:
+        self._start_tick()
+        try:
+            if self.agreement.chief:
+                with self._recording("while opening the records of the run"):
+                    self._recorder = Recorder(
+                        self.config,
+                        self.run_dir,
+                        self.train_step,
+                        self._say,
+                        self.step,
+                        self._meter,
+                        stopping=lambda: stop.requested,
+                    )
+            self._loop(self.config.train.total_images, stop)
+        except Stopped:
+            self._say("Stopped before the first step was complete; nothing had changed since the last save.")
+            return TrainResult(self.step, self.images, True)
+        if self.agreement.chief:
+            self._finish()
+        return TrainResult(self.step, self.images, stop.requested)
 
     def _loop(self, total: int, stop: StopRequest) -> None:
         if self.images >= total:
             self._say(f"This run has had its {self.config.train.total_kimg:g} kimg; raise --total-kimg to train on.")
             stop.at_once = False
             return
-        # Processes of a cluster stop together, so none may leave at once.
+        # Processes of a cluster stop together, so none may leave at once, nor in the middle of a step.
         stop.at_once = not self.agreement.cluster
+        if not self.agreement.cluster:
+            self.train_step.stopping = lambda: stop.requested
         batches = iter(self._dataset())
-        if self.step == 0 and self.agreement.chief:
-            self._write_first_samples()
+        if self.agreement.chief:
+            if self.step == 0:
+                self._write_first_samples()
+            elif self._snapshot_is_due():  # and not there: the process died between the checkpoint and it
+                self._write_snapshot()
         started = time.monotonic()
         while self.images < total and not self.agreement.any(stop.requested):
             statistics = self._make_step(batches)
+            if self.train_step.phases_done:  # a stop in the middle of the step
+                return
             stop.at_once = False
             self.step += 1
             self.images += self.config.train.batch_size
@@ -163,44 +184,88 @@ class Trainer:
             self.seconds, started = self.seconds + now - started, now
             self._averages.add(statistics)
             self._progress.update(self.images, statistics)
-            tick = self.images // self._tick_images
-            if tick > (self.images - self.config.train.batch_size) // self._tick_images:
+            if self._tick_ended():
                 self._check_skipped()
                 if self.agreement.chief:
-                    self._tick(tick)
+                    self._tick()
                 self._start_tick()
+        if self.images < total:
+            stop.requested = True  # it may be another process of the cluster that was asked
+
+    @property
+    def _tick_number(self) -> int:
+        return self.images // self._tick_images
+
+    def _tick_ended(self) -> bool:
+        """Whether the last step was the last one of a tick."""
+        return self._tick_number > (self.images - self.config.train.batch_size) // self._tick_images
+
+    def _snapshot_is_due(self) -> bool:
+        """Whether a snapshot belongs to the last step."""
+        whole = not self.train_step.phases_done
+        return whole and self._tick_ended() and self._tick_number % self.config.train.snapshot_ticks == 0
 
     def _make_step(self, batches: Any) -> dict[str, tf.Tensor]:
         batch = self._next(batches)
+        # Too little memory comes first: oneDNN reports it as a call that was aborted, as a lost worker is.
+        with peers_answer(), memory_suffices(f"at step {self.step}"):
+            return self.train_step.run(self.step, batch["image"], batch["label"])
+
+    def _tick(self) -> None:
+        """Logs, and saves what is due: the checkpoint first, for all that comes after it may take long or fail."""
+        self._log_tick(self._tick_number)
+        if not self._is_finite():
+            self._say("The gradients of the last step were not finite: this tick has no checkpoint and no snapshot.")
+            return
+        if self._tick_number % self.config.train.checkpoint_ticks == 0:
+            self.save_checkpoint()
+        if self._snapshot_is_due():
+            self._write_snapshot()
+
+    def _log_tick(self, number: int) -> None:
+        with self._recording(f"while logging step {self.step}"):
+            self._recorder.tick(self._record(number))
+
+    def _write_snapshot(self) -> None:
+        with self._recording(f"while writing the snapshot of step {self.step}"):
+            self._recorder.snapshot(self.step, self.kimg)
+
+    @contextlib.contextmanager
+    def _recording(self, where: str) -> Iterator[None]:
+        """Around what a run writes beside its checkpoints: a full disk or too little memory there is one line."""
         try:
-            with peers_answer():
-                return self.train_step.run(self.step, batch["image"], batch["label"])
-        except tf.errors.ResourceExhaustedError as error:
+            with memory_suffices(where):
+                yield
+        except OSError as error:
+            reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
             raise TrainingError(
-                f"out of memory at step {self.step}. Use a smaller --batch-gpu (same result), --recompute, or fewer "
-                "channels (--channel-base, --channel-max); run_network.py without --train estimates the need."
+                f"training ended {where} ({reason}). {self._kept()} Make room or give write permission, then run the "
+                "same command again."
             ) from error
 
-    def _tick(self, tick: int) -> None:
-        """Logs, and saves what is due."""
-        self._recorder.tick(self._record(tick))
-        train = self.config.train
-        if tick % train.snapshot_ticks == 0:
-            self._recorder.snapshot(self.step, self.kimg)
-        if tick % train.checkpoint_ticks == 0:
-            self.save_checkpoint()
+    def _kept(self) -> str:
+        steps = self.checkpoints.steps()
+        return f"The checkpoint of step {steps[-1]} is kept." if steps else "There is no checkpoint yet."
+
+    def _is_finite(self) -> bool:
+        """Whether the last gradients were; weights that gave others are not worth keeping."""
+        return not any(int(counter.numpy()) for counter in self.train_step.skipped_in_row.values())
 
     def _start_tick(self) -> None:
         self._tick_start, self._waited = (time.monotonic(), self.images), 0.0
         self._averages = Averages()
 
-    def _finish(self, stopped: bool) -> None:
+    def _finish(self) -> None:
         """Saves at the end of training or after a stop, unless that was just done."""
-        if self.step not in self.checkpoints.steps():
+        finite = self._is_finite()
+        if not finite:
+            self._say(f"The gradients of the last step were not finite, so it is not saved. {self._kept()}")
+        elif self.step not in self.checkpoints.steps():
             self.save_checkpoint()
         if self._averages:
-            self._recorder.tick(self._record(self.images // self._tick_images + 1))
-        self._recorder.snapshot(self.step, self.kimg, measure=not stopped)
+            self._log_tick(self._tick_number + 1)
+        if finite:
+            self._write_snapshot()
         state = "finished" if self.images >= self.config.train.total_images else "stopped"
         self._say(f"Training {state} at {self.kimg:.2f} kimg (step {self.step}); everything is in {self.run_dir.path}.")
         if state == "stopped":
@@ -229,11 +294,10 @@ class Trainer:
         limit = self.config.train.max_skipped_steps
         for network, counter in self.train_step.skipped_in_row.items():
             if int(counter.numpy()) >= limit:
-                kept = self.checkpoints.steps()
-                rest = f"The checkpoint of step {kept[-1]} is kept." if kept else ""
                 raise TrainingError(
                     f"the gradients of {network} were not finite {int(counter.numpy())} times in a row "
-                    f"(limit {limit}, step {self.step}). {rest} Try a smaller --g-lr or --d-lr, or a larger --gamma."
+                    f"(limit {limit}, step {self.step}). {self._kept()} "
+                    "Try a smaller --g-lr or --d-lr, or a larger --gamma."
                 )
 
     def _dataset(self) -> tf.data.Dataset:
@@ -258,7 +322,8 @@ class Trainer:
     def _next(self, batches: Any) -> dict[str, tf.Tensor]:
         started = time.monotonic()
         try:
-            return next(batches)
+            with stall_warning(self._say):
+                return next(batches)
         except tf.errors.OpError as error:
             message = corrupt_record(error)
             if message is None:
@@ -276,7 +341,9 @@ class Trainer:
             max_images=data.max_images,
             ratio=data.ratio,
         )
-        self._recorder.first_samples(next(iter(reals))["image"].numpy())
+        first = self._next(iter(reals))["image"]
+        with self._recording("while drawing the first samples"):
+            self._recorder.first_samples(first.numpy())
 
     def _say(self, line: str) -> None:
         if self._progress is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import numpy as np
 from gansformer_tf.models.snapshot import find_snapshot, read_snapshot, weight_name
 from gansformer_tf.training.errors import TrainingError
 
-# More names than this are counted in place of being listed.
+# More names than this are counted on the screen in place of being listed.
 _LISTED = 6
+_INDENT = "    "
 
 
 @dataclass
@@ -35,7 +36,7 @@ class TransferReport:
     unused: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """For the screen: one line, and one more for each kind of weight that was left out."""
+        """One line, one more for each kind of weight that was left out, and under it one for each such weight."""
         total = len(self.loaded) + len(self.missing) + len(self.reshaped)
         lines = [f"{self.network}: {len(self.loaded)} of {total} weights loaded"]
         for what, names in (
@@ -44,9 +45,22 @@ class TransferReport:
             ("of the snapshot not used", self.unused),
         ):
             if names:
-                more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-                lines.append(f"  {what}: {', '.join(names[:_LISTED])}{more}")
+                lines.append(f"  {len(names)} {what}:")
+                lines += [f"{_INDENT}{name}" for name in names]
         return lines
+
+
+def shortened(lines: Sequence[str], place: Path) -> list[str]:
+    """For the screen: the lines of `transfer` with a few weights of each kind, and where the others are listed."""
+    short: list[str] = []
+    listed = 0
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        listed = listed + 1 if line.startswith(_INDENT) else 0
+        if listed <= _LISTED:
+            short.append(line)
+        elif not following.startswith(_INDENT):
+            short.append(f"{_INDENT}and {listed - _LISTED} more, listed in {place}")
+    return short
 
 
 def load_what_fits(network: Any, weights: Mapping[str, np.ndarray]) -> TransferReport:
@@ -73,7 +87,7 @@ def transfer(path: str | Path, generator: Any, discriminator: Any, ema_generator
         generator, discriminator, ema_generator: Networks to set.
 
     Returns:
-        Lines that say what was loaded and what was not.
+        Lines that say what was loaded and name every weight that was not; `shortened` for the screen.
 
     Raises:
         SnapshotError: There is no snapshot, or it is damaged.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ COLLAPSE_SHARE = 0.3
 WINNING_SIGN, WINNING_LOSS = 0.98, 0.05
 # More of the time than this spent waiting for images is worth a word.
 WAIT_SHARE = 0.2
+# A wait for images longer than this, in seconds, is worth a word while it lasts: no tick may come to tell of it.
+STALL_SECONDS = 60.0
 
 
 def diversity(pictures: np.ndarray) -> float:
@@ -34,11 +38,17 @@ def collapse_warning(current: float, best: float) -> str | None:
     )
 
 
-def tick_warnings(record: Mapping[str, Any]) -> list[str]:
-    """Warnings from the numbers of one tick."""
+def tick_warnings(record: Mapping[str, Any], d_loss: str = "logistic") -> list[str]:
+    """Warnings from the numbers of one tick.
+
+    Args:
+        record: The tick.
+        d_loss: Kind of the discriminator's loss. That of a WGAN is a difference of scores, without a lower bound: it
+            is small as a rule and tells nothing about who wins.
+    """
     warnings = []
     sign, loss = record.get("score/real_sign", 0.0), record.get("loss/d")
-    if sign > WINNING_SIGN and loss is not None and loss < WINNING_LOSS:
+    if d_loss != "wgan" and sign > WINNING_SIGN and loss is not None and loss < WINNING_LOSS:
         warnings.append(
             f"WARNING: the discriminator tells nearly all images apart (loss {loss:.3f}): the generator learns little. "
             "Try a larger --gamma, a smaller --d-lr, or --aug ada if there are few images."
@@ -50,3 +60,19 @@ def tick_warnings(record: Mapping[str, Any]) -> list[str]:
             "prepared with --encoding jpeg or raw, or a faster disk."
         )
     return warnings
+
+
+@contextlib.contextmanager
+def stall_warning(say: Callable[[str], None], seconds: float = STALL_SECONDS) -> Iterator[None]:
+    """Around a wait for images: says so when it takes longer than `seconds`."""
+    warning = (
+        f"WARNING: no images have come for {seconds:.0f} s; training waits for them. Check the disk of the data set; "
+        "a process that is killed here goes on from its last checkpoint."
+    )
+    timer = threading.Timer(seconds, say, [warning])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -76,6 +76,18 @@ TRAINING = [
     ({"g_loss": "lsgan"}, ("'lsgan'", "g_loss", "logistic, logistic_ns, hinge")),
     ({"d_reg": "r3"}, ("'r3'", "d_reg", "none, r1, r2, gp")),
     ({"gamma": -1.0}, ("-1", "gamma", "cannot be negative")),
+    ({"gamma": float("inf")}, ("gamma is inf", "finite number")),
+    ({"gamma": float("nan")}, ("gamma is nan", "finite number")),
+    ({"g_reg_weight": -1.0}, ("g_reg_weight is -1.0", "cannot be negative")),
+    ({"path_length_weight": float("nan")}, ("path_length_weight is nan", "finite number")),
+    ({"clip_norm": 0.0}, ("clip_norm is 0.0", "greater than 0", "Leave --clip out")),
+    ({"clip_norm": -1.0}, ("clip_norm is -1.0", "greater than 0", "Leave --clip out")),
+    ({"clip_norm": float("inf")}, ("clip_norm is inf", "finite", "Leave --clip out")),
+    ({"clip_norm": float("nan")}, ("clip_norm is nan", "finite", "Leave --clip out")),
+    ({"ema_rampup": -0.1}, ("ema_rampup is -0.1", "0 or more", "Leave it out")),
+    ({"blur_init_sigma": float("inf")}, ("blur_init_sigma is inf", "use 0 for no blur")),
+    ({"total_kimg": float("inf")}, ("total_kimg is inf", "finite number")),
+    ({"g_learning_rate": float("nan")}, ("g_learning_rate is nan", "greater than 0")),
     ({"style_mixing": 2.0}, ("2.0", "probability", "between 0 and 1")),
     ({"batch_size": 0}, ("0", "batch_size", "greater than 0")),
 ]
@@ -103,6 +115,23 @@ def test_batch_that_no_group_divides() -> None:
     with pytest.raises(ConfigError, match="batch size 6 .* group of 4; use a multiple of 4 or at most 4"):
         config.check_batch(6)
     DiscriminatorConfig(mbstd_group_size=0).check_batch(6)
+
+
+@pytest.mark.parametrize(
+    ("group", "at_once", "batch"), [(4, 4, 8), (4, 8, 8), (4, 2, 2), (2, 2, 8), (0, 1, 8), (1, 1, 8), (None, 2, 8)]
+)
+def test_parts_of_a_batch_with_whole_groups(group: int | None, at_once: int, batch: int) -> None:
+    DiscriminatorConfig(mbstd_group_size=group).check_batch(at_once, of=batch)
+
+
+@pytest.mark.parametrize(("at_once", "batch", "group"), [(2, 8, 4), (1, 8, 4), (6, 12, 4), (1, 2, 2)])
+def test_parts_of_a_batch_that_cut_groups(at_once: int, batch: int, group: int) -> None:
+    """The groups of a batch of 2 have 2 images; a part of it cannot have one of 4 either."""
+    with pytest.raises(ConfigError) as caught:
+        DiscriminatorConfig(mbstd_group_size=4).check_batch(at_once, of=batch)
+    message = str(caught.value)
+    assert f"--batch-gpu {at_once} cuts the minibatch-stddev groups of {group} images" in message
+    assert f"a multiple of {group}" in message and "--mbstd-group-size" in message and "\n" not in message
 
 
 def test_networks_of_different_geometry() -> None:

@@ -105,7 +105,7 @@ def test_training_is_interrupted_saved_and_resumed(trained):
 
 def test_the_bar_shows_speed_and_losses(trained):
     _, first, _, _ = trained
-    assert re.search(r"kimg \[.*img/s, ETA .* G [\d.-]+ D [\d.-]+", first)
+    assert re.search(r"kimg \[.*img/s, [\d.]+ s/kimg, ETA .* G [\d.-]+ D [\d.-]+", first)
     assert re.search(r"tick \d+ .*kimg .*img/s .*s/kimg .*memory \d+ MB", first)
 
 

@@ -140,6 +140,16 @@ def test_ada_steers_p_between_zero_and_its_limit():
     assert float(augmentation.p) == 0.0  # not before the interval is over
 
 
+def test_p_starts_over_where_a_resumed_run_asks_for_another():
+    augmentation = ada_step(augment_p=0.2).augmentation
+    for variable in (augmentation.p, augmentation.sign_sum, augmentation.sign_count):
+        variable.assign(0.7)  # as restored from a checkpoint
+    augmentation.start_over()
+    assert float(augmentation.p) == pytest.approx(0.2)
+    assert float(augmentation.sign_sum) == float(augmentation.sign_count) == 0.0
+    assert ada_step(augment="none", augment_p=0.5).augmentation.start == 0.0
+
+
 def test_ada_is_part_of_the_step_and_of_its_saved_state():
     step = ada_step(augment_p=0.4)
     images = np.random.default_rng(0).integers(0, 256, (2, 8, RESOLUTION, RESOLUTION, 3), np.uint8)

@@ -51,6 +51,10 @@ def test_fewer_images_at_once_need_less():
     assert parts.optimizer == whole.optimizer
 
 
+def test_path_length_adds_to_the_other_phases():
+    assert estimated().activations > estimated(path_length=False).activations
+
+
 def test_a_batch_in_parts_keeps_the_sum_of_their_gradients():
     step = TrainStep(*tiny_networks(), tiny_train_config(batch_size_per_replica=2))
     sizes = [

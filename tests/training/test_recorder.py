@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 import sys
 import types
 
@@ -11,6 +13,7 @@ import pytest
 
 from gansformer_tf.config import DataConfig, RunConfig
 from gansformer_tf.files import read_json_lines
+from gansformer_tf.models.snapshot import find_snapshot
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.recorder import Recorder
 from gansformer_tf.training.report import write_report
@@ -57,9 +60,11 @@ def test_a_tick_is_logged_shown_and_warned_about(make):
 def test_a_snapshot_leaves_networks_samples_numbers_and_report(make):
     said, measured = [], []
     run_dir, recorder = make(said, meter=lambda path: measured.append(path) or {"fid": 12.5}, keep_snapshots=1)
-    recorder.snapshot(8, 1.2)
-    recorder.snapshot(8, 1.2)  # nothing new
-    recorder.snapshot(16, 2.4, measure=False)
+    recorder.snapshot(8, 1.0)
+    recorder.snapshot(8, 1.0)  # nothing new
+    recorder.close()
+    run_dir, recorder = make(said, step=8, keep_snapshots=1)
+    recorder.snapshot(16, 2.0)
     recorder.close()
     first, second = read_json_lines(run_dir.snapshots)
     assert (first["step"], first["fid"], first["snapshot"]) == (8, 12.5, "network-snapshot-000001.safetensors")
@@ -70,6 +75,67 @@ def test_a_snapshot_leaves_networks_samples_numbers_and_report(make):
     page = (run_dir.path / "report.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 2 and "fid" in page and "component_mixing" in page
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_snapshots_of_one_kimg_keep_apart(make):
+    """With ticks shorter than one kimg; the oldest go first, by kimg and not by name."""
+    run_dir, recorder = make([], keep_snapshots=3)
+    for step, kimg in enumerate((1.984, 2.0, 2.016, 2.048), start=1):
+        recorder.snapshot(step, kimg)
+    recorder.close()
+    texts = ["000002", "000002.016", "000002.048"]
+    assert {path.name for path in run_dir.path.glob("*.safetensors")} == {
+        f"network-snapshot-{text}.safetensors" for text in texts
+    }
+    names = [record["snapshot"] for record in read_json_lines(run_dir.snapshots)]
+    assert names == [f"network-snapshot-{text}.safetensors" for text in ("000001.984", *texts)]
+    assert {path.name for path in run_dir.samples.iterdir()} == {f"fakes-{text}.png" for text in ("000001.984", *texts)}
+    page = (run_dir.path / "report.html").read_text()
+    assert re.findall(r"<figcaption>([\d.]+) kimg</figcaption>", page) == ["1.984", "2", "2.016", "2.048"]
+    assert find_snapshot(run_dir.path).name == "network-snapshot-000002.048.safetensors"
+
+
+def test_a_stop_leaves_out_pictures_and_metrics(make):
+    run_dir, recorder = make([], meter=lambda path: pytest.fail("metrics take long"))
+    recorder._stopping = lambda: True
+    recorder.snapshot(8, 1.0)
+    recorder.close()
+    (record,) = read_json_lines(run_dir.snapshots)
+    assert record == {"step": 8, "kimg": 1.0, "snapshot": "network-snapshot-000001.safetensors"}
+    assert not list(run_dir.samples.iterdir()) and (run_dir.path / "report.html").exists()
+
+
+def test_a_wgan_gets_no_alarm(make):
+    said = []
+    _, recorder = make(said, d_loss="wgan")
+    recorder.tick(TICK | {"data_wait_share": 0.0, "score/real_sign": 1.0, "loss/d": -0.2})
+    recorder.close()
+    assert not [line for line in said if "WARNING" in line]
+
+
+class Full:
+    """A file on a full disk: what is left in its buffer cannot be written when it is closed either."""
+
+    name = "metrics.jsonl"
+
+    def write(self, text: str) -> None:
+        pass
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def close(self) -> None:
+        self.flush()
+
+
+def test_a_full_disk_names_the_file(make):
+    _, recorder = make([], summarize=False)
+    recorder.log._ticks.close()
+    recorder.log._ticks = Full()
+    with pytest.raises(OSError, match="No space left") as caught:
+        recorder.tick(TICK)
+    assert caught.value.filename == "metrics.jsonl"
+    recorder.close()  # not told twice
 
 
 def test_records_after_the_step_a_run_resumes_from_are_dropped(make):

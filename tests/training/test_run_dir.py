@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gansformer_tf.config import ConfigError, RunConfig
+from gansformer_tf.config import ConfigError, RunConfig, TrainConfig
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.run_dir import RunDir, existing_runs
 
@@ -47,6 +48,41 @@ def test_a_second_process_is_refused_and_a_dead_one_is_not_in_the_way(tmp_path):
     other.wait()
     run_dir.lock()
     run_dir.unlock()
+
+
+def test_what_fails_before_anything_is_trained_changes_nothing(tmp_path):
+    run_dir = RunDir(tmp_path / "a-000")
+    changed = dataclasses.replace(RunConfig(), train=TrainConfig(gamma=3.0))
+    with pytest.raises(TrainingError, match="no such package"), run_dir.taken():
+        run_dir.write_config(changed)
+        run_dir.transfer.write_text("what was loaded")
+        raise TrainingError("no such package")
+    assert list(tmp_path.iterdir()) == []  # it was a new run
+
+    with run_dir.taken():
+        run_dir.write_config(RunConfig())
+    with pytest.raises(KeyboardInterrupt), run_dir.taken():
+        run_dir.write_config(changed)
+        raise KeyboardInterrupt
+    assert run_dir.saved_config() == RunConfig()
+    with run_dir.taken():  # the lock was given back
+        pass
+
+    with pytest.raises(TrainingError), run_dir.taken():
+        run_dir.write_config(changed)
+        (run_dir.checkpoints / "step-00000008").mkdir()
+        raise TrainingError("the disk is full")
+    assert run_dir.saved_config() == changed  # this is what the checkpoint was trained with
+    assert run_dir.has_checkpoints
+
+
+def test_a_new_run_that_fails_keeps_what_it_logged(tmp_path):
+    run_dir = RunDir(tmp_path / "a-000")
+    with pytest.raises(TrainingError), run_dir.taken():
+        run_dir.write_config(RunConfig())
+        run_dir.metrics.write_text("{}")
+        raise TrainingError("gradients")
+    assert run_dir.metrics.exists() and not run_dir.started and not run_dir.has_checkpoints
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -160,6 +160,15 @@ def test_other_losses_and_penalties_train(settings):
     assert any(np.any(a != b) for a, b in zip(before, step.discriminator.get_weights(), strict=True))
 
 
+def test_a_finite_penalty_does_not_hide_a_loss_that_is_not(monkeypatch):
+    step = make_step(d_reg_interval=1, path_length=False)
+    loss = step.losses.discriminator_main
+    monkeypatch.setattr(step.losses, "discriminator_main", lambda batch: (loss(batch)[0] * np.nan, loss(batch)[1]))
+    for index in range(3):
+        step.run(index, BATCHES[0], NO_LABELS)
+    assert int(step.skipped_in_row["D"]) == 3 and int(step.skipped_in_row["G"]) == 0
+
+
 @pytest.mark.parametrize("micro", [8, 4])
 def test_compiled_phases_make_the_same_update(whole, micro):
     step = make_step(jit="on", batch_size_per_replica=micro)
@@ -176,3 +185,14 @@ def test_steps_that_run_every_phase_are_timed(whole):
         f"seconds/{name}" for name in ("G", "G_reg", "D", "D_reg", "EMA")
     }
     assert all(value > 0 for name, value in found.items() if name.startswith("seconds/"))
+
+
+def test_gradient_norms_are_told_by_phase(whole):
+    """That of a regulariser is another number than that of the loss, and often many times as large."""
+    step, _ = whole
+    found = step.run(6, BATCHES[0], NO_LABELS)
+    norms = {name.removeprefix("gradient_norm/"): float(found[name]) for name in found if "gradient_norm" in name}
+    assert norms.keys() == {"g", "g_reg", "d", "d_reg"}
+    assert len(set(norms.values())) == 4
+    alone = {name for name in step.run(5, BATCHES[0], NO_LABELS) if "gradient_norm" in name}
+    assert alone == {"gradient_norm/g", "gradient_norm/d"}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig
-from gansformer_tf.models.snapshot import SnapshotError, save_snapshot
+from gansformer_tf.models.snapshot import SnapshotError, save_snapshot, weight_name
 from gansformer_tf.training.errors import TrainingError
-from gansformer_tf.training.transfer import transfer
+from gansformer_tf.training.step import TrainStep
+from gansformer_tf.training.transfer import shortened, transfer
 from gansformer_tf.training.variables import unfrozen_variables
 from tests.models.tiny import KGAN, PLAIN, SCORING, discriminator, generator
+from tests.training.tiny_networks import tiny_train_config
 
 
 def fresh(values: dict, **changes: object):
@@ -36,6 +40,7 @@ def test_the_same_networks_take_every_weight(snapshot):
     lines = transfer(path, ours, critic, average)
     assert lines[0] == f"Starting from {path} (7.000 kimg):"
     assert all("loaded" in line for line in lines[1:]) and len(lines) == 3
+    assert shortened(lines, Path("transfer.txt")) == lines
     for network, source in ((ours, g), (average, g), (critic, d)):
         for value, expected in zip(network.get_weights(), source.get_weights(), strict=True):
             np.testing.assert_array_equal(value, expected)
@@ -44,10 +49,20 @@ def test_the_same_networks_take_every_weight(snapshot):
 def test_a_larger_network_takes_what_fits_and_names_the_rest(snapshot):
     path, g, _ = snapshot
     larger = fresh(PLAIN, resolution=16, label_dim=3)
-    lines = transfer(path, larger, discriminator(SCORING, label_dim=3), fresh(PLAIN, resolution=16, label_dim=3))
+    critic = discriminator(SCORING, label_dim=3)
+    lines = transfer(path, larger, critic, fresh(PLAIN, resolution=16, label_dim=3))
     text = "\n".join(lines)
     assert "not in the snapshot" in text and "synthesis/block4" in text
     assert "of another shape" in text and "(1,) -> (3,)" in text
+    weights = [weight_name(variable) for network in (larger, critic) for variable in network.weights]
+    loaded = sum(int(line.split()[1]) for line in lines if line.endswith("weights loaded"))
+    left_out = [line.split()[0] for line in lines if line.startswith("    ")]
+    unused = sum(int(line.split()[0]) for line in lines if line.endswith("of the snapshot not used:"))
+    assert len(weights) == loaded + len(left_out) - unused > loaded + 6  # every one of them is named
+    short = shortened(lines, Path("run/transfer.txt"))
+    names = [line for line in short if line.startswith("    ") and "more, listed in run/transfer.txt" not in line]
+    more = [int(line.split()[1]) for line in short if line.endswith("more, listed in run/transfer.txt")]
+    assert more and len(names) + sum(more) == len(left_out)
     np.testing.assert_array_equal(larger.mapping.get_weights()[-1], g.mapping.get_weights()[-1])
 
 
@@ -73,3 +88,22 @@ def test_frozen_layers_come_first_from_the_image():
     assert len(unfrozen_variables(network, 2)) < len(kept)
     with pytest.raises(ConfigError, match="freeze_d is 99; this discriminator has"):
         unfrozen_variables(network, 99)
+
+
+def test_frozen_layers_stay_as_they_are():
+    """Under the loss and the penalty; every other layer moves."""
+    network = discriminator(SCORING)
+    config = tiny_train_config(
+        batch_size=4, batch_size_per_replica=4, path_length=False, component_mixing=0.0, freeze_d=2
+    )
+    average = fresh(PLAIN)
+    average.set_weights(fresh(PLAIN).get_weights())
+    step = TrainStep(fresh(PLAIN), network, average, config)
+    before = [variable.numpy() for variable in network.trainable_variables]
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    for index in range(2):
+        step.run(index, images, np.zeros((4, 0), np.float32))
+    moving = {variable.path for variable in unfrozen_variables(network, 2)}
+    assert 0 < len(moving) < len(before)
+    for variable, value in zip(network.trainable_variables, before, strict=True):
+        assert np.array_equal(variable.numpy(), value) != (variable.path in moving), variable.path

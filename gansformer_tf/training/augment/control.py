@@ -19,12 +19,15 @@ class Augmentation:
     Args:
         config: `augment` is "none", "diffaug", "fixed" (p stays `augment_p`) or "ada" (p starts there and is steered
             so that the share of real images with a positive score, as the mean of their signs, is `ada_target`).
+
+    Attributes:
+        start: p at the beginning.
     """
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        start = config.augment_p if config.augment in ("fixed", "ada") else 0.0
-        self.p = tf.Variable(start, dtype=tf.float32, trainable=False, name="augment_p")
+        self.start = config.augment_p if config.augment in ("fixed", "ada") else 0.0
+        self.p = tf.Variable(self.start, dtype=tf.float32, trainable=False, name="augment_p")
         self.sign_sum = tf.Variable(0.0, trainable=False, name="augment_sign_sum")
         self.sign_count = tf.Variable(0.0, trainable=False, name="augment_sign_count")
 
@@ -36,6 +39,12 @@ class Augmentation:
     def state(self) -> dict[str, tf.Variable]:
         """Variables to save, by name."""
         return {"p": self.p, "sign_sum": self.sign_sum, "sign_count": self.sign_count}
+
+    def start_over(self) -> None:
+        """Forgets what p was steered to, where a resumed run is given another kind of augmentation or another p."""
+        self.p.assign(self.start)
+        self.sign_sum.assign(0.0)
+        self.sign_count.assign(0.0)
 
     def __call__(self, images: tf.Tensor, draw: Any) -> tf.Tensor:
         """Augments images `[batch, height, width, channels]`."""
