@@ -92,7 +92,10 @@ def test_two_devices_train_the_networks_like_one(tmp_path, family, at_once, step
     assert set(one.files) == set(two.files)
     assert any("magnitude" in name for name in one.files) == (family == "stylegan3")
     for name in one.files:
-        np.testing.assert_allclose(two[name], one[name], atol=5e-5, rtol=1e-4, err_msg=name)
+        rtol = (
+            2e-3 if name.startswith("adam/") else 1e-4
+        )  # squares of gradients of second order, summed in another order
+        np.testing.assert_allclose(two[name], one[name], atol=5e-5, rtol=rtol, err_msg=name)
 
 
 def test_nan_on_one_replica_skips_the_step_on_all(tmp_path, tiny_data):

@@ -22,8 +22,6 @@ from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.strategy import is_chief, make_strategy
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator, tiny_model_config, tiny_train_config
 
-trainer.build_generator, trainer.Discriminator = TinyGenerator, TinyDiscriminator
-
 
 def tiny_run_config(data_dir: str | Path, images: int, **train: object) -> RunConfig:
     """A run of `images` images: a tick and a checkpoint every 4 steps of 8."""
@@ -75,6 +73,7 @@ def main() -> int:
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * options.devices
         )
     strategy = make_strategy([f"/CPU:{index}" for index in range(options.devices)], connect_seconds=100.0)
+    trainer.build_generator, trainer.Discriminator = TinyGenerator, TinyDiscriminator
     run_dir = RunDir.select(options.results, "tiny")
     per_replica = 8 // strategy.num_replicas_in_sync
     config = tiny_run_config(options.data, options.images, batch_size_per_replica=per_replica)
