@@ -92,9 +92,8 @@ def test_two_devices_train_the_networks_like_one(tmp_path, family, at_once, step
     assert set(one.files) == set(two.files)
     assert any("magnitude" in name for name in one.files) == (family == "stylegan3")
     for name in one.files:
-        rtol = (
-            2e-3 if name.startswith("adam/") else 1e-4
-        )  # squares of gradients of second order, summed in another order
+        # Squares of path length's gradients, which are of second order and large here, summed in another order.
+        rtol = 2e-3 if family == "gansformer" and name.startswith("adam/") else 1e-4
         np.testing.assert_allclose(two[name], one[name], atol=5e-5, rtol=rtol, err_msg=name)
 
 
