@@ -153,25 +153,28 @@ class BipartiteAttention(keras.layers.Layer):
     def _keys(self, y: Any, y_pos: Any) -> Any:
         keys = self.key(y)
         if self.key_position is not None:
-            keys = keys + self.key_position(y_pos)[None]
+            keys = keys + ops.expand_dims(self.key_position(y_pos), 0)
         return self._heads(keys)  # [batch, heads, m, head_dim]
 
     def _heads(self, tokens: Any) -> Any:
+        if self.num_heads == 1:
+            return ops.expand_dims(tokens, 1)
         tokens = ops.reshape(tokens, (-1, tokens.shape[1], self.num_heads, self.head_dim))
         return ops.transpose(tokens, (0, 2, 1, 3))
 
     def _folded_scores(self, y: Any, x_pos: Any, y_pos: Any) -> tuple[Any, Any]:
         """Wq K^T `[batch, heads, channels, m]` and the part of the scores that does not depend on X."""
         keys = self._scaled(ops.transpose(self._keys(y, y_pos), (0, 1, 3, 2)))  # [batch, heads, head_dim, m]
-        weight = ops.matmul(split_heads(self.query.effective_kernel(), self.num_heads)[None], keys)
+        weight = ops.matmul(ops.expand_dims(split_heads(self.query.effective_kernel(), self.num_heads), 0), keys)
         constant = self.query.effective_bias()
         if self.query_position is not None:
             constant = constant + self.query_position.effective_bias()
         constant = ops.reshape(constant, (1, self.num_heads, 1, self.head_dim))
         bias = ops.matmul(constant, keys)  # [batch, heads, 1, m]
         if self.query_position is not None:
-            folded = ops.matmul(split_heads(self.query_position.effective_kernel(), self.num_heads)[None], keys)
-            bias = bias + ops.matmul(x_pos[None, None], folded)  # [batch, heads, n, m]
+            kernel = split_heads(self.query_position.effective_kernel(), self.num_heads)
+            folded = ops.matmul(ops.expand_dims(kernel, 0), keys)
+            bias = bias + ops.matmul(ops.expand_dims(x_pos, (0, 1)), folded)  # [batch, heads, n, m]
         return weight, bias
 
     def _masked(self, bias: Any, component_mask: Any) -> Any:
@@ -214,11 +217,11 @@ class BipartiteAttention(keras.layers.Layer):
         """Scores `[batch, heads, n, m]` for few queries and many keys: the key projection moves to the queries."""
         queries = self.query(x)
         if self.query_position is not None:
-            queries = queries + self.query_position(x_pos)[None]
+            queries = queries + ops.expand_dims(self.query_position(x_pos), 0)
         queries = self._scaled(self._heads(queries))  # [batch, heads, n, head_dim]
         key_kernel = ops.transpose(split_heads(self.key.effective_kernel(), self.num_heads), (0, 2, 1))
         folded = per_head(queries, key_kernel)  # [batch, heads, n, channels_y]
-        scores = ops.matmul(folded, ops.transpose(y, (0, 2, 1))[:, None])
+        scores = ops.matmul(folded, ops.expand_dims(ops.transpose(y, (0, 2, 1)), 1))
         constant = self.key.effective_bias()
         if self.key_position is not None:
             constant = constant + self.key_position.effective_bias()
@@ -229,7 +232,7 @@ class BipartiteAttention(keras.layers.Layer):
 
     def _collect(self, probabilities: Any, y: Any) -> Any:
         """`(A Y Wv + sum(A) bv) Wo + bo`: the weighted values without projecting every token of Y."""
-        gathered = ops.matmul(probabilities, y[:, None])  # [batch, heads, n, channels_y]
+        gathered = ops.matmul(probabilities, ops.expand_dims(y, 1))  # [batch, heads, n, channels_y]
         values = per_head(gathered, split_heads(self.value.effective_kernel(), self.num_heads))
         bias = ops.reshape(self.value.effective_bias(), (1, self.num_heads, 1, self.head_dim))
         values = values + ops.sum(probabilities, axis=-1, keepdims=True) * bias

@@ -49,6 +49,8 @@ def normalize_tokens(x: Any, normalization: str | None, integration: str) -> Any
 def split_heads(weight: Any, num_heads: int) -> Any:
     """`[inputs, dim]` as `[heads, inputs, dim / heads]`: heads are contiguous groups of channels."""
     inputs, dim = weight.shape
+    if num_heads == 1:  # as below: fewer operations to trace, hold and run
+        return ops.expand_dims(weight, 0)
     return ops.transpose(ops.reshape(weight, (inputs, num_heads, dim // num_heads)), (1, 0, 2))
 
 
@@ -59,15 +61,17 @@ def per_head(tokens: Any, weight: Any) -> Any:
     outside its output for shapes `[b, 1, n, c] @ [1, 1, c, d]`.
     """
     if weight.shape[0] == 1:
-        return ops.expand_dims(ops.matmul(ops.squeeze(tokens, 1), weight[0]), 1)
-    return ops.matmul(tokens, weight[None])
+        return ops.expand_dims(ops.matmul(ops.squeeze(tokens, 1), ops.squeeze(weight, 0)), 1)
+    return ops.matmul(tokens, ops.expand_dims(weight, 0))
 
 
 def head_scores(tokens: Any, weight: Any) -> Any:
     """`[batch, n, channels]` times `[1 or batch, heads, channels, k]`, as `[batch, heads, n, k]`."""
     if weight.shape[0] != 1:
-        return ops.matmul(tokens[:, None], weight)
+        return ops.matmul(ops.expand_dims(tokens, 1), weight)
     _, heads, channels, k = weight.shape
+    if heads == 1:
+        return ops.expand_dims(ops.matmul(tokens, ops.squeeze(weight, (0, 1))), 1)
     flat = ops.reshape(ops.transpose(weight[0], (1, 0, 2)), (channels, heads * k))
     scores = ops.reshape(ops.matmul(tokens, flat), (-1, tokens.shape[1], heads, k))
     return ops.transpose(scores, (0, 2, 1, 3))

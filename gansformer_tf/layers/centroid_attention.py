@@ -112,14 +112,15 @@ class CentroidAttention(BipartiteAttention):
         """Maps from X, P_x and 1 to the elements, each `[heads, inputs, 2 head_dim]`."""
         kernel = self.query.effective_kernel()
         bias = self.query.effective_bias()
-        content = split_heads(ops.concatenate([kernel, ops.zeros_like(kernel)], axis=-1), self.num_heads)
+        dim = kernel.shape[-1]
+        content = split_heads(ops.pad(kernel, ((0, 0), (0, dim))), self.num_heads)
         if self.query_position is None:
-            constant = ops.concatenate([bias, ops.zeros_like(bias)])
-            return content, None, split_heads(constant[None], self.num_heads)
+            constant = ops.pad(bias, ((0, dim),))
+            return content, None, split_heads(ops.expand_dims(constant, 0), self.num_heads)
         kernel = self.query_position.effective_kernel()
-        position = split_heads(ops.concatenate([ops.zeros_like(kernel), kernel], axis=-1), self.num_heads)
+        position = split_heads(ops.pad(kernel, ((0, 0), (dim, 0))), self.num_heads)
         constant = ops.concatenate([bias, self.query_position.effective_bias()])
-        return content, position, split_heads(constant[None], self.num_heads)
+        return content, position, split_heads(ops.expand_dims(constant, 0), self.num_heads)
 
     def _initial_centroids(self, x: Any, x_pos: Any, assignments: Any, kernels: tuple) -> Any:
         if self.centroids is not None:
@@ -133,7 +134,7 @@ class CentroidAttention(BipartiteAttention):
         n, k = x.shape[1], self.num_centroids
         queries = self.query(x)
         if self.query_position is not None:
-            queries = queries + self.query_position(x_pos)[None]
+            queries = queries + ops.expand_dims(self.query_position(x_pos), 0)
         if n >= k:
             owner = [j * k // n for j in range(n)]
         else:  # fewer tokens than centroids: some tokens start several centroids
@@ -148,18 +149,19 @@ class CentroidAttention(BipartiteAttention):
     def _gather(self, assignments: Any, x: Any, x_pos: Any, kernels: tuple) -> Any:
         """`assignments @ E`, `[batch, heads, k, 2 head_dim]`, without building E."""
         content, position, constant = kernels
-        centroids = per_head(ops.matmul(assignments, x[:, None]), content)
+        centroids = per_head(ops.matmul(assignments, ops.expand_dims(x, 1)), content)
         if position is not None:
             centroids = centroids + per_head(ops.matmul(assignments, x_pos), position)
-        return centroids + ops.sum(assignments, axis=-1, keepdims=True) * constant[None]
+        return centroids + ops.sum(assignments, axis=-1, keepdims=True) * ops.expand_dims(constant, 0)
 
     def _centroid_scores(self, x: Any, x_pos: Any, centroids: Any, scale: Any, kernels: tuple) -> tuple[Any, Any]:
         content, position, constant = kernels
         target = self._scaled(ops.transpose(centroids * scale, (0, 1, 3, 2)))  # [1 or batch, heads, 2 head_dim, k]
-        bias = ops.matmul(constant[None], target)
+        bias = ops.matmul(ops.expand_dims(constant, 0), target)
         if position is not None:
-            bias = bias + ops.matmul(x_pos[None, None], ops.matmul(position[None], target))
-        return ops.matmul(content[None], target), bias
+            folded = ops.matmul(ops.expand_dims(position, 0), target)
+            bias = bias + ops.matmul(ops.expand_dims(x_pos, (0, 1)), folded)
+        return ops.matmul(ops.expand_dims(content, 0), target), bias
 
     def compute_output_shape(self, x_shape: Any, y_shape: Any, *args: Any, **kwargs: Any) -> Any:
         batch, n = x_shape[0], x_shape[1]

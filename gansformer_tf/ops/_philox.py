@@ -41,13 +41,14 @@ def uniform(shape: Any, seed: Any, skip: Any = 0) -> Any:
 
 
 def _key(seed: Any) -> Any:
-    seed = tf.cast(seed, tf.uint64)
-    return tf.bitwise.left_shift(seed[0], tf.constant(32, tf.uint64)) | (seed[1] & tf.constant(_MASK32, tf.uint64))
+    """Low half of seed[0] above the low half of seed[1], as one uint64 (the word of less weight lies first)."""
+    return tf.bitcast(tf.reverse(tf.cast(seed, tf.uint32), [0]), tf.uint64)
 
 
 def _arguments(shape: Any, seed: Any, skip: Any) -> dict[str, Any]:
-    counter = tf.stack([tf.cast(skip, tf.uint64), tf.zeros([], tf.uint64)])
-    return {"shape": shape, "key": _key(seed)[tf.newaxis], "counter": counter, "alg": _ALGORITHM, "dtype": tf.float32}
+    counter = tf.stack([tf.cast(skip, tf.uint64), tf.constant(0, tf.uint64)])
+    key = tf.expand_dims(_key(seed), 0)
+    return {"shape": shape, "key": key, "counter": counter, "alg": _ALGORITHM, "dtype": tf.float32}
 
 
 def _words(shape: Any, seed: Any, skip: Any) -> Any:

@@ -45,11 +45,15 @@ class SampleStream(SeedStream):
 
     def normal(self, shape: Any, dtype: str | None = None, stddev: float = 1.0) -> tf.Tensor:
         """Normal numbers with mean 0; `shape[0]` is a multiple of the number of samples at hand."""
-        return tf.cast(self._rows(shape, _philox.normal) * stddev, dtype or tf.float32)
+        draws = self._rows(shape, _philox.normal)
+        return tf.cast(draws * stddev if stddev != 1.0 else draws, dtype or tf.float32)
 
     def uniform(self, shape: Any, dtype: str | None = None, minval: float = 0.0, maxval: float = 1.0) -> tf.Tensor:
         """Uniform numbers in [minval, maxval); `shape[0]` is a multiple of the number of samples at hand."""
-        return tf.cast(self._rows(shape, _philox.uniform) * (maxval - minval) + minval, dtype or tf.float32)
+        draws = self._rows(shape, _philox.uniform)
+        if (minval, maxval) != (0.0, 1.0):
+            draws = draws * (maxval - minval) + minval
+        return tf.cast(draws, dtype or tf.float32)
 
     def fork(self) -> SampleStream:
         return SampleStream(self.next(), self.first, self.count, self.order)
@@ -71,8 +75,9 @@ class SampleStream(SeedStream):
         # Every sample owns a whole number of generator blocks, so its numbers can be reached by skipping.
         blocks = -(-size // _philox.WORDS)
         skip = tf.cast(tf.convert_to_tensor(self.first), tf.int64) * blocks
-        numbers = draw([self.count, blocks * _philox.WORDS], self.next(), skip)
-        if size != blocks * _philox.WORDS:
-            numbers = numbers[:, :size]
-        numbers = tf.reshape(numbers, shape)
+        if size == blocks * _philox.WORDS:
+            numbers = draw(shape, self.next(), skip)
+        else:
+            numbers = draw([self.count, blocks * _philox.WORDS], self.next(), skip)
+            numbers = tf.reshape(numbers[:, :size], shape)
         return numbers if self.order is None else tf.gather(numbers, self.order)

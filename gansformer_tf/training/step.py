@@ -53,7 +53,7 @@ class TrainStep:
         self.config = config
         self.strategy = strategy or tf.distribute.get_strategy()
         self.layout = BatchLayout(config, self.strategy.num_replicas_in_sync)
-        discriminator.config.check_batch(self.layout.micro_size)
+        discriminator.config.check_batch(self.layout.micro_size, of=config.batch_size)
         self.augmentation = Augmentation(config)
         self.losses = PhaseLosses(generator, discriminator, config, self.augmentation)
         self.rematerialization = Rematerialization()
@@ -79,7 +79,8 @@ class TrainStep:
         )
         self.path_mean = _counter(0.0, "path_mean", tf.float32)
         self.skipped = {network: _counter(0, f"skipped_{network}") for network in ("G", "D")}
-        self.skipped_in_row = {network: _counter(0, f"skipped_in_row_{network}") for network in ("G", "D")}
+        # Of each phase by itself: a penalty may stay finite where the loss does not, or the other way round.
+        self.skipped_in_row = {name: _counter(0, f"skipped_in_row_{name}") for name in PHASES}
         self._phases: dict[str, Any] = {name: self._compile(name) for name in PHASES}
         self._update_average = tf.function(self._ema_phase, autograph=False)
         # How far the current step is, as a position in `PHASES`; 0 between two steps.
@@ -178,6 +179,7 @@ class TrainStep:
         state |= {f"augment/{name}": variable for name, variable in self.augmentation.state().items()}
         for network, optimizer in (("G", self.g_optimizer), ("D", self.d_optimizer)):
             state[f"skipped/{network}"] = self.skipped[network]
+            # Those of the penalties are left out: no checkpoint is written while one of the four is above 0.
             state[f"skipped_in_row/{network}"] = self.skipped_in_row[network]
             state[f"adam/{network}/step"] = optimizer.step
             for index, (m, v) in enumerate(zip(optimizer.first_moments, optimizer.second_moments, strict=True)):
@@ -349,13 +351,12 @@ class TrainStep:
                 self.path_mean.assign_add(self.config.path_length_decay * (path_length - self.path_mean))
             if "score/real_sign" in statistics:
                 self.augmentation.observe(statistics["score/real_sign"])
-            if name == network:  # a penalty may stay finite where the loss does not
-                self.skipped_in_row[network].assign(0)
+            self.skipped_in_row[name].assign(0)
             return tf.constant(0, tf.int64)
 
         def skip() -> tf.Tensor:
             self.skipped[network].assign_add(1)
-            self.skipped_in_row[network].assign_add(1)
+            self.skipped_in_row[name].assign_add(1)
             return tf.constant(1, tf.int64)
 
         tf.cond(tf.math.is_finite(norm), update, skip)

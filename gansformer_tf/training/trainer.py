@@ -215,7 +215,7 @@ class Trainer:
         """Logs, and saves what is due: the checkpoint first, for all that comes after it may take long or fail."""
         self._log_tick(self._tick_number)
         if not self._is_finite():
-            self._say("The gradients of the last step were not finite: this tick has no checkpoint and no snapshot.")
+            self._say("The last gradients of a phase were not finite: this tick has no checkpoint and no snapshot.")
             return
         if self._tick_number % self.config.train.checkpoint_ticks == 0:
             self.save_checkpoint()
@@ -248,7 +248,7 @@ class Trainer:
         return f"The checkpoint of step {steps[-1]} is kept." if steps else "There is no checkpoint yet."
 
     def _is_finite(self) -> bool:
-        """Whether the last gradients were; weights that gave others are not worth keeping."""
+        """Whether the last gradients of every phase were; weights that gave others are not worth keeping."""
         return not any(int(counter.numpy()) for counter in self.train_step.skipped_in_row.values())
 
     def _start_tick(self) -> None:
@@ -259,7 +259,7 @@ class Trainer:
         """Saves at the end of training or after a stop, unless that was just done."""
         finite = self._is_finite()
         if not finite:
-            self._say(f"The gradients of the last step were not finite, so it is not saved. {self._kept()}")
+            self._say(f"The last gradients of a phase were not finite, so nothing is saved. {self._kept()}")
         elif self.step not in self.checkpoints.steps():
             self.save_checkpoint()
         if self._averages:
@@ -292,10 +292,10 @@ class Trainer:
 
     def _check_skipped(self) -> None:
         limit = self.config.train.max_skipped_steps
-        for network, counter in self.train_step.skipped_in_row.items():
+        for phase, counter in self.train_step.skipped_in_row.items():
             if int(counter.numpy()) >= limit:
                 raise TrainingError(
-                    f"the gradients of {network} were not finite {int(counter.numpy())} times in a row "
+                    f"the gradients of {phase} were not finite {int(counter.numpy())} times in a row "
                     f"(limit {limit}, step {self.step}). {self._kept()} "
                     "Try a smaller --g-lr or --d-lr, or a larger --gamma."
                 )

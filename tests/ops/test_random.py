@@ -26,6 +26,24 @@ def test_eager_graph_and_xla_draw_the_same(jit):
         assert same(function(tf.constant(seed)), draws(np.array(seed)))
 
 
+@pytest.mark.parametrize(
+    ("seed", "normal", "uniform"),
+    [
+        (7, [[2.2560453, 0.45704219, -0.86348504], [0.42213422, 0.42962384, -1.1385111]], [0.35471463, 0.98965931]),
+        (
+            2**40 + 3,
+            [[0.24300067, -0.071358278, -0.27672285], [0.7140826, -1.1494279, 0.14026783]],
+            [0.021767974, 0.50639248],
+        ),
+    ],
+)
+def test_a_seed_keeps_its_numbers(seed, normal, uniform):
+    """Pictures are told by their seeds, also to another version."""
+    stream = SeedStream(seed)
+    np.testing.assert_allclose(stream.normal((2, 3)), normal, atol=1e-6)
+    np.testing.assert_allclose(stream.uniform((2,)), uniform, atol=1e-6)
+
+
 def test_forms_of_a_seed():
     assert same(draws(5), draws(np.array([5, 0])))
     assert same(draws(5), draws(tf.constant([5, 0], tf.int64)))

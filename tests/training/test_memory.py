@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from gansformer_tf.training import memory
 from gansformer_tf.training.memory import estimate, peak_bytes
 from gansformer_tf.training.step import TrainStep
 from tests.training.tiny_networks import tiny_networks, tiny_train_config
@@ -53,6 +54,13 @@ def test_fewer_images_at_once_need_less():
 
 def test_path_length_adds_to_the_other_phases():
     assert estimated().activations > estimated(path_length=False).activations
+
+
+def test_path_length_finds_gaps_that_do_not_fit(monkeypatch):
+    found, without = estimated(), estimated(path_length=False)
+    monkeypatch.setattr(memory, "_PATH_LENGTH_GAPS", 0)
+    assert found.activations > estimated().activations
+    assert without == estimated(path_length=False)
 
 
 def test_a_batch_in_parts_keeps_the_sum_of_their_gradients():

@@ -142,7 +142,8 @@ def test_a_non_finite_gradient_skips_the_whole_step(whole):
     ("changes", "message"),
     [
         ({"batch_size": 6, "batch_size_per_replica": 4}, "batch size 6 is not a multiple of 4"),
-        ({"batch_size": 9, "batch_size_per_replica": 3}, "minibatch-stddev group"),
+        ({"batch_size": 9, "batch_size_per_replica": 9}, "minibatch-stddev group"),
+        ({"batch_size": 8, "batch_size_per_replica": 1}, "--batch-gpu 1 cuts the minibatch-stddev groups of 2 images"),
     ],
 )
 def test_a_batch_that_cannot_be_cut_is_an_error(changes, message):
@@ -166,7 +167,23 @@ def test_a_finite_penalty_does_not_hide_a_loss_that_is_not(monkeypatch):
     monkeypatch.setattr(step.losses, "discriminator_main", lambda batch: (loss(batch)[0] * np.nan, loss(batch)[1]))
     for index in range(3):
         step.run(index, BATCHES[0], NO_LABELS)
-    assert int(step.skipped_in_row["D"]) == 3 and int(step.skipped_in_row["G"]) == 0
+    assert in_row(step) == {"G": 0, "G_reg": 0, "D": 3, "D_reg": 0}
+
+
+def test_a_finite_loss_does_not_hide_a_penalty_that_is_not(monkeypatch):
+    step = make_step(d_reg_interval=2, path_length=False)
+    penalty = step.losses.discriminator_regularizer
+    monkeypatch.setattr(
+        step.losses, "discriminator_regularizer", lambda batch: (penalty(batch)[0] * np.nan, penalty(batch)[1])
+    )
+    for index in range(4):
+        step.run(index, BATCHES[0], NO_LABELS)
+    assert in_row(step) == {"G": 0, "G_reg": 0, "D": 0, "D_reg": 2}
+    assert int(step.skipped["D"]) == 2
+
+
+def in_row(step):
+    return {name: int(count) for name, count in step.skipped_in_row.items()}
 
 
 @pytest.mark.parametrize("micro", [8, 4])

@@ -232,7 +232,7 @@ def test_an_end_with_gradients_that_are_not_finite_keeps_the_last_good_checkpoin
     spoil(run, 5)
     run.train()
     assert run.checkpoints.steps() == [2, 4]
-    assert "so it is not saved. The checkpoint of step 4 is kept." in capsys.readouterr().out
+    assert "so nothing is saved. The checkpoint of step 4 is kept." in capsys.readouterr().out
 
 
 def test_a_disk_that_is_full_when_a_snapshot_is_due(begin, monkeypatch):
