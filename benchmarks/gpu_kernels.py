@@ -31,7 +31,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from custom_ops import build, checks, kernels  # noqa: E402
+from custom_ops import build, checks, kernels, structures  # noqa: E402
 
 TYPES = ("float32", "float16", "bfloat16")
 BATCH, SIDE, CHANNELS, COMPONENTS = 16, 256, 64, 16
@@ -191,16 +191,16 @@ def timed_cases(dtype: str) -> list[tuple[str, str, Any, list[np.ndarray | None]
     probabilities = np.empty((BATCH, 1, n, COMPONENTS), kind)
     weight = array(BATCH, 1, CHANNELS, COMPONENTS)
     value, bias = array(BATCH, 1, COMPONENTS, CHANNELS), array(1, 1, n, COMPONENTS)
-    up, keep_up = kernels.upfirdn2d_op(half.shape, taps * 2, (2, 2), (1, 1), (2, 1, 2, 1))
-    down, keep_down = kernels.upfirdn2d_op(x.shape, taps, (1, 1), (2, 2), (1, 1, 1, 1))
-    same, keep_same = kernels.upfirdn2d_op(x.shape, taps, (1, 1), (1, 1), (2, 1, 2, 1))
+    up, keep_up = structures.upfirdn2d_op(half.shape, taps * 2, (2, 2), (1, 1), (2, 1, 2, 1))
+    down, keep_down = structures.upfirdn2d_op(x.shape, taps, (1, 1), (2, 2), (1, 1, 1, 1))
+    same, keep_same = structures.upfirdn2d_op(x.shape, taps, (1, 1), (1, 1), (2, 1, 2, 1))
     # Padding 11 and 10 keeps the size of the picture.
-    filtered, keep = kernels.filtered_lrelu_op(
+    filtered, keep = structures.filtered_lrelu_op(
         x.shape, window, window, (2, 2), (2, 2), (11, 10, 11, 10), 0.2, math.sqrt(2), 256.0, 0
     )
     timed_cases.keep = (keep_up, keep_down, keep_same, keep)  # type: ignore[attr-defined]
-    activation = kernels.bias_act_op(x.shape, "lrelu", 0.2, math.sqrt(2), -1.0, 0)
-    attention = kernels.attention_op(tokens.shape, weight, bias, value, None, "mul")
+    activation = structures.bias_act_op(x.shape, "lrelu", 0.2, math.sqrt(2), -1.0, 0)
+    attention = structures.attention_op(tokens.shape, weight, bias, value, None, "mul")
     attention_arrays = [tokens, weight, bias, value, None, None, None, np.empty_like(tokens), probabilities]
     return [
         ("upfirdn2d up 2", "gf_upfirdn2d", up, [half, np.empty_like(x)], 1, None, True),
@@ -216,7 +216,7 @@ def timed_cases(dtype: str) -> list[tuple[str, str, Any, list[np.ndarray | None]
             True,
         ),
         ("filtered_lrelu", "gf_filtered_lrelu", filtered, [x, array(CHANNELS), None, np.empty_like(x)], 1, None, False),
-        ("attention k=16", "gf_attention", attention, attention_arrays, 2, kernels.AttentionData, True),
+        ("attention k=16", "gf_attention", attention, attention_arrays, 2, structures.AttentionData, True),
     ]
 
 

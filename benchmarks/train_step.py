@@ -82,8 +82,8 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
     def end() -> dict[str, float]:
         memory = {"peak": peak_gigabytes(), "imported": imported}  # what follows takes more
         memory["estimate"] = estimate(step).total / 1e9
-        graphs = {phase: step.trace(phase, images, tf.constant(labels)) for phase in ("G", "D")}
-        flops = sum(step.parts(phase)[0] * graph_flops(graph) for phase, graph in graphs.items())
+        graphs = {phase: step.gradients.trace(phase, images, tf.constant(labels)) for phase in ("G", "D")}
+        flops = sum(step.gradients.parts(phase)[0] * graph_flops(graph) for phase, graph in graphs.items())
         return memory | {"flops": flops}
 
     serve({"start": start, "turn": lambda: beside_rate(seconds, convolution_rate), "end": end})

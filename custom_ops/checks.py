@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from custom_ops import definitions, kernels
+from custom_ops import definitions, kernels, structures
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 4e-3, "bfloat16": 3e-2}
 SIXTEEN_BITS = ("float16", "bfloat16")
@@ -93,7 +93,7 @@ def run_bias_act(library: kernels.Kernels, draw: Draw, shapes: int) -> None:
         x = 2 * draw.array(draw.integer(0, 5), draw.integer(1, 40))
         bias = draw.array(x.shape[1]) if draw.chance(0.8) else None
         first, second = draw.array(*x.shape), draw.array(*x.shape)
-        name = kernels.ACTIVATIONS[number % len(kernels.ACTIVATIONS)]
+        name = structures.ACTIVATIONS[number % len(structures.ACTIVATIONS)]
         # In 16 bits values near the clamp may fall on either side of it.
         clamp = 0.8 if draw.chance(0.4) and draw.dtype not in SIXTEEN_BITS else -1.0
         for order in (0, 1, 2):
@@ -184,7 +184,7 @@ def run_attention(
         draw.start()
         batch, n, channels = draw.integer(0, 3), tokens(draw), draw.integer(1, 40)
         heads, k = draw.integer(1, 3), int(draw.random.choice([1, 2, 3, 4, 7, 8, 16, 17, 32, most_components]))
-        integration = kernels.INTEGRATIONS[number // 2 % 4]
+        integration = structures.INTEGRATIONS[number // 2 % 4]
         width = channels if draw.chance(0.5) else draw.integer(1, 40)
         channels_out = 2 * width if integration == "both" else width
 

@@ -11,128 +11,36 @@ from typing import Any
 
 import numpy as np
 
+from custom_ops.structures import (
+    DTYPES,
+    AttentionData,
+    AttentionGradientData,
+    CentroidsOp,
+    Modulation,
+    TokenNorm,
+    Winograd,
+    attention_op,
+    bias_act_op,
+    filtered_lrelu_op,
+    i64,
+    pointer,
+    upfirdn2d_op,
+)
+
 LIBRARY = Path(__file__).resolve().parent.parent / "gansformer_tf" / "ops" / "_lib" / "libgansformer_kernels.so"
 INTERFACE = 4
 MESSAGE_SIZE = 256
-DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
-ACTIVATIONS = ("linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus", "swish")
-INTEGRATIONS = (None, "add", "mul", "both")
 
-_i64, _i32, _f64, _pointer = ctypes.c_int64, ctypes.c_int32, ctypes.c_double, ctypes.c_void_p
-_TASK = ctypes.CFUNCTYPE(None, _pointer, _i64, _i64)
-_PARALLEL_FOR = ctypes.CFUNCTYPE(None, _pointer, _i64, _i64, _pointer, _pointer)
+_TASK = ctypes.CFUNCTYPE(None, pointer, i64, i64)
+_PARALLEL_FOR = ctypes.CFUNCTYPE(None, pointer, i64, i64, pointer, pointer)
 
 
 class KernelError(ValueError):
     """A kernel refused its arguments; the message is the kernel's."""
 
 
-class Upfirdn2d(ctypes.Structure):
-    _fields_ = (
-        *((name, _i64) for name in ("batch", "height", "width", "channels")),
-        ("up", _i64 * 2),
-        ("down", _i64 * 2),
-        ("padding", _i64 * 4),
-        ("taps", _i64 * 2),
-        ("separable", _i32),
-        ("kernel", ctypes.POINTER(ctypes.c_float)),
-    )
-
-
-class BiasAct(ctypes.Structure):
-    _fields_ = (
-        ("rows", _i64),
-        ("channels", _i64),
-        ("activation", _i32),
-        ("order", _i32),
-        ("alpha", _f64),
-        ("gain", _f64),
-        ("clamp", _f64),
-    )
-
-
-class TokenNorm(ctypes.Structure):
-    _fields_ = (
-        ("rows", _i64),
-        ("channels", _i64),
-        ("order", _i32),
-        ("center", _i32),
-        ("scale", _i32),
-        ("epsilon", _f64),
-    )
-
-
-class Modulation(ctypes.Structure):
-    _fields_ = tuple((name, _i64) for name in ("batch", "rows", "channels"))
-
-
-class Winograd(ctypes.Structure):
-    _fields_ = (
-        *((name, _i64) for name in ("batch", "height", "width", "channels_in", "channels_out", "workers")),
-        ("transposed", _i32),
-    )
-
-
-class FilteredLrelu(ctypes.Structure):
-    _fields_ = (
-        ("up", Upfirdn2d),
-        ("down", _i64 * 2),
-        ("taps", _i64 * 2),
-        ("separable", _i32),
-        ("mode", _i32),
-        ("kernel", ctypes.POINTER(ctypes.c_float)),
-        ("slope", _f64),
-        ("gain", _f64),
-        ("clamp", _f64),
-    )
-
-
-class Attention(ctypes.Structure):
-    _fields_ = (
-        *((name, _i64) for name in ("batch", "tokens", "channels", "heads", "components", "channels_out")),
-        ("integration", _i32),
-        *((name, _i64) for name in ("weight_batch", "bias_batch", "bias_tokens", "value_batch")),
-        ("scale_shape", _i64 * 4),
-    )
-
-
-class AttentionData(ctypes.Structure):
-    _fields_ = tuple(
-        (name, _pointer)
-        for name in (
-            "x",
-            "score_weight",
-            "score_bias",
-            "value",
-            "output_bias",
-            "probability_scale",
-            "target",
-            "output",
-            "softmax",
-        )
-    )
-
-
-class AttentionGradientData(ctypes.Structure):
-    _fields_ = tuple(
-        (name, _pointer)
-        for name in (
-            *("x", "score_weight", "value", "output_bias", "probability_scale", "target"),
-            *("softmax", "d_output", "d_softmax"),
-            *("d_x", "d_target", "d_scores", "d_weight", "d_value", "d_output_bias"),
-        )
-    )
-
-
-class CentroidsOp(ctypes.Structure):
-    _fields_ = (
-        *((name, _i64) for name in ("batch", "tokens", "channels", "heads", "components")),
-        ("epsilon", _f64),
-    )
-
-
 class _Pool(ctypes.Structure):
-    _fields_ = (("parallel_for", _PARALLEL_FOR), ("self", _pointer))
+    _fields_ = (("parallel_for", _PARALLEL_FOR), ("self", pointer))
 
 
 class Kernels:
@@ -150,8 +58,8 @@ class Kernels:
         self.lib = ctypes.CDLL(str(self.path))
         for name in ("gf_stamp", "gf_isa"):
             getattr(self.lib, name).restype = ctypes.c_char_p
-        self.lib.gf_centroids_workspace.restype = _i64
-        self.lib.gf_winograd_workspace.restype = _i64
+        self.lib.gf_centroids_workspace.restype = i64
+        self.lib.gf_winograd_workspace.restype = i64
         if self.lib.gf_interface() != INTERFACE:
             raise KernelError(f"{self.path} has interface {self.lib.gf_interface()}, not {INTERFACE}; run make ops.")
         self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -225,7 +133,7 @@ class Kernels:
     ) -> np.ndarray:
         """`kernel` is applied as a correlation; up and down are (vertical, horizontal)."""
         op, keep = upfirdn2d_op(x.shape, kernel, up, down, padding)
-        size = (_i64 * 2)()
+        size = (i64 * 2)()
         self.call("gf_upfirdn2d_size", ctypes.byref(op), size)
         y = aligned((x.shape[0], size[0], size[1], x.shape[3]), x.dtype)
         self.run("gf_upfirdn2d", op, (x, y), (y,))
@@ -312,7 +220,7 @@ class Kernels:
         other: np.ndarray | None = None,
     ) -> np.ndarray:
         op, keep = filtered_lrelu_op(x.shape, up_kernel, down_kernel, up, down, padding, slope, gain, clamp, mode)
-        size = (_i64 * 2)()
+        size = (i64 * 2)()
         self.call("gf_filtered_lrelu_size", ctypes.byref(op), size)
         y = aligned(x.shape if mode == 2 else (x.shape[0], size[0], size[1], x.shape[3]), x.dtype)
         self.run("gf_filtered_lrelu", op, (x, bias, other, y), (y,))
@@ -401,7 +309,7 @@ def address(array: np.ndarray | None) -> Any:
         return None
     if not array.flags.c_contiguous:
         raise KernelError("arrays must be C contiguous; use numpy.ascontiguousarray.")
-    return array.ctypes.data_as(_pointer)
+    return array.ctypes.data_as(pointer)
 
 
 def numpy_type(name: str) -> np.dtype:
@@ -415,60 +323,3 @@ def numpy_type(name: str) -> np.dtype:
 
 def dtype_of(array: np.ndarray) -> int:
     return DTYPES.get(array.dtype.name, -1)
-
-
-def _taps(kernel: np.ndarray) -> tuple[np.ndarray, Any, tuple[int, int], int]:
-    kernel = np.asarray(kernel, np.float32)
-    flat = np.ascontiguousarray(np.concatenate([kernel, kernel]) if kernel.ndim == 1 else kernel).ravel()
-    return flat, flat.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), (kernel.shape[0], kernel.shape[-1]), kernel.ndim
-
-
-def upfirdn2d_op(shape: Any, kernel: np.ndarray, up: Any, down: Any, padding: Any) -> tuple[Upfirdn2d, Any]:
-    """The argument structure, and what must stay alive as long as it is used."""
-    flat, pointer, taps, dims = _taps(kernel)
-    op = Upfirdn2d(
-        *shape, (_i64 * 2)(*up), (_i64 * 2)(*down), (_i64 * 4)(*padding), (_i64 * 2)(*taps), int(dims == 1), pointer
-    )
-    return op, flat
-
-
-def filtered_lrelu_op(
-    shape: Any,
-    up_kernel: np.ndarray,
-    down_kernel: np.ndarray,
-    up: Any,
-    down: Any,
-    padding: Any,
-    slope: float,
-    gain: float,
-    clamp: float,
-    mode: int,
-) -> tuple[FilteredLrelu, Any]:
-    first, keep = upfirdn2d_op(shape, up_kernel, up, (1, 1), padding)
-    flat, pointer, taps, dims = _taps(down_kernel)
-    op = FilteredLrelu(first, (_i64 * 2)(*down), (_i64 * 2)(*taps), int(dims == 1), mode, pointer, slope, gain, clamp)
-    return op, (keep, flat)
-
-
-def bias_act_op(shape: Any, activation: str, alpha: float, gain: float, clamp: float, order: int) -> BiasAct:
-    rows = int(np.prod(shape[:-1]))
-    return BiasAct(rows, shape[-1], ACTIVATIONS.index(activation), order, alpha, gain, clamp)
-
-
-def attention_op(
-    shape: Any, score_weight: Any, score_bias: Any, value: Any, probability_scale: Any, integration: str | None
-) -> Attention:
-    bias_shape = (1, 1, 1, 1) if score_bias is None else score_bias.shape
-    scale_shape = (1, 1, 1, 1) if probability_scale is None else probability_scale.shape
-    return Attention(
-        *shape,
-        score_weight.shape[1],
-        score_weight.shape[3],
-        value.shape[3],
-        INTEGRATIONS.index(integration),
-        score_weight.shape[0],
-        bias_shape[0],
-        bias_shape[2],
-        value.shape[0],
-        (_i64 * 4)(*scale_shape),
-    )

@@ -163,8 +163,8 @@ def estimate(step: Any) -> MemoryEstimate:
 
 def _phase_bytes(step: Any, name: str, images: tf.Tensor, labels: tf.Tensor) -> tuple[int, int]:
     """What a phase holds beside the weights: the sum of its parts' gradients, if there are several, and tensors."""
-    count, _ = step.parts(name)
+    count, _ = step.gradients.parts(name)
     network = step.generator if name.startswith("G") else step.discriminator
     gradients = sum(4 * math.prod(variable.shape) for variable in network.trainable_variables)
-    graph = step.trace(name, images, labels)
+    graph = step.gradients.trace(name, images, labels)
     return gradients if count > 1 else 0, int(peak_bytes(graph, graph.outputs) * _OVERHEAD)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,14 +14,12 @@ from gansformer_tf.config import TrainConfig
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.ema import ema_beta
-from gansformer_tf.training.layout import BatchLayout, accumulate
+from gansformer_tf.training.gradients import PHASES, PhaseGradients, ReplicaBatch
+from gansformer_tf.training.layout import BatchLayout
 from gansformer_tf.training.optimizers import Adam, clip_to_norm, global_norm
-from gansformer_tf.training.phases import MicroBatch, PhaseLosses, Statistics
+from gansformer_tf.training.phases import PhaseLosses, Statistics
 from gansformer_tf.training.remat import Rematerialization
 from gansformer_tf.training.variables import network_state, raw_variable, raw_variables, unfrozen_variables
-
-# Order within a step, as in StyleGAN2; the position is part of the seed of the phase's draws.
-PHASES = ("G", "G_reg", "D", "D_reg")
 
 
 class TrainStep:
@@ -56,9 +53,9 @@ class TrainStep:
         discriminator.config.check_batch(self.layout.micro_size, of=config.batch_size)
         self.augmentation = Augmentation(config)
         self.losses = PhaseLosses(generator, discriminator, config, self.augmentation)
-        self.rematerialization = Rematerialization()
+        rematerialization = Rematerialization()
         if config.recompute:
-            self.rematerialization.attach(generator, discriminator)
+            rematerialization.attach(generator, discriminator)
         self.compiled = uses_xla(config.jit)
         self.trace_counts: collections.Counter[str] = collections.Counter()
 
@@ -76,6 +73,13 @@ class TrainStep:
             learning_rate=config.d_learning_rate,
             lazy_interval=None if config.d_reg == "none" else config.d_reg_interval,
             **common,
+        )
+        self.gradients = PhaseGradients(
+            self.losses,
+            self.layout,
+            config,
+            {"G": self.g_optimizer.variables_to_train, "D": self.d_optimizer.variables_to_train},
+            rematerialization,
         )
         self.path_mean = _counter(0.0, "path_mean", tf.float32)
         self.skipped = {network: _counter(0, f"skipped_{network}") for network in ("G", "D")}
@@ -144,27 +148,6 @@ class TrainStep:
         whole = phases == self.phases_of(0) and not self.phases_done
         return whole and all(self.trace_counts[name] for name in phases)
 
-    def parts(self, name: str) -> tuple[int, int]:
-        """How many parts each replica's samples go through a phase in, and their size."""
-        count, size = self.layout.num_micro_batches, self.layout.micro_size
-        # The second-order gradients of path length hold more than twice of what a sample of "G" does.
-        if name == "G_reg" and size % (2 * self.config.path_length_batch_shrink) == 0:
-            return 2 * count, size // 2
-        return count, size
-
-    def trace(self, name: str, images: tf.Tensor, labels: tf.Tensor) -> tf.Graph:
-        """Graph of the gradients of one part of a batch in a phase, without running it."""
-        count, size = self.parts(name)
-
-        def gradients(step: tf.Tensor, seed: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> Any:
-            batch = self._micro_batch(0, size, step, seed, tf.constant(0, tf.int64), images, labels)
-            others = tf.zeros([]) if name == "G_reg" and count > 1 else None
-            return self._part_gradients(name, batch, self.path_mean.read_value(), others)
-
-        step = tf.constant(0, tf.int64)
-        seed = phase_seed(self.config.seed, step, PHASES.index(name))
-        return tf.function(gradients, autograph=False).get_concrete_function(step, seed, images, labels).graph
-
     def update_average(self, images_seen: int) -> None:
         """Moves the averaged generator towards the current one."""
         beta = ema_beta(self.layout.global_size, self.config.ema_half_life_kimg, images_seen, self.config.ema_rampup)
@@ -190,15 +173,13 @@ class TrainStep:
     # one phase
 
     def _compile(self, name: str) -> Callable[..., Statistics]:
-        def gradients_of(*arguments: Any) -> tuple[list[tf.Tensor], Statistics]:
-            return self._gradients(name, *arguments)
+        def gradients_of(batch: ReplicaBatch, *path_means: tf.Tensor) -> tuple[list[tf.Tensor], Statistics]:
+            return self.gradients.of(name, batch, *path_means)
 
-        def path_lengths_of(*arguments: Any) -> tf.Tensor:
-            return self._total_path_length(*arguments)
-
+        total_path_length = self.gradients.total_path_length
         if self.compiled:
             gradients_of = tf.function(gradients_of, autograph=False, jit_compile=True)
-            path_lengths_of = tf.function(path_lengths_of, autograph=False, jit_compile=True)
+            total_path_length = tf.function(total_path_length, autograph=False, jit_compile=True)
 
         def phase(step: tf.Tensor, images: Any, labels: Any) -> Statistics:
             self.trace_counts[name] += 1
@@ -206,13 +187,15 @@ class TrainStep:
 
             def replica(images: tf.Tensor, labels: tf.Tensor) -> tuple[list[tf.Tensor], Statistics]:
                 context = tf.distribute.get_replica_context()
-                arguments = [step, seed, tf.cast(context.replica_id_in_sync_group, tf.int64), images, labels]
-                if name == "G_reg" and self._needs_other_path_lengths:
-                    total = path_lengths_of(*arguments)
+                replica_id = tf.cast(context.replica_id_in_sync_group, tf.int64)
+                batch = ReplicaBatch(step, seed, replica_id, images, labels)
+                path_means = [self.path_mean.read_value()]
+                if name == "G_reg" and self.gradients.needs_other_path_lengths:
+                    total = total_path_length(batch)
                     if self.strategy.num_replicas_in_sync > 1:
                         total = context.all_reduce(tf.distribute.ReduceOp.SUM, total)
-                    arguments.append(total / self._num_path_lengths)
-                gradients, statistics = gradients_of(*arguments)
+                    path_means.append(total / self.gradients.num_path_lengths)
+                gradients, statistics = gradients_of(batch, *path_means)
                 if self.strategy.num_replicas_in_sync > 1:
                     # A sum with one non-finite part is not finite, so all replicas take the same decision below.
                     gradients, statistics = context.all_reduce(tf.distribute.ReduceOp.SUM, (gradients, statistics))
@@ -225,101 +208,6 @@ class TrainStep:
 
         return tf.function(phase, autograph=False)
 
-    def _gradients(
-        self,
-        name: str,
-        step: tf.Tensor,
-        seed: tf.Tensor,
-        replica_id: tf.Tensor,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        path_mean_of_batch: tf.Tensor | None = None,
-    ) -> tuple[list[tf.Tensor], Statistics]:
-        """This replica's share of the gradient of the mean loss, and of the statistics."""
-        running_mean = self.path_mean.read_value()
-        count, size = self.parts(name)
-
-        def share(index: Any) -> tuple[list[tf.Tensor], Statistics]:
-            batch = self._micro_batch(index, size, step, seed, replica_id, images, labels)
-            return self._part_gradients(name, batch, running_mean, path_mean_of_batch)
-
-        zeros = (
-            [tf.zeros(variable.shape, variable.dtype) for variable in self._variables_of(name)],
-            {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(name).items()},
-        )
-        return accumulate(share, count, zeros)
-
-    def _part_gradients(
-        self, name: str, batch: MicroBatch, running_mean: tf.Tensor, path_mean_of_batch: tf.Tensor | None
-    ) -> tuple[list[tf.Tensor], Statistics]:
-        """Share of one part of the samples in the gradient and in the statistics."""
-        variables = self._variables_of(name)
-        # Regularisers need gradients of second order, which rematerialised blocks do not have.
-        keep = contextlib.nullcontext() if name.endswith("_reg") else self.rematerialization.enabled()
-        with keep, tf.GradientTape(watch_accessed_variables=False) as tape:
-            for variable in variables:
-                tape.watch(variable)
-            if name == "G_reg":
-                loss, statistics = self.losses.generator_regularizer(batch, running_mean, path_mean_of_batch)
-            else:
-                loss, statistics = {
-                    "G": self.losses.generator_main,
-                    "D": self.losses.discriminator_main,
-                    "D_reg": self.losses.discriminator_regularizer,
-                }[name](batch)
-        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return gradients, statistics
-
-    def _optimizer_of(self, name: str) -> Adam:
-        return self.g_optimizer if name.startswith("G") else self.d_optimizer
-
-    def _variables_of(self, name: str) -> Sequence[tf.Variable]:
-        return self._optimizer_of(name).variables_to_train
-
-    def _micro_batch(
-        self,
-        index: Any,
-        size: int,
-        step: tf.Tensor,
-        seed: tf.Tensor,
-        replica_id: tf.Tensor,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-    ) -> MicroBatch:
-        layout = self.layout
-        start = index * size
-        return MicroBatch(
-            seed=seed,
-            first=replica_id * layout.replica_size + tf.cast(start, tf.int64),
-            images=to_float(_rows(images, start, size)),
-            labels=_rows(labels, start, size) if labels.shape[-1] else None,
-            global_size=layout.global_size,
-            images_seen=step * layout.global_size,
-        )
-
-    @property
-    def _needs_other_path_lengths(self) -> bool:
-        """Whether a part needs the mean path length of others: it is one of several."""
-        return self.parts("G_reg")[0] * self.layout.num_replicas > 1
-
-    @property
-    def _num_path_lengths(self) -> int:
-        count, size = self.parts("G_reg")
-        return self.losses.path_batch_size(size) * count * self.layout.num_replicas
-
-    def _total_path_length(
-        self, step: tf.Tensor, seed: tf.Tensor, replica_id: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
-    ) -> tf.Tensor:
-        """Sum of the path lengths of this replica's samples."""
-
-        count, size = self.parts("G_reg")
-
-        def share(index: Any) -> tf.Tensor:
-            batch = self._micro_batch(index, size, step, seed, replica_id, images, labels)
-            return tf.reduce_sum(self.losses.path_lengths(batch))
-
-        return accumulate(share, count, tf.zeros([]))
-
     def _apply(
         self,
         name: str,
@@ -328,7 +216,8 @@ class TrainStep:
         statistics: Statistics,
     ) -> Statistics:
         """Makes the optimizer step of a phase unless a gradient is not finite; returns the scalars to log."""
-        network, optimizer = name[0], self._optimizer_of(name)
+        network = name[0]
+        optimizer = self.g_optimizer if network == "G" else self.d_optimizer
         norm = global_norm(gradients)
         statistics[f"gradient_norm/{name.lower()}"] = norm
         w_average = statistics.pop("w_average", None)
@@ -418,16 +307,6 @@ def uses_xla(mode: str) -> bool:
     "auto" does so on GPUs only: on a CPU a step of the generator takes 1.3 times as long compiled as not.
     """
     return mode == "on" or (mode == "auto" and bool(tf.config.list_logical_devices("GPU")))
-
-
-def to_float(images: tf.Tensor) -> tf.Tensor:
-    """uint8 pixels as float32 in [-1, 1]."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
-
-
-def _rows(values: tf.Tensor, start: Any, size: int) -> tf.Tensor:
-    """`size` rows from `start` on; in a slice `[start : start + size]` XLA would not see that the size is known."""
-    return tf.slice(values, [start, *[0] * (values.shape.rank - 1)], [size, *values.shape[1:]])
 
 
 def _counter(value: Any, name: str, dtype: Any = tf.int64) -> tf.Variable:

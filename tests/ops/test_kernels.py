@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from custom_ops import kernels
+from custom_ops import kernels, structures
 from custom_ops.checks import (
     Draw,
     many_tokens,
@@ -154,7 +154,7 @@ BAD_UPFIRDN2D = {
 def test_hostile_upfirdn2d(library, change, request):
     library = request.getfixturevalue(library)
     x, y = np.ones((1, 4, 4, 2), np.float32), np.full((1, 4, 4, 2), 7, np.float32)
-    op, keep = kernels.upfirdn2d_op(x.shape, np.ones(4), (1, 1), (1, 1), (2, 1, 2, 1))
+    op, keep = structures.upfirdn2d_op(x.shape, np.ones(4), (1, 1), (1, 1), (2, 1, 2, 1))
     for name, value in change.items():
         if value is None:
             value = ctypes.POINTER(ctypes.c_float)()
@@ -215,12 +215,12 @@ def test_hostile_attention(library, change, request):
     library = request.getfixturevalue(library)
     x, weight, value = (np.ones(shape, np.float32) for shape in ((2, 7, 4), (2, 1, 4, 3), (2, 1, 3, 4)))
     output, softmax = np.full((2, 7, 4), 7, np.float32), np.full((2, 1, 7, 3), 7, np.float32)
-    op = kernels.attention_op(x.shape, weight, None, value, None, None)
+    op = structures.attention_op(x.shape, weight, None, value, None, None)
     for name, number in change.items():
         setattr(op, name, number)
     arrays = (x, weight, None, value, None, None, None, output, softmax)
     with pytest.raises(kernels.KernelError):
-        library.run("gf_attention", op, arrays, (output, softmax), kernels.AttentionData)
+        library.run("gf_attention", op, arrays, (output, softmax), structures.AttentionData)
     assert np.all(output == 7) and np.all(softmax == 7)
 
 
@@ -229,12 +229,12 @@ def test_hostile_attention_gradient(cpu, change):
     x, weight, value = (np.ones(shape, np.float32) for shape in ((2, 7, 4), (2, 1, 4, 3), (2, 1, 3, 4)))
     softmax, d_output = np.ones((2, 1, 7, 3), np.float32), np.ones((2, 7, 4), np.float32)
     outputs = [np.full(shape, 7, np.float32) for shape in (x.shape, softmax.shape, weight.shape, value.shape, (4,))]
-    op = kernels.attention_op(x.shape, weight, None, value, None, None)
+    op = structures.attention_op(x.shape, weight, None, value, None, None)
     for name, number in change.items():
         setattr(op, name, number)
     arrays = (x, weight, value, None, None, None, softmax, d_output, None, outputs[0], None, *outputs[1:])
     with pytest.raises(kernels.KernelError):
-        cpu.run("gf_attention_gradient", op, arrays, outputs, kernels.AttentionGradientData)
+        cpu.run("gf_attention_gradient", op, arrays, outputs, structures.AttentionGradientData)
     assert all(np.all(output == 7) for output in outputs)
 
 
@@ -243,7 +243,7 @@ def test_hostile_numbers(cpu):
     for numbers in ((math.nan, 1.0, -1.0), (0.2, math.inf, -1.0), (0.2, 1.0, math.nan)):
         with pytest.raises(kernels.KernelError, match="finite"):
             cpu.bias_act(x, None, "lrelu", *numbers)
-    op = kernels.bias_act_op((2**40, 2**30), "relu", 0.0, 1.0, -1.0, 0)
+    op = structures.bias_act_op((2**40, 2**30), "relu", 0.0, 1.0, -1.0, 0)
     with pytest.raises(kernels.KernelError, match="overflow"):
         cpu.run("gf_bias_act", op, (x, None, None, None, x), (x,))
     with pytest.raises(kernels.KernelError, match="epsilon"):
@@ -264,7 +264,7 @@ def test_hostile_numbers(cpu):
 def test_hostile_token_norm(cpu, numbers, message):
     x, y = np.ones((2, 4), np.float32), np.full((2, 4), 7, np.float32)
     with pytest.raises(kernels.KernelError, match=message):
-        cpu.run("gf_token_norm", kernels.TokenNorm(*numbers), (x, None, y), (y,))
+        cpu.run("gf_token_norm", structures.TokenNorm(*numbers), (x, None, y), (y,))
     assert np.all(y == 7)
 
 
@@ -273,9 +273,9 @@ def test_hostile_token_norm(cpu, numbers, message):
 def test_hostile_modulation(cpu, function, shape):
     x, y = np.ones((2, 3, 4), np.float32), np.full((2, 3, 4), 7, np.float32)
     with pytest.raises(kernels.KernelError, match="negative or overflow"):
-        cpu.run(function, kernels.Modulation(*shape), (x, x, y), (y,))
+        cpu.run(function, structures.Modulation(*shape), (x, x, y), (y,))
     with pytest.raises(kernels.KernelError, match="missing"):
-        cpu.run(function, kernels.Modulation(2, 3, 4), (x, None, y), (y,))
+        cpu.run(function, structures.Modulation(2, 3, 4), (x, None, y), (y,))
     assert np.all(y == 7)
 
 
@@ -296,8 +296,8 @@ def test_hostile_winograd(cpu, function, change):
     x, y = np.ones((1, 4, 4, 2), np.float32), np.full((3, 3, 2, 2), 7, np.float32)
     workspace = np.zeros(1 << 16, np.float32)
     with pytest.raises(kernels.KernelError, match="missing"):
-        cpu.run(function, kernels.Winograd(1, 4, 4, 2, 2, 1, 0), (x, x, y, None), (y,))
-    op = kernels.Winograd(1, 4, 4, 2, 2, 1, 0)
+        cpu.run(function, structures.Winograd(1, 4, 4, 2, 2, 1, 0), (x, x, y, None), (y,))
+    op = structures.Winograd(1, 4, 4, 2, 2, 1, 0)
     for name, value in change.items():
         setattr(op, name, value)
     assert cpu.lib.gf_winograd_workspace(ctypes.byref(op), 0) == -1
@@ -314,7 +314,7 @@ def test_types_without_kernel(cpu, cuda):
 
 
 def test_missing_arrays(cpu):
-    op, keep = kernels.upfirdn2d_op((1, 4, 4, 2), np.ones(1), (1, 1), (1, 1), (0, 0, 0, 0))
+    op, keep = structures.upfirdn2d_op((1, 4, 4, 2), np.ones(1), (1, 1), (1, 1), (0, 0, 0, 0))
     with pytest.raises(kernels.KernelError, match="missing"):
         cpu.call("gf_upfirdn2d_cpu", ctypes.byref(op), 0, None, None, None)
     del keep
