@@ -1,7 +1,7 @@
 """Seconds per training phase, beside what the machine's convolutions would allow.
 
     python benchmarks/train_step.py [--models code,simplex] [--resolutions 64] [--widths small,default] [--repeats 5]
-                                    [--batch-gpu 8] [--recompute] [--precision float32|bfloat16|mixed]
+                                    [--batch-gpu 8] [--recompute] [--precision float32|bfloat16|mixed] [--jit off|on]
                                     [--torch-python PATH [--torch-batch-gpu 8]]
 
 Models: code and paper (gansformer-default in both forms of duplex attention), simplex, stylegan2, stylegan3-t,
@@ -63,7 +63,7 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
         batch_size_per_replica=arguments.batch_gpu,
         path_length=True,
         recompute=arguments.recompute,
-        jit="off",
+        jit=arguments.jit,
     )
     step = TrainStep(generator, discriminator, average, train)
     images = tf.zeros((BATCH, resolution, resolution, 3), tf.uint8)
@@ -81,6 +81,8 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
 
     def end() -> dict[str, float]:
         memory = {"peak": peak_gigabytes(), "imported": imported}  # what follows takes more
+        if tf.config.list_logical_devices("GPU"):
+            memory["device"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
         memory["estimate"] = estimate(step).total / 1e9
         graphs = {phase: step.gradients.trace(phase, images, tf.constant(labels)) for phase in ("G", "D")}
         flops = sum(step.gradients.parts(phase)[0] * graph_flops(graph) for phase, graph in graphs.items())
@@ -147,6 +149,7 @@ def main() -> None:
     parser.add_argument("--batch-gpu", type=int, default=BATCH, help="pictures at once")
     parser.add_argument("--recompute", action="store_true")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "mixed"))
+    parser.add_argument("--jit", default="off", choices=("off", "on"), help="compile the phases with XLA")
     parser.add_argument("--torch-python", metavar="PATH", help="an interpreter with torch, to compare within the run")
     parser.add_argument("--torch-batch-gpu", type=int, default=BATCH, help="pictures at once in PyTorch")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
