@@ -144,7 +144,7 @@ class CheckpointStore:
         )
         free = shutil.disk_usage(self.folder).free
         if free < needed:
-            raise OSError(errno.ENOSPC, f"{needed >> 20} MB needed, {free >> 20} MB free")
+            raise OSError(errno.ENOSPC, f"{needed / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free")
 
     def _failure(self, step: int, error: Exception) -> str:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)

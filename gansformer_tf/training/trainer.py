@@ -286,7 +286,7 @@ class Trainer:
             "peak_memory_mb": peak_memory_mb(),
             "skipped_steps": skipped,
             "data_wait_share": self._waited / elapsed,
-            **({"augment_p": float(self.train_step.augmentation.p)} if self.train_step.augmentation.active else {}),
+            **({"augment_p": float(self.train_step.augmentation.p)} if self.train_step.augmentation.has_p else {}),
             **self._averages.take(),
         }
 

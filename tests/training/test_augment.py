@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.training.augment import corruption, geometric
+from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.augment.diffaug import diff_augment
 from gansformer_tf.training.augment.pipe import PIPES, AugmentStrengths, augment
 from gansformer_tf.training.draws import SampleStream, phase_seed
@@ -148,6 +149,11 @@ def test_p_starts_over_where_a_resumed_run_asks_for_another():
     assert float(augmentation.p) == pytest.approx(0.2)
     assert float(augmentation.sign_sum) == float(augmentation.sign_count) == 0.0
     assert ada_step(augment="none", augment_p=0.5).augmentation.start == 0.0
+
+
+@pytest.mark.parametrize(("kind", "has_p"), [("none", False), ("diffaug", False), ("fixed", True), ("ada", True)])
+def test_only_kinds_with_a_probability_log_one(kind, has_p):
+    assert Augmentation(tiny_train_config(augment=kind, augment_p=0.3)).has_p == has_p
 
 
 def test_ada_is_part_of_the_step_and_of_its_saved_state():

@@ -121,6 +121,6 @@ def test_a_failed_write_leaves_the_one_before(store, monkeypatch, tmp_path):
 
 def test_too_little_space_is_seen_before_anything_is_written(store, monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-    with pytest.raises(TrainingError, match=r"1 MB needed, 0 MB free\); there is no earlier one"):
+    with pytest.raises(TrainingError, match=r"1\.\d MB needed, 0\.0 MB free\); there is no earlier one"):
         store.save(4, variables(), {})
     assert list(tmp_path.iterdir()) == []

@@ -26,7 +26,7 @@ class Augmentation:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        self.start = config.augment_p if config.augment in ("fixed", "ada") else 0.0
+        self.start = config.augment_p if self.has_p else 0.0
         self.p = tf.Variable(self.start, dtype=tf.float32, trainable=False, name="augment_p")
         self.sign_sum = tf.Variable(0.0, trainable=False, name="augment_sign_sum")
         self.sign_count = tf.Variable(0.0, trainable=False, name="augment_sign_count")
@@ -35,6 +35,11 @@ class Augmentation:
     def active(self) -> bool:
         """Whether images are changed at all."""
         return self.config.augment != "none"
+
+    @property
+    def has_p(self) -> bool:
+        """Whether images are changed with probability p; DiffAugment changes all of them."""
+        return self.config.augment in ("fixed", "ada")
 
     def state(self) -> dict[str, tf.Variable]:
         """Variables to save, by name."""
