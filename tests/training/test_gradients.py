@@ -1,0 +1,58 @@
+"""Gradients of a GANsformer are the same however a batch is cut.
+
+Weights are compared on networks of a few layers (`test_step.py`): Adam moves a weight by the sign of its gradient, also
+where that is nothing but rounding, so those of many layers part in single places.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, TrainConfig
+from gansformer_tf.config.presets import preset
+from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.training.draws import phase_seed
+from gansformer_tf.training.gradients import PHASES, ReplicaBatch
+from gansformer_tf.training.step import TrainStep
+
+BATCH, RESOLUTION = 8, 16
+IMAGES = np.random.default_rng(0).integers(0, 256, (BATCH, RESOLUTION, RESOLUTION, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    sections = preset("gansformer-default")
+    geometry = {"resolution": RESOLUTION, "channel_base": 256, "channel_max": 16}
+    config = GeneratorConfig(**(sections["generator"] | geometry))
+    discriminator = Discriminator(DiscriminatorConfig(**(sections["discriminator"] | geometry)))
+    return Generator(config), discriminator, Generator(config)
+
+
+def gradients_of(networks, at_once):
+    """Of every phase, `at_once` pictures at a time."""
+    config = TrainConfig(batch_size=BATCH, batch_size_per_replica=at_once, path_length=True)
+    gradients = TrainStep(*networks, config).gradients
+    step = tf.constant(0, tf.int64)
+
+    @tf.function(autograph=False)
+    def found(images):
+        values = {}
+        for number, phase in enumerate(PHASES):
+            batch = ReplicaBatch(step, phase_seed(5, step, number), step, images, tf.zeros([BATCH, 0]))
+            means = [tf.zeros([])]
+            if phase == "G_reg":
+                means.append(gradients.total_path_length(batch) / gradients.num_path_lengths)
+            values[phase] = gradients.of(phase, batch, *means)[0]
+        return values
+
+    return {phase: np.concatenate([np.ravel(v) for v in values]) for phase, values in found(IMAGES).items()}
+
+
+def test_gradients_are_the_same_for_every_cut(networks):
+    whole, parts = (gradients_of(networks, at_once) for at_once in (8, 4))
+    for phase in PHASES:
+        norm = np.linalg.norm(whole[phase])
+        assert norm > 1e-3
+        assert np.linalg.norm(whole[phase] - parts[phase]) < 5e-6 * norm
