@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from gansformer_tf.config import RunConfig
 from gansformer_tf.data.pipeline import corrupt_record, training_dataset
+from gansformer_tf.data.release import release
 from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models import Discriminator
 from gansformer_tf.models.families import build_generator
@@ -88,6 +89,7 @@ class Trainer:
         self._tick_images = config.train.tick_images
         self._progress: Any = None
         self._recorder: Any = None
+        self._batches: Any = None  # let go last: what is saved at a stop must not wait for its deletion
 
     @property
     def kimg(self) -> float:
@@ -134,6 +136,8 @@ class Trainer:
             self._progress.close()  # what is printed next, an error perhaps, gets a line of its own
             if self._recorder is not None:
                 self._recorder.close()
+            batches, self._batches = [self._batches], None
+            release(batches)
 
     def _train(self, stop: StopRequest) -> TrainResult:
         self._start_tick()
@@ -166,7 +170,7 @@ class Trainer:
         stop.at_once = not self.agreement.cluster
         if not self.agreement.cluster:
             self.train_step.stopping = lambda: stop.requested
-        batches = iter(self._dataset())
+        self._batches = iter(self._dataset())
         if self.agreement.chief:
             if self.step == 0:
                 self._write_first_samples()
@@ -174,7 +178,7 @@ class Trainer:
                 self._write_snapshot()
         started = time.monotonic()
         while self.images < total and not self.agreement.any(stop.requested):
-            statistics = self._make_step(batches)
+            statistics = self._make_step()
             if self.train_step.phases_done:  # a stop in the middle of the step
                 return
             stop.at_once = False
@@ -205,8 +209,8 @@ class Trainer:
         whole = not self.train_step.phases_done
         return whole and self._tick_ended() and self._tick_number % self.config.train.snapshot_ticks == 0
 
-    def _make_step(self, batches: Any) -> dict[str, tf.Tensor]:
-        batch = self._next(batches)
+    def _make_step(self) -> dict[str, tf.Tensor]:
+        batch = self._next(self._batches)
         # Too little memory comes first: oneDNN reports it as a call that was aborted, as a lost worker is.
         with peers_answer(), memory_suffices(f"at step {self.step}"):
             return self.train_step.run(self.step, batch["image"], batch["label"])

@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +207,19 @@ def test_a_step_that_began_at_a_checkpoint_is_not_saved_in_the_middle(begin, who
     assert (run.step, run.train_step.phases_done) == (6, 0)
     run.train()
     assert_equal(state(run), whole)
+
+
+def test_the_data_pipeline_is_let_go_after_everything_is_saved(begin, monkeypatch):
+    """Its deletion may take long, and happens where the last reference goes."""
+    run, seen = begin(), []
+
+    def release(batches):
+        seen.append((run.checkpoints.steps()[-1], sys.getrefcount(batches[0])))
+
+    monkeypatch.setattr(trainer, "release", release)
+    after_phase(run, 6, "D", terminate)
+    run.train()
+    assert seen == [(6, 2)]  # the list's reference, and that of the call
 
 
 def test_no_checkpoint_is_written_while_gradients_are_not_finite(begin):
