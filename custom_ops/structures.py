@@ -126,9 +126,9 @@ def _taps(kernel: np.ndarray) -> tuple[np.ndarray, Any, tuple[int, int], int]:
 
 def upfirdn2d_op(shape: Any, kernel: np.ndarray, up: Any, down: Any, padding: Any) -> tuple[Upfirdn2d, Any]:
     """The argument structure, and what must stay alive as long as it is used."""
-    flat, pointer, taps, dims = _taps(kernel)
+    flat, values, taps, dims = _taps(kernel)
     op = Upfirdn2d(
-        *shape, (i64 * 2)(*up), (i64 * 2)(*down), (i64 * 4)(*padding), (i64 * 2)(*taps), int(dims == 1), pointer
+        *shape, (i64 * 2)(*up), (i64 * 2)(*down), (i64 * 4)(*padding), (i64 * 2)(*taps), int(dims == 1), values
     )
     return op, flat
 
@@ -146,8 +146,8 @@ def filtered_lrelu_op(
     mode: int,
 ) -> tuple[FilteredLrelu, Any]:
     first, keep = upfirdn2d_op(shape, up_kernel, up, (1, 1), padding)
-    flat, pointer, taps, dims = _taps(down_kernel)
-    op = FilteredLrelu(first, (i64 * 2)(*down), (i64 * 2)(*taps), int(dims == 1), mode, pointer, slope, gain, clamp)
+    flat, values, taps, dims = _taps(down_kernel)
+    op = FilteredLrelu(first, (i64 * 2)(*down), (i64 * 2)(*taps), int(dims == 1), mode, values, slope, gain, clamp)
     return op, (keep, flat)
 
 

@@ -54,7 +54,7 @@ def memory_suffices(where: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise TrainingError(
-            f"out of memory {where}. Use a smaller --batch-gpu (same result; down to one group of --mbstd-group-size), "
+            f"out of memory {where}. Use a smaller --batch-gpu (same gradients; down to one --mbstd-group-size), "
             "--recompute, or fewer channels (--channel-base, --channel-max); run_network.py without --train estimates "
             "the need."
         ) from error

@@ -143,6 +143,7 @@ def test_a_non_finite_gradient_skips_the_whole_step(whole):
     ("changes", "message"),
     [
         ({"batch_size": 6, "batch_size_per_replica": 4}, "batch size 6 is not a multiple of 4"),
+        ({"batch_size": 9, "batch_size_per_replica": 3}, "minibatch-stddev group"),
         ({"batch_size": 9, "batch_size_per_replica": 9}, "minibatch-stddev group"),
         ({"batch_size": 8, "batch_size_per_replica": 1}, "--batch-gpu 1 cuts the minibatch-stddev groups of 2 images"),
     ],
