@@ -40,8 +40,9 @@ def serve_batches(model: str, resolution: int, width: str, batch: int, repeats: 
 
     from benchmarks.flops import convolution_rate, graph_flops
     from benchmarks.timing import beside_rate, median_seconds
+    from gansformer_tf.training.process import prepare_process
 
-    tf.config.optimizer.set_experimental_options({"remapping": False})
+    prepare_process()
     generator, *_ = networks(model, resolution, width, "float32")
     z = tf.random.normal((batch, generator.config.num_latents, generator.config.latent_dim))
     draw = tf.function(lambda z: generator(z, noise_mode="const"), autograph=False)

@@ -53,10 +53,11 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
     from benchmarks.timing import beside_rate, peak_gigabytes
     from gansformer_tf.config import TrainConfig
     from gansformer_tf.training.memory import estimate
+    from gansformer_tf.training.process import prepare_process
     from gansformer_tf.training.step import PHASES, TrainStep
 
     imported = peak_gigabytes()
-    tf.config.optimizer.set_experimental_options({"remapping": False})
+    prepare_process()
     generator, discriminator, average = networks(model, resolution, width, arguments.precision)
     train = TrainConfig(
         batch_size=BATCH,

@@ -28,7 +28,7 @@ from custom_ops.structures import (
 )
 
 LIBRARY = Path(__file__).resolve().parent.parent / "gansformer_tf" / "ops" / "_lib" / "libgansformer_kernels.so"
-INTERFACE = 4
+INTERFACE = 5
 MESSAGE_SIZE = 256
 
 _TASK = ctypes.CFUNCTYPE(None, pointer, i64, i64)

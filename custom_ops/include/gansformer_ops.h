@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of a signature or a structure; checked by whoever loads the library. */
-#define GF_INTERFACE 4
+#define GF_INTERFACE 5
 #define GF_MESSAGE_SIZE 256
 
 enum gf_code { GF_OK = 0, GF_INVALID = 1, GF_UNSUPPORTED = 2, GF_OUT_OF_MEMORY = 3, GF_DEVICE_ERROR = 4 };

@@ -8,6 +8,7 @@ REGISTER_OP("GansformerScaleChannels")
     .Input("scales: T")
     .Output("y: T")
     .Attr("T: {float, double}")
+    .Attr("nonzero: bool = false")
     .SetShapeFn([](tensorflow::shape_inference::InferenceContext* c) -> absl::Status {
       tensorflow::shape_inference::ShapeHandle x, scales;
       tensorflow::shape_inference::DimensionHandle same;
@@ -18,7 +19,8 @@ REGISTER_OP("GansformerScaleChannels")
       c->set_output(0, x);
       return absl::OkStatus();
     })
-    .Doc("x [batch, height, width, channels] * scales [batch, channels].");
+    .Doc("x [batch, height, width, channels] * scales [batch, channels]. nonzero says that no scale is 0: a gradient may "
+         "then divide by them.");
 
 REGISTER_OP("GansformerChannelDot")
     .Input("x: T")

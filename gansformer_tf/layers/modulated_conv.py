@@ -84,15 +84,24 @@ class ModulatedConv2D(keras.layers.Layer):
             return self._convolve(inputs, self.kernel * self.scale)
         # The kernel's scale goes into the styles: a scaled copy of every kernel would be kept for the backward pass.
         scales = (self.affine(style) + 1.0) * self.scale
+        if self.kernel_size == 1 and self.resample is None and not self.demodulate and None not in inputs.shape[1:]:
+            return self._product(inputs, scales)
         x = self._convolve(scale_channels(inputs, scales), self.kernel)
         if self.demodulate:
-            x = scale_channels(x, self._demodulation(scales))
+            x = scale_channels(x, self._demodulation(scales), nonzero=True)
         return x
 
     def _convolve(self, x: Any, kernel: Any) -> Any:
         if self.resample == "up":
             return conv2d_up(x, kernel, self._fir)
         return conv2d(x, kernel)
+
+    def _product(self, x: Any, scales: Any) -> Any:
+        """A kernel of one tap with few outputs (RGB): scaling the kernel spares two passes over the features."""
+        _, height, width, channels = x.shape
+        kernel = ops.expand_dims(scales, 2) * ops.reshape(self.kernel, (1, channels, self.filters))
+        x = ops.matmul(ops.reshape(x, (-1, height * width, channels)), kernel)
+        return ops.reshape(x, (-1, height, width, self.filters))
 
     def _demodulation(self, scales: Any) -> Any:
         # float32: the sum of squares loses too much in half precision

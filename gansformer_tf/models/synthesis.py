@@ -52,12 +52,23 @@ class Flow:
     assignments: Any = None
     grid_size: tuple[int, int] | None = None
     maps: list[Any] = dataclasses.field(default_factory=list)
+    _entries: dict[tuple[int | None, int | None], tuple[Any, list[Any]]] = dataclasses.field(default_factory=dict)
 
     def style(self, index: int, per_component: bool) -> Any:
         """w of layer `index` that modulates the features: the last latent, or every component in turn (k-GAN)."""
-        if per_component:
-            return ops.reshape(self.w[:, :, index], (-1, self.w.shape[-1]))
-        return self.w[:, -1, index]
+        style = self.entries(None if per_component else -1, None)[index]
+        return ops.reshape(style, (-1, self.w.shape[-1]))
+
+    def entries(self, first: int | None, end: int | None) -> list[Any]:
+        """w of each layer for latents `first` to `end`: `[batch, latents, style_dim]`.
+
+        Cut once for all layers: the gradient of a slice is as large as the whole, and there would be two per layer.
+        """
+        source, found = self._entries.get((first, end), (None, []))
+        if source is not self.w:
+            found = ops.unstack(self.w[:, first:end], axis=2)
+            self._entries[first, end] = (self.w, found)
+        return found
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -152,7 +163,7 @@ class SynthesisLayer(ConfiguredLayer):
 
     def _attend(self, x: Any, flow: Flow) -> Any:
         height, width = x.shape[1], x.shape[2]
-        own = flow.w[:, : self.config.num_components, self.index]
+        own = flow.entries(None, self.config.num_components)[self.index]
         latents = own
         if flow.latents is not None and self.config.attention_form == "code":
             latents = flow.latents

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent / "_lib"
 LIBRARY = "gansformer_ops.so"
 STAMP = "stamp.json"
 # Must equal GF_INTERFACE of the header that the library was built from.
-INTERFACE = 4
+INTERFACE = 5
 REBUILD = "run `make ops` (or `python setup.py build_ext --inplace`)"
 
 CPU_TYPES = ("float32", "float64")

@@ -117,6 +117,27 @@ def _shows_slope(activation: int, alpha: float, gain: float, clamp: float) -> bo
     return ACTIVATIONS[activation] in _PIECEWISE_LINEAR and alpha >= 0 and gain > 0 and clamp < 0
 
 
+def _rematerialized(tensor: Any, upstream: Any) -> Any:
+    """What a gradient takes in place of a tensor of the forward pass: the tensor made again, or the tensor itself.
+
+    Scaled and normalised features cost one pass, and what they are made of is kept for other gradients anyway.
+
+    Args:
+        tensor: Input of the op whose gradient is asked for.
+        upstream: The gradient of the op's output; the work waits for it. Without that wait TensorFlow would find the
+            same computation twice and keep the first.
+    """
+    if not tf.is_symbolic_tensor(tensor):  # outside a graph nobody knows what a tensor was made of
+        return tensor
+    made = tensor.op
+    with tf.control_dependencies([upstream]):
+        if made.type == "GansformerScaleChannels":
+            return scale_channels(*made.inputs)
+        if made.type == "GansformerTokenNorm" and len(made.inputs) == 1:
+            return token_norm(*made.inputs, *(made.get_attr(name) for name in ("center", "scale", "epsilon")))
+    return tensor
+
+
 def token_norm(x: Any, center: bool, scale: bool, epsilon: float) -> Any:
     """See `gansformer_tf.ops.normalize_channels`."""
     return load().module.gansformer_token_norm(x=x, factors=[], center=center, scale=scale, epsilon=epsilon)
@@ -147,15 +168,20 @@ def _token_norm_vjp(x: Any, factor: Any, center: bool, scale: bool, epsilon: flo
     return inverse * factor - x * inverse**3 * along
 
 
-def scale_channels(x: Any, scales: Any) -> Any:
+def scale_channels(x: Any, scales: Any, nonzero: bool = False) -> Any:
     """See `gansformer_tf.ops.scale_channels`."""
-    return load().module.gansformer_scale_channels(x=x, scales=scales)
+    return load().module.gansformer_scale_channels(x=x, scales=scales, nonzero=nonzero)
 
 
 @tf.RegisterGradient("GansformerScaleChannels")
 def _scale_channels_gradient(op: Any, gradient: Any) -> Any:
     x, scales = op.inputs
-    return scale_channels(gradient, scales), load().module.gansformer_channel_dot(x=x, y=gradient)
+    if op.get_attr("nonzero"):
+        # sum(x g) = sum(x s g) / s: the result, which its readers keep, spares the input.
+        d_scales = load().module.gansformer_channel_dot(x=op.outputs[0], y=gradient) / scales
+    else:
+        d_scales = load().module.gansformer_channel_dot(x=x, y=gradient)
+    return scale_channels(gradient, scales), d_scales
 
 
 @tf.RegisterGradient("GansformerChannelDot")
@@ -173,6 +199,7 @@ def conv2d(x: Any, w: Any, transposed: bool = False) -> Any:
 def _conv2d_gradient(op: Any, gradient: Any) -> Any:
     x, w = op.inputs
     transposed = op.get_attr("transposed")
+    x = _rematerialized(x, gradient)
     sides = (gradient, x) if transposed else (x, gradient)
     return conv2d(gradient, w, not transposed), load().module.gansformer_conv2d_filter(x=sides[0], dy=sides[1])
 
@@ -273,6 +300,7 @@ def bipartite_attention(
 def _bipartite_attention_gradient(op: Any, d_output: Any, d_softmax: Any) -> Any:
     x, weight, bias, value, output_bias, scale, target = op.inputs
     integration, target_is_x = op.get_attr("integration"), op.get_attr("target_is_x")
+    x, target = _rematerialized(x, d_output), _rematerialized(target, d_output)
     inputs = (x, weight, value, output_bias, scale, target, op.outputs[1], d_output, d_softmax)
     integrated = x if target_is_x else target
     if x.dtype in (tf.float32, tf.float64) and not tf.config.list_logical_devices("GPU"):

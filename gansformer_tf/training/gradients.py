@@ -75,10 +75,12 @@ class PhaseGradients:
         def share(index: Any) -> Gradients:
             return self._of_part(phase, self._part(batch, index, size), running_mean, batch_mean)
 
-        zeros = (
-            [tf.zeros(variable.shape, variable.dtype) for variable in self._variables[phase[0]]],
-            {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(phase).items()},
-        )
+        def zeros() -> Gradients:
+            return (
+                [tf.zeros(variable.shape, variable.dtype) for variable in self._variables[phase[0]]],
+                {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(phase).items()},
+            )
+
         return accumulate(share, count, zeros)
 
     def trace(self, phase: str, images: tf.Tensor, labels: tf.Tensor) -> tf.Graph:
@@ -113,7 +115,7 @@ class PhaseGradients:
         def share(index: Any) -> tf.Tensor:
             return tf.reduce_sum(self.losses.path_lengths(self._part(batch, index, size)))
 
-        return accumulate(share, count, tf.zeros([]))
+        return accumulate(share, count, lambda: tf.zeros([]))
 
     # one part
 

@@ -35,13 +35,13 @@ class BatchLayout:
         return self.micro_size * self.num_micro_batches
 
 
-def accumulate(share: Callable[[Any], Any], count: int, zeros: Any) -> Any:
+def accumulate(share: Callable[[Any], Any], count: int, zeros: Callable[[], Any]) -> Any:
     """Sum of `share(0) ... share(count - 1)` as a loop that is traced once.
 
     Args:
         share: Returns a structure of tensors for an index.
         count: Number of shares.
-        zeros: The structure of zeros the sum starts from.
+        zeros: Makes the structure of zeros the sum starts from.
     """
     if count == 1:
         return share(0)
@@ -52,7 +52,7 @@ def accumulate(share: Callable[[Any], Any], count: int, zeros: Any) -> Any:
     return tf.while_loop(
         lambda index, totals: index < count,
         body,
-        (tf.constant(0), zeros),
+        (tf.constant(0), zeros()),
         parallel_iterations=1,
         maximum_iterations=count,
     )[1]

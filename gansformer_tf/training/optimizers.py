@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -50,25 +51,36 @@ class Adam(tf.Module):
         self.second_moments = [_slot(variable, "v") for variable in variables]
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="adam_step")
 
-    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
-        """Makes one step; call it in cross-replica context with gradients already summed over replicas."""
-        self.step.assign_add(1)
-        time = tf.cast(self.step.read_value(), tf.float32)
-        beta1_power = tf.pow(tf.constant(self.beta1, tf.float32), time)
-        beta2_power = tf.pow(tf.constant(self.beta2, tf.float32), time)
+    def apply(self, gradients: Sequence[tf.Tensor], scale: Any = 1.0, taken: Any = True) -> None:
+        """Makes one step; call it in cross-replica context with gradients already summed over replicas.
+
+        Args:
+            gradients: In the order of the variables.
+            scale: Factor on all of them, as `clip_scale` gives it.
+            taken: Whether there is a step at all. False leaves every number of the optimizer and of the variables as
+                it is, whatever the gradients are. A `tf.cond` would do the same with three times the operations: its
+                branches take each variable in and hand it on.
+        """
+        time = tf.cast(self.step.read_value() + 1, tf.float32)
+        self.step.assign_add(tf.cast(taken, tf.int64))
+        constants = {
+            "beta1_power": tf.pow(tf.constant(self.beta1, tf.float32), time),
+            "beta2_power": tf.pow(tf.constant(self.beta2, tf.float32), time),
+            "lr": tf.where(taken, self.learning_rate, 0.0),
+            "beta1": tf.where(taken, self.beta1, 1.0),
+            "beta2": tf.where(taken, self.beta2, 1.0),
+            "epsilon": tf.constant(self.epsilon, tf.float32),
+        }
+        # Not a number times zero is zero in `multiply_no_nan`; times one it is exact, like any product.
+        scale = tf.where(taken, scale, 0.0)
 
         def update(variable: tf.Variable, m: tf.Variable, v: tf.Variable, gradient: tf.Tensor) -> None:
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=m.handle,
                 v=v.handle,
-                beta1_power=beta1_power,
-                beta2_power=beta2_power,
-                lr=self.learning_rate,
-                beta1=self.beta1,
-                beta2=self.beta2,
-                epsilon=self.epsilon,
-                grad=gradient,
+                grad=tf.math.multiply_no_nan(gradient, scale),
+                **constants,
             )
 
         for variable, m, v, gradient in zip(
@@ -82,10 +94,9 @@ def global_norm(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients]))
 
 
-def clip_to_norm(gradients: Sequence[tf.Tensor], norm: tf.Tensor, limit: float) -> list[tf.Tensor]:
-    """Scales all gradients so that their global norm is at most `limit`."""
-    scale = limit / tf.maximum(norm, limit)
-    return [gradient * scale for gradient in gradients]
+def clip_scale(norm: tf.Tensor, limit: float) -> tf.Tensor:
+    """Factor that makes the global norm of gradients at most `limit`."""
+    return limit / tf.maximum(norm, limit)
 
 
 def _slot(variable: tf.Variable, name: str) -> tf.Variable:

@@ -16,7 +16,7 @@ from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.ema import ema_beta
 from gansformer_tf.training.gradients import PHASES, PhaseGradients, ReplicaBatch
 from gansformer_tf.training.layout import BatchLayout
-from gansformer_tf.training.optimizers import Adam, clip_to_norm, global_norm
+from gansformer_tf.training.optimizers import Adam, clip_scale, global_norm
 from gansformer_tf.training.phases import PhaseLosses, Statistics
 from gansformer_tf.training.remat import Rematerialization
 from gansformer_tf.training.variables import network_state, raw_variable, raw_variables, unfrozen_variables
@@ -204,51 +204,38 @@ class TrainStep:
             per_replica, statistics = self.strategy.run(replica, args=(images, labels))
             gradients = [self._local(gradient) for gradient in per_replica]
             statistics = {key: self._local(value) for key, value in statistics.items()}
-            return self._apply(name, gradients, per_replica, statistics)
+            norm = global_norm(gradients)
+            statistics[f"gradient_norm/{name.lower()}"] = norm
+            return self._apply(name, per_replica, norm, statistics)
 
         return tf.function(phase, autograph=False)
 
-    def _apply(
-        self,
-        name: str,
-        gradients: list[tf.Tensor],
-        per_replica: Sequence[Any],
-        statistics: Statistics,
-    ) -> Statistics:
-        """Makes the optimizer step of a phase unless a gradient is not finite; returns the scalars to log."""
+    def _apply(self, name: str, gradients: Sequence[Any], norm: tf.Tensor, statistics: Statistics) -> Statistics:
+        """Makes the optimizer step of a phase unless the gradients' norm is not finite; returns the scalars to log."""
         network = name[0]
         optimizer = self.g_optimizer if network == "G" else self.d_optimizer
-        norm = global_norm(gradients)
-        statistics[f"gradient_norm/{name.lower()}"] = norm
-        w_average = statistics.pop("w_average", None)
-        magnitudes = statistics.pop("magnitudes", None)
-        path_length = statistics.get("path_length")
+        taken = tf.math.is_finite(norm)
+
+        def assign(variable: tf.Variable, value: tf.Tensor) -> None:
+            variable.assign(tf.where(taken, value, variable.read_value()))
+
         limit = self.config.clip_norm
-
-        def update() -> tf.Tensor:
-            clipped = per_replica
-            if limit is not None:
-                clipped = clip_to_norm(gradients, norm, limit)
-            optimizer.apply(clipped)
-            if w_average is not None:
-                average = raw_variable(self.generator.w_avg)
-                average.assign(w_average + self.config.w_avg_decay * (average - w_average))
-            if magnitudes is not None:
-                for index, variable in enumerate(raw_variables(self.generator.magnitudes)):
-                    variable.assign(magnitudes[index])
-            if path_length is not None:
-                self.path_mean.assign_add(self.config.path_length_decay * (path_length - self.path_mean))
-            if "score/real_sign" in statistics:
-                self.augmentation.observe(statistics["score/real_sign"])
-            self.skipped_in_row[name].assign(0)
-            return tf.constant(0, tf.int64)
-
-        def skip() -> tf.Tensor:
-            self.skipped[network].assign_add(1)
-            self.skipped_in_row[name].assign_add(1)
-            return tf.constant(1, tf.int64)
-
-        tf.cond(tf.math.is_finite(norm), update, skip)
+        optimizer.apply(gradients, 1.0 if limit is None else clip_scale(norm, limit), taken)
+        if "w_average" in statistics:
+            average, w_average = raw_variable(self.generator.w_avg), statistics.pop("w_average")
+            assign(average, w_average + self.config.w_avg_decay * (average - w_average))
+        if "magnitudes" in statistics:
+            magnitudes = statistics.pop("magnitudes")
+            for index, variable in enumerate(raw_variables(self.generator.magnitudes)):
+                assign(variable, magnitudes[index])
+        if "path_length" in statistics:
+            change = self.config.path_length_decay * (statistics["path_length"] - self.path_mean)
+            assign(self.path_mean, self.path_mean + change)
+        if "score/real_sign" in statistics:
+            self.augmentation.observe(statistics["score/real_sign"], taken)
+        lost = 1 - tf.cast(taken, tf.int64)
+        self.skipped[network].assign_add(lost)
+        self.skipped_in_row[name].assign(lost * (self.skipped_in_row[name] + 1))
         return statistics
 
     def _ema_phase(self, beta: tf.Tensor) -> None:

@@ -22,6 +22,7 @@ from gansformer_tf.training.checkpoint import CheckpointStore
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.faults import memory_suffices
 from gansformer_tf.training.logs import Averages, Progress, peak_memory_mb
+from gansformer_tf.training.process import prepare_process
 from gansformer_tf.training.recorder import Recorder, SnapshotMeter
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.signals import Stopped, StopRequest
@@ -70,8 +71,7 @@ class Trainer:
         self.strategy = strategy or tf.distribute.get_strategy()
         self.agreement = Agreement(self.strategy)
         self.show_progress = progress and self.agreement.chief
-        # Grappler's remapper gives up on these graphs, with an error on the screen; it has nothing to fuse in them.
-        tf.config.optimizer.set_experimental_options({"remapping": False})
+        prepare_process()
         keras.utils.set_random_seed(config.train.seed)
         with memory_suffices("while building the networks"), self.strategy.scope():
             dtype = dtype_policy(config.train.precision)

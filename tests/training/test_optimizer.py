@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.training.ema import ema_beta
-from gansformer_tf.training.optimizers import Adam, clip_to_norm, global_norm
+from gansformer_tf.training.optimizers import Adam, clip_scale, global_norm
 from gansformer_tf.training.step import TrainStep
 
 with np.load(Path(__file__).parents[1] / "golden" / "training" / "optimizer.npz") as archive:
@@ -35,7 +35,8 @@ def test_main_and_regularization_steps_share_one_adam(name):
     for step in range(len(case["sequence"])):
         gradients = [tf.constant(ARRAYS[f"{name}/step{step}/grad_{variable}"]) for variable in "ab"]
         if case["clip"] is not None:
-            gradients = clip_to_norm(gradients, global_norm(gradients), case["clip"])
+            scale = clip_scale(global_norm(gradients), case["clip"])
+            gradients = [gradient * scale for gradient in gradients]
         pending.append(gradients)
         if len(pending) == case["batch_multiplier"]:  # micro-batches are averaged
             adam.apply([tf.add_n(parts) / len(parts) for parts in zip(*pending, strict=True)])
@@ -96,5 +97,27 @@ def test_global_norm_shows_one_bad_element():
 
 def test_clipping_scales_all_gradients_together():
     gradients = [tf.constant([3.0]), tf.constant([4.0])]
-    np.testing.assert_allclose(clip_to_norm(gradients, global_norm(gradients), 1.0), [[0.6], [0.8]], rtol=1e-6)
-    np.testing.assert_array_equal(clip_to_norm(gradients, global_norm(gradients), 10.0), [[3.0], [4.0]])
+    np.testing.assert_allclose(clip_scale(global_norm(gradients), 1.0), 0.2, rtol=1e-6)
+    assert float(clip_scale(global_norm(gradients), 10.0)) == 1.0
+
+
+def test_the_scale_is_a_factor_on_the_gradients():
+    variables = [tf.Variable([1.0, -2.0]) for _ in range(2)]
+    gradient = tf.constant([0.3, -0.7])
+    for variable, gradients, scale in zip(variables, (gradient, 4.0 * gradient), (1.0, 0.25), strict=True):
+        Adam([variable], learning_rate=0.1, beta1=0.5, beta2=0.9, epsilon=1.0).apply([gradients], scale)
+    np.testing.assert_array_equal(variables[0], variables[1])
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["in the first step", "later"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1.0])
+def test_a_step_not_taken_leaves_every_number_alone(first, bad):
+    variable = tf.Variable([1.0, -0.0, 3e38])
+    adam = Adam([variable], learning_rate=0.1, beta1=0.5, beta2=0.9, epsilon=1e-8)
+    if not first:
+        adam.apply([tf.constant([0.1, -0.2, 0.3])])
+    state = (variable, *adam.first_moments, *adam.second_moments, adam.step)
+    before = [value.numpy() for value in state]
+    adam.apply([tf.constant([bad, 1.0, bad])], scale=tf.constant(bad), taken=tf.constant(False))
+    for value, expected in zip(state, before, strict=True):
+        assert value.numpy().tobytes() == expected.tobytes()

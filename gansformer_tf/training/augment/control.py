@@ -60,17 +60,19 @@ class Augmentation:
             return diff_augment(images, draw)
         return augment(images, draw, PIPES[self.config.augment_pipe], self.p.read_value())
 
-    def observe(self, real_sign: tf.Tensor) -> None:
+    def observe(self, real_sign: tf.Tensor, taken: Any = True) -> None:
         """Steers p; call it in cross-replica context, once per step.
 
         Args:
             real_sign: Mean sign of the scores of the step's real images.
+            taken: False where the step is not: then this one is not counted.
         """
         config = self.config
         if config.augment != "ada":
             return
-        self.sign_sum.assign_add(real_sign)
-        self.sign_count.assign_add(1.0)
+        weight = tf.cast(taken, tf.float32)
+        self.sign_sum.assign_add(tf.math.multiply_no_nan(real_sign, weight))
+        self.sign_count.assign_add(weight)
 
         def adjust() -> tf.Tensor:
             mean = self.sign_sum / self.sign_count
