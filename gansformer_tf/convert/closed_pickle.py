@@ -8,6 +8,7 @@ look elsewhere (extension registry, references outside of the file, buffers, cla
 
 from __future__ import annotations
 
+import abc
 import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,11 +44,11 @@ class Record:
     state: Any = None
 
 
-class Unfinished:
+class Unfinished(abc.ABC):
     """A value of the table that a later instruction (BUILD) completes."""
 
-    def build(self, state: Any) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def build(self, state: Any) -> None: ...
 
 
 @dataclass

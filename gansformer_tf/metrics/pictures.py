@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.visualize.sampling import Sampler
 
 
-class Pictures:
+class Pictures(abc.ABC):
     """A numbered set of pictures of one size.
 
     Attributes:
@@ -36,16 +37,16 @@ class Pictures:
     what = "real"
     readers = 2
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def __len__(self) -> int: ...
 
+    @abc.abstractmethod
     def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
         """uint8 `[stop - start, H, W, C]`; `worker` is the number of the device that asks."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def describe(self) -> dict[str, Any]:
         """What decides the pictures, for the manifest and as the key of stored features."""
-        raise NotImplementedError
 
 
 class DatasetPictures(Pictures):

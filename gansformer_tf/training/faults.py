@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.errors import MemoryExhausted
 
 # What errors of other kinds say when an allocation failed: oneDNN's primitives, cuDNN, CUDA.
 _OUT_OF_MEMORY = re.compile(
@@ -43,7 +43,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def memory_suffices(where: str) -> Iterator[None]:
-    """Around what computes: too little memory is a `TrainingError` that names the flags to turn.
+    """Around what computes: too little memory is a `MemoryExhausted` that names the flags to turn.
 
     Args:
         where: Completes "out of memory", such as "at step 8".
@@ -53,7 +53,7 @@ def memory_suffices(where: str) -> Iterator[None]:
     except (MemoryError, tf.errors.OpError) as error:
         if not is_out_of_memory(error):
             raise
-        raise TrainingError(
+        raise MemoryExhausted(
             f"out of memory {where}. Use a smaller --batch-gpu (same gradients; down to one --mbstd-group-size), "
             "--recompute, or fewer channels (--channel-base, --channel-max); run_network.py without --train estimates "
             "the need."

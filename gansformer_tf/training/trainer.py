@@ -19,7 +19,7 @@ from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models import Discriminator
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.training.checkpoint import CheckpointStore
-from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.errors import MemoryExhausted, TrainingError
 from gansformer_tf.training.faults import memory_suffices
 from gansformer_tf.training.logs import Averages, Progress, peak_memory_mb
 from gansformer_tf.training.process import prepare_process
@@ -129,15 +129,22 @@ class Trainer:
                 stay non-finite.
         """
         self._progress = Progress(self.config.train.total_images, self.images, self.show_progress)
+        exhausted = False
         try:
             with StopRequest() as stop:
                 return self._train(stop)
+        except MemoryExhausted:
+            exhausted = True
+            raise
         finally:
             self._progress.close()  # what is printed next, an error perhaps, gets a line of its own
-            if self._recorder is not None:
-                self._recorder.close()
-            batches, self._batches = [self._batches], None
-            release(batches)
+            # All records are on the disk. Closing TensorBoard's writer and deleting the pipeline run ops, which can
+            # bring the process down where no memory is left, before the error has been told.
+            if not exhausted:
+                if self._recorder is not None:
+                    self._recorder.close()
+                batches, self._batches = [self._batches], None
+                release(batches)
 
     def _train(self, stop: StopRequest) -> TrainResult:
         self._start_tick()

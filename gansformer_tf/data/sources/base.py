@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,7 @@ class Item:
     problem: str | None = None
 
 
-class Source:
+class Source(abc.ABC):
     """Pictures numbered 0 to n-1, each of which can be read on its own.
 
     A source travels to worker processes (it is pickled), so files are opened while reading and not before.
@@ -48,24 +49,24 @@ class Source:
     class_names: tuple[str, ...] | None = None
     label_dim = 0
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def __len__(self) -> int: ...
 
+    @abc.abstractmethod
     def name(self, index: int) -> str:
         """Where a picture is, within the source."""
-        raise NotImplementedError
 
     def label(self, index: int) -> Label | None:
         """The label of a picture, without reading it; None without labels of this kind."""
         return None
 
+    @abc.abstractmethod
     def read(self, indices: Sequence[int]) -> Iterator[Item]:
         """Yields the pictures of ascending indices, in order. A picture that cannot be read gives its `problem`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def identity(self) -> str:
         """SHA-256 over names, sizes, times of change and labels: another one when the source changes."""
-        raise NotImplementedError
 
     def describe(self) -> dict[str, Any]:
         """The entry `source` of a manifest."""
