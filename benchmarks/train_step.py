@@ -8,9 +8,10 @@ Models: code and paper (gansformer-default in both forms of duplex attention), s
 stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process
 of its own: seconds of a phase with 8 pictures (medians), G + D together and their best, operations of both counted in
 the graphs (GFLOP), which share of the rate of a plain convolution they reach, and that rate, measured before and after
-each step (medians). Peak is the resident memory of the process in GB; training is what came on top of the imported
-framework: weights, optimizer, graphs and the step; estimate is what the dry run foretells over the peak. With
---batch-gpu 4 the 8 pictures go through in two parts. Native ops are used where they are built (`make ops`);
+each step (medians). Peak is the resident memory of the process in GB; private is that without the pages of files, such
+as libraries, which the system gives up where memory is short; training is what came on top of the imported framework:
+weights, optimizer, graphs and the step; estimate is what the dry run foretells over the peak. With --batch-gpu 4 the 8
+pictures go through in two parts. Native ops are used where they are built (`make ops`);
 `GANSFORMER_TF_OPS=composite` leaves them out. `generate.py` measures the generators alone.
 
 "peer" is how many times faster ours is than the figure in `models.PEERS`, which was measured on another day, and our
@@ -27,7 +28,8 @@ import argparse
 import itertools
 import statistics
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ from benchmarks.turns import Found, Ratio, peer_maker, ratio_of, side_by_side  #
 BATCH = 8
 TRAINED_PEERS = ("code", "stylegan2")
 COLUMNS = ["model", "G s", "D s", "R1 s", "path s", "EMA s", "G+D s", "best", "GFLOP", "of conv", "peer", "lowest"]
-COLUMNS += ["highest", "peak GB", "peer", "training GB", "peer", "estimate", "conv GFLOP/s"]
+COLUMNS += ["highest", "peak GB", "peer", "private GB", "peer", "training GB", "peer", "estimate", "conv GFLOP/s"]
 
 
 def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, width: str) -> None:
@@ -50,7 +52,7 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
     import tensorflow as tf
 
     from benchmarks.flops import convolution_rate, graph_flops
-    from benchmarks.timing import beside_rate, peak_gigabytes
+    from benchmarks.timing import beside_rate, memory, peak_gigabytes
     from gansformer_tf.config import TrainConfig
     from gansformer_tf.training.memory import estimate
     from gansformer_tf.training.process import prepare_process
@@ -81,24 +83,23 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
         return {phase: float(record[f"seconds/{phase}"]) for phase in (*PHASES, "EMA")}
 
     def end() -> dict[str, float]:
-        memory = {"peak": peak_gigabytes(), "imported": imported}  # what follows takes more
+        found = memory() | {"imported": imported}  # what follows takes more
         if tf.config.list_logical_devices("GPU"):
-            memory["device"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
-        memory["estimate"] = estimate(step).total / 1e9
+            found["device"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
+        found["estimate"] = estimate(step).total / 1e9
         graphs = {phase: step.gradients.trace(phase, images, tf.constant(labels)) for phase in ("G", "D")}
         flops = sum(step.gradients.parts(phase)[0] * graph_flops(graph) for phase, graph in graphs.items())
-        return memory | {"flops": flops}
+        return found | {"flops": flops}
 
     serve({"start": start, "turn": lambda: beside_rate(seconds, convolution_rate), "end": end})
 
 
 @dataclass(frozen=True)
 class Beside:
-    """What a line is compared with: ratios of speed, and GB; None where it was not measured."""
+    """What a line is compared with: ratios of speed, and GB; empty where it was not measured."""
 
     speed: Ratio | None = None
-    peak: float | None = None
-    imported: float | None = None
+    memory: Mapping[str, float] = field(default_factory=dict)
 
 
 def row(name: str, found: Found, flops: float, peer: Beside) -> str:
@@ -111,15 +112,29 @@ def row(name: str, found: Found, flops: float, peer: Beside) -> str:
     cells += [f"{statistics.median(main):.2f}", f"{min(main):.2f}", f"{flops / 1e9:.0f}"]
     cells.append(f"{statistics.median(flops / time / rate for time, rate in zip(main, rates, strict=True)):.0%}")
     cells += peer.speed.cells() if peer.speed else ["-"] * 3
-    peak, imported = found.end["peak"], found.end["imported"]
-    other = peer.peak - peer.imported if peer.peak and peer.imported else None
-    cells += [f"{peak:.2f}", _times(peak, peer.peak), f"{peak - imported:.2f}", _times(peak - imported, other)]
+    for reading in (peak_of, private_of, training_of):
+        mine, other = reading(found.end), reading(peer.memory)
+        cells += ["-" if mine is None else f"{mine:.2f}", _times(mine, other)]
+    peak = found.end["peak"]
     cells.append(_times(found.end["estimate"], peak) if "estimate" in found.end else "-")
     return f"| {' | '.join([*cells, f'{statistics.median(rates) / 1e9:.0f}'])} |"
 
 
-def _times(value: float, reference: float | None) -> str:
-    return f"{value / reference:.2f}x" if reference else "-"
+def peak_of(memory: Mapping[str, float]) -> float | None:
+    return memory.get("peak")
+
+
+def private_of(memory: Mapping[str, float]) -> float | None:
+    return memory.get("private")
+
+
+def training_of(memory: Mapping[str, float]) -> float | None:
+    """On top of the imported framework."""
+    return memory["peak"] - memory["imported"] if "imported" in memory else None
+
+
+def _times(value: float | None, reference: float | None) -> str:
+    return f"{value / reference:.2f}x" if value and reference else "-"
 
 
 def main_seconds(found: Found) -> list[float]:
@@ -132,13 +147,13 @@ def rows(key: tuple[str, int, str], ours: Found, theirs: Found | None) -> list[s
     name, flops = " ".join(map(str, key)), ours.end["flops"]
     if theirs:
         speed = ratio_of(main_seconds(theirs), main_seconds(ours))
-        beside = Beside(speed, theirs.end["peak"], theirs.end["imported"])
+        beside = Beside(speed, theirs.end)
         return [row(name, ours, flops, beside), row(f"{name}, PyTorch", theirs, flops, Beside())]
     known = PEERS.get(key)
     if not known:
         return [row(name, ours, flops, Beside())]
     speed = Ratio(known.main_seconds / statistics.median(main_seconds(ours)))
-    return [row(name, ours, flops, Beside(speed, known.gigabytes))]
+    return [row(name, ours, flops, Beside(speed, {"peak": known.gigabytes}))]
 
 
 def main() -> None:

@@ -6,8 +6,8 @@
 
 answers requests (`benchmarks/processes.py`): "start" once it drew or trained for the first time; every "turn" with the
 seconds of a batch, or of the phases of a step, and the rate of a plain convolution around it; "end" with the peak of
-the resident memory in GB, in all and once torch was imported. `generate.py` and `train_step.py` ask it in turn with
-ours.
+the resident memory in GB, in all, without pages of files, and once torch was imported. `generate.py` and
+`train_step.py` ask it in turn with ours.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.processes import serve
-from benchmarks.timing import beside_rate, median_seconds, peak_gigabytes
+from benchmarks.timing import beside_rate, median_seconds, memory, peak_gigabytes
 from benchmarks.torch_peers import creps, gansformer, stylegan2
 from benchmarks.torch_peers.discriminator import Discriminator
 from benchmarks.torch_peers.phases import Training
@@ -85,6 +85,6 @@ if __name__ == "__main__":
         {
             "start": lambda: None,
             "turn": lambda: beside_rate(measured, convolution_rate),
-            "end": lambda: {"peak": peak_gigabytes(), "imported": imported},
+            "end": lambda: memory() | {"imported": imported},
         }
     )

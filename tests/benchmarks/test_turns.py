@@ -118,7 +118,8 @@ def test_ratios_are_those_of_pairs() -> None:
 
 def found(main: list[float], **end: float) -> Found:
     seconds = [{"G": time / 2, "D": time / 2, "D_reg": 0.1, "G_reg": 0.1, "EMA": 0.1} for time in main]
-    return Found([{"seconds": one, "rate": 1e11} for one in seconds], {"peak": 2.0, "imported": 1.0} | end)
+    memory = {"peak": 2.0, "private": 1.8, "imported": 1.0}
+    return Found([{"seconds": one, "rate": 1e11} for one in seconds], memory | end)
 
 
 def cells(line: str) -> dict[str, list[str]]:
@@ -131,18 +132,18 @@ def cells(line: str) -> dict[str, list[str]]:
 
 
 def test_lines_of_a_pair() -> None:
-    ours, theirs = found([1.0, 3.0, 2.0], flops=1e11, estimate=1.6), found([2.0, 9.0, 4.0], peak=4.0)
+    ours, theirs = found([1.0, 3.0, 2.0], flops=1e11, estimate=1.6), found([2.0, 9.0, 4.0], peak=4.0, private=3.6)
     first, second = map(cells, train_step.rows(("code", 64, "small"), ours, theirs))
     assert (first["G+D s"], first["best"], first["GFLOP"], first["of conv"]) == (["2.00"], ["1.00"], ["100"], ["50%"])
     assert (first["lowest"], first["highest"]) == (["2.00x"], ["3.00x"])
-    assert first["peer"] == ["2.00x", "0.50x", "0.33x"]
+    assert first["peer"] == ["2.00x", "0.50x", "0.50x", "0.33x"]
     assert (first["estimate"], second["estimate"]) == (["0.80x"], ["-"])
     assert second["model"] == ["code 64 small, PyTorch"]
-    assert (second["G+D s"], second["of conv"], second["peer"]) == (["4.00"], ["25%"], ["-"] * 3)
+    assert (second["G+D s"], second["of conv"], second["peer"]) == (["4.00"], ["25%"], ["-"] * 4)
 
 
 def test_a_line_alone_is_compared_with_the_known_figure() -> None:
     (line,) = train_step.rows(("code", 64, "small"), found([1.05, 1.05], flops=1e11), None)
-    assert cells(line)["peer"] == ["2.00x", "1.11x", "-"] and cells(line)["lowest"] == ["-"]
+    assert cells(line)["peer"] == ["2.00x", "1.11x", "-", "-"] and cells(line)["lowest"] == ["-"]
     (line,) = train_step.rows(("simplex", 64, "small"), found([1.05], flops=1e11), None)
-    assert cells(line)["peer"] == ["-"] * 3
+    assert cells(line)["peer"] == ["-"] * 4
