@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from custom_ops import build
+from gansformer_tf.ops import conv
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,3 +67,10 @@ def native(library_folder, monkeypatch):
     assert loaded.module is not None, loaded.reason
     yield loaded
     _library.load.cache_clear()
+
+
+@pytest.fixture
+def small_convolutions(monkeypatch):
+    """The native convolution also where it is not faster."""
+    for name in ("NATIVE_LEAST_CHANNELS", "NATIVE_LEAST_PIXELS"):
+        monkeypatch.setattr(conv, name, 1)

@@ -23,13 +23,6 @@ def draw(*shape: int, seed: int = 0) -> tf.Tensor:
 LIMITS = {name: getattr(conv, name) for name in ("NATIVE_LEAST_CHANNELS", "NATIVE_LEAST_PIXELS")}
 
 
-@pytest.fixture
-def small_convolutions(monkeypatch):
-    """The native convolution also where it is not faster."""
-    for name in LIMITS:
-        monkeypatch.setattr(conv, name, 1)
-
-
 def attention(integration, scale=None, target=None):
     def function(x, weight, bias, value, output_bias, *rest):
         rest = list(rest)

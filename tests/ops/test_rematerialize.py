@@ -7,17 +7,9 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf import ops
-from gansformer_tf.ops import conv
 from gansformer_tf.training.memory import peak_bytes
 
 pytestmark = pytest.mark.usefixtures("native", "small_convolutions")
-
-
-@pytest.fixture
-def small_convolutions(monkeypatch):
-    """The native convolution also where it is not faster."""
-    for name in ("NATIVE_LEAST_CHANNELS", "NATIVE_LEAST_PIXELS"):
-        monkeypatch.setattr(conv, name, 1)
 
 
 def draw(*shape: int) -> tf.Tensor:

@@ -46,7 +46,7 @@ def test_other_options_of_the_process_stay():
     prepare_process()
     prepare_process()
     after = context.context().config
-    assert after.graph_options.rewrite_options.remapping != before.graph_options.rewrite_options.ON
+    assert after.graph_options.rewrite_options.remapping == after.graph_options.rewrite_options.OFF
     assert after.intra_op_parallelism_threads == before.intra_op_parallelism_threads
     assert after.device_count == before.device_count
     np.testing.assert_array_equal(tf.function(lambda x: x + 1)(tf.zeros([2])), 1.0)
