@@ -23,8 +23,11 @@ PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Gradient norms", ("gradient_norm/g", "gradient_norm/d", "gradient_norm/g_reg", "gradient_norm/d_reg")),
     ("Augmentation probability", ("augment_p",)),
     ("Images per second", ("img_per_second",)),
+    ("Seconds per phase", ("seconds/G", "seconds/D", "seconds/G_reg", "seconds/D_reg")),
     ("Peak memory (MB)", ("peak_memory_mb",)),
 )
+# Measured of snapshots; a metric's panel is named as the metric.
+SNAPSHOT_TITLES = {"diversity": "Diversity of the fixed samples"}
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
 MAX_GRIDS = 8
 GRID_WIDTH = 900  # pixels
@@ -55,7 +58,7 @@ def write_report(run_dir: RunDir) -> Path:
         _summary(records),
         "<h2>Curves</h2>",
         *(_panel(title, names, records) for title, names in PANELS),
-        *(_panel(name, (name,), snapshots) for name in _measured(snapshots)),
+        *(_panel(SNAPSHOT_TITLES.get(name, name), (name,), snapshots) for name in _measured(snapshots)),
         "<h2>Samples</h2>",
         *_grids(run_dir.samples),
         f"<h2>Configuration</h2><pre>{html.escape(config)}</pre></body></html>",

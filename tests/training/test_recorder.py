@@ -73,7 +73,8 @@ def test_a_snapshot_leaves_networks_samples_numbers_and_report(make):
     assert [path.name for path in run_dir.path.glob("*.safetensors")] == ["network-snapshot-000002.safetensors"]
     assert sorted(path.name for path in run_dir.samples.iterdir()) == ["fakes-000001.png", "fakes-000002.png"]
     page = (run_dir.path / "report.html").read_text()
-    assert page.count("data:image/jpeg;base64,") == 2 and "fid" in page and "component_mixing" in page
+    assert page.count("data:image/jpeg;base64,") == 2 and "component_mixing" in page
+    assert "aria-label='fid'" in page and "aria-label='Diversity of the fixed samples'" in page
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
@@ -174,6 +175,7 @@ def test_curves_skip_what_was_not_finite(tmp_path):
     run_dir.metrics.write_text("".join(json.dumps(record) + "\n" for record in records))
     page = write_report(run_dir).read_text()
     assert page.count("<polyline") == page.count("&#9632;") > 3
+    assert "aria-label='Seconds per phase'" in page
     assert "None" not in page.split("<pre>")[0] and "nan" not in page.split("<pre>")[0]
 
 
