@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -39,6 +39,7 @@ class PhaseGradients:
         config: Settings.
         variables: What each network, "G" and "D", trains.
         rematerialization: For the main phases; regularisers need gradients of second order, which it does not have.
+        goes_on: Asked between the parts of a batch; where it says no, the others are left out.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class PhaseGradients:
         config: TrainConfig,
         variables: Mapping[str, Sequence[tf.Variable]],
         rematerialization: Rematerialization,
+        goes_on: Callable[[], Any],
     ) -> None:
-        self.losses, self.layout, self.config = losses, layout, config
+        self.losses, self.layout, self.config, self._goes_on = losses, layout, config, goes_on
         self._variables, self._rematerialization = variables, rematerialization
 
     def parts(self, phase: str) -> tuple[int, int]:
@@ -63,7 +65,7 @@ class PhaseGradients:
     def of(
         self, phase: str, batch: ReplicaBatch, running_mean: tf.Tensor, batch_mean: tf.Tensor | None = None
     ) -> Gradients:
-        """This replica's share of the gradient of the mean loss, and of the statistics.
+        """This replica's share of the gradient of the mean loss, and of the statistics; "parts" counts the parts in it.
 
         Args:
             phase: One of `PHASES`.
@@ -73,15 +75,17 @@ class PhaseGradients:
         count, size = self.parts(phase)
 
         def share(index: Any) -> Gradients:
-            return self._of_part(phase, self._part(batch, index, size), running_mean, batch_mean)
+            gradients, statistics = self._of_part(phase, self._part(batch, index, size), running_mean, batch_mean)
+            return gradients, statistics | {"parts": tf.ones([])}
 
         def zeros() -> Gradients:
             return (
                 [tf.zeros(variable.shape, variable.dtype) for variable in self._variables[phase[0]]],
-                {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(phase).items()},
+                {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(phase).items()}
+                | {"parts": tf.zeros([])},
             )
 
-        return accumulate(share, count, zeros)
+        return accumulate(share, count, zeros, self._goes_on)
 
     def trace(self, phase: str, images: tf.Tensor, labels: tf.Tensor) -> tf.Graph:
         """Graph of the gradients of one part of a batch in a phase, without running it."""
@@ -115,7 +119,7 @@ class PhaseGradients:
         def share(index: Any) -> tf.Tensor:
             return tf.reduce_sum(self.losses.path_lengths(self._part(batch, index, size)))
 
-        return accumulate(share, count, lambda: tf.zeros([]))
+        return accumulate(share, count, lambda: tf.zeros([]), self._goes_on)
 
     # one part
 

@@ -35,13 +35,16 @@ class BatchLayout:
         return self.micro_size * self.num_micro_batches
 
 
-def accumulate(share: Callable[[Any], Any], count: int, zeros: Callable[[], Any]) -> Any:
+def accumulate(
+    share: Callable[[Any], Any], count: int, zeros: Callable[[], Any], goes_on: Callable[[], Any] = lambda: True
+) -> Any:
     """Sum of `share(0) ... share(count - 1)` as a loop that is traced once.
 
     Args:
         share: Returns a structure of tensors for an index.
         count: Number of shares.
         zeros: Makes the structure of zeros the sum starts from.
+        goes_on: Asked before each share of several; the sum ends there when it says no.
     """
     if count == 1:
         return share(0)
@@ -50,7 +53,7 @@ def accumulate(share: Callable[[Any], Any], count: int, zeros: Callable[[], Any]
         return index + 1, tf.nest.map_structure(tf.add, totals, share(index))
 
     return tf.while_loop(
-        lambda index, totals: index < count,
+        lambda index, totals: tf.logical_and(index < count, goes_on()),
         body,
         (tf.constant(0), zeros()),
         parallel_iterations=1,

@@ -80,7 +80,10 @@ class TrainStep:
             config,
             {"G": self.g_optimizer.variables_to_train, "D": self.d_optimizer.variables_to_train},
             rematerialization,
+            # A compiled loop reads a variable once, before it begins.
+            goes_on=(lambda: True) if self.compiled else lambda: tf.logical_not(self._interrupted.read_value()),
         )
+        self._interrupted, self._is_interrupted = _counter(False, "interrupted", tf.bool), False
         self.path_mean = _counter(0.0, "path_mean", tf.float32)
         self.skipped = {network: _counter(0, f"skipped_{network}") for network in ("G", "D")}
         # Of each phase by itself: a penalty may stay finite where the loss does not, or the other way round.
@@ -89,8 +92,6 @@ class TrainStep:
         self._update_average = tf.function(self._ema_phase, autograph=False)
         # How far the current step is, as a position in `PHASES`; 0 between two steps.
         self.phases_done = 0
-        # Asked between two phases of a step: where it says so, `run` returns before the others.
-        self.stopping: Callable[[], bool] = lambda: False
 
     def phases_of(self, step: int) -> list[str]:
         """Names of the phases that step number `step` runs."""
@@ -106,11 +107,25 @@ class TrainStep:
             if runs
         ]
 
-    def run(self, step: int, images: Any, labels: Any) -> Statistics:
+    def interrupt(self, on: bool = True) -> None:
+        """Makes `run` return soon, and at once in later calls until this is taken back.
+
+        The phase that is being computed ends after the micro-batch at hand, as if it had not begun. May be called from
+        another thread, and anywhere in this one.
+
+        Args:
+            on: False takes it back.
+        """
+        self._is_interrupted = on
+        with tf.init_scope():  # this thread may be tracing
+            for variable in self.strategy.experimental_local_results(self._interrupted):
+                variable.assign(on)
+
+    def run(self, step: int, images: Any, labels: Any) -> Statistics | None:
         """Runs one step, or what `phases_done` says is left of it.
 
-        When `stopping` says so between two phases the rest is left out, and `phases_done` is above 0 afterwards. The
-        next call, with the same arguments, goes on there: the step is then what it would have been in one piece.
+        After `interrupt` the rest is left out: the phase at hand, and those behind it. A later call with the same
+        arguments goes on there; the step is then what it would have been in one piece.
 
         Args:
             step: Number of the step, from 0.
@@ -119,7 +134,7 @@ class TrainStep:
 
         Returns:
             Scalars by name, as tensors that may still be in computation; in steps that run every phase also the
-            seconds each took, as `seconds/<phase>`.
+            seconds each took, as `seconds/<phase>`. None where something was left out.
         """
         statistics: Statistics = {}
         counter = tf.constant(step, tf.int64)
@@ -130,9 +145,13 @@ class TrainStep:
         for name in phases:
             if PHASES.index(name) < self.phases_done:
                 continue
-            if self.phases_done and self.stopping():
-                return statistics
+            if self._is_interrupted:
+                return None
             found = self._phases[name](counter, images, labels)
+            complete = found.pop("complete")
+            # Only then, for reading the answer means waiting for the device.
+            if self._is_interrupted and not complete:
+                return None
             statistics |= found
             if clock:
                 clock.stop(name, next(iter(found.values())))
@@ -206,15 +225,22 @@ class TrainStep:
             statistics = {key: self._local(value) for key, value in statistics.items()}
             norm = global_norm(gradients)
             statistics[f"gradient_norm/{name.lower()}"] = norm
+            num_parts = self.gradients.parts(name)[0] * self.layout.num_replicas
+            statistics["complete"] = tf.equal(statistics.pop("parts"), num_parts)
             return self._apply(name, per_replica, norm, statistics)
 
         return tf.function(phase, autograph=False)
 
     def _apply(self, name: str, gradients: Sequence[Any], norm: tf.Tensor, statistics: Statistics) -> Statistics:
-        """Makes the optimizer step of a phase unless the gradients' norm is not finite; returns the scalars to log."""
+        """Makes the optimizer step of a phase unless the gradients are not finite or not complete.
+
+        Returns:
+            The scalars to log, and "complete".
+        """
         network = name[0]
         optimizer = self.g_optimizer if network == "G" else self.d_optimizer
-        taken = tf.math.is_finite(norm)
+        finite, complete = tf.math.is_finite(norm), statistics["complete"]
+        taken = tf.logical_and(finite, complete)
 
         def assign(variable: tf.Variable, value: tf.Tensor) -> None:
             variable.assign(tf.where(taken, value, variable.read_value()))
@@ -233,9 +259,10 @@ class TrainStep:
             assign(self.path_mean, self.path_mean + change)
         if "score/real_sign" in statistics:
             self.augmentation.observe(statistics["score/real_sign"], taken)
-        lost = 1 - tf.cast(taken, tf.int64)
+        lost = tf.cast(tf.logical_and(complete, tf.logical_not(finite)), tf.int64)
         self.skipped[network].assign_add(lost)
-        self.skipped_in_row[name].assign(lost * (self.skipped_in_row[name] + 1))
+        in_row = self.skipped_in_row[name]
+        in_row.assign(tf.where(complete, lost * (in_row + 1), in_row))
         return statistics
 
     def _ema_phase(self, beta: tf.Tensor) -> None:

@@ -176,7 +176,8 @@ class Trainer:
         # Processes of a cluster stop together, so none may leave at once, nor in the middle of a step.
         stop.at_once = not self.agreement.cluster
         if not self.agreement.cluster:
-            self.train_step.stopping = lambda: stop.requested
+            self.train_step.interrupt(False)
+            stop.when_heard = self.train_step.interrupt
         self._batches = iter(self._dataset())
         if self.agreement.chief:
             if self.step == 0:
@@ -186,7 +187,7 @@ class Trainer:
         started = time.monotonic()
         while self.images < total and not self.agreement.any(stop.requested):
             statistics = self._make_step()
-            if self.train_step.phases_done:  # a stop in the middle of the step
+            if statistics is None:  # a stop in the middle of the step
                 return
             stop.at_once = False
             self.step += 1
@@ -216,7 +217,7 @@ class Trainer:
         whole = not self.train_step.phases_done
         return whole and self._tick_ended() and self._tick_number % self.config.train.snapshot_ticks == 0
 
-    def _make_step(self) -> dict[str, tf.Tensor]:
+    def _make_step(self) -> dict[str, tf.Tensor] | None:
         batch = self._next(self._batches)
         # Too little memory comes first: oneDNN reports it as a call that was aborted, as a lost worker is.
         with peers_answer(), memory_suffices(f"at step {self.step}"):

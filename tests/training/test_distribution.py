@@ -97,6 +97,17 @@ def test_two_devices_train_the_networks_like_one(tmp_path, family, at_once, step
         np.testing.assert_allclose(two[name], one[name], atol=5e-5, rtol=rtol, err_msg=name)
 
 
+def test_a_stop_within_a_phase_of_two_devices(tmp_path, tiny_data, one_device):
+    """One of them may have got further than the other; neither changes anything."""
+    options = ("--images", 96, "--devices", 2, "--at-once", 2)
+    assert "ended at 5" in finish(start(tmp_path, tiny_data, *options, "--stop-within-step", 5))
+    again = finish(start(tmp_path, tiny_data, *options))
+    assert "resumed at 5" in again and "ended at 12" in again
+    ours = final_state(tmp_path)
+    for name, value in one_device.items():
+        np.testing.assert_allclose(ours[name], value, atol=5e-5, rtol=1e-4, err_msg=name)
+
+
 def test_nan_on_one_replica_skips_the_step_on_all(tmp_path, tiny_data):
     finish(start(tmp_path, tiny_data, "--images", 64, "--devices", 2, "--nan-on-replica", 1))
     state = final_state(tmp_path)

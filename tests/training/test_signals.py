@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+import threading
 
 import pytest
 
@@ -41,3 +43,24 @@ def test_an_inner_context_without_a_signal_leaves_the_outer_one_at_work():
             pass
         os.kill(os.getpid(), signal.SIGINT)
         assert outer.requested
+
+
+def test_a_signal_is_heard_while_the_main_thread_computes_outside_of_python():
+    heard = []
+    with StopRequest(at_once=False) as stop:
+        stop.when_heard = lambda: heard.append(stop.requested)
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        while not stop.requested:
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 3_000_000)  # seconds, in which no handler runs
+    assert heard == [False, True]
+
+
+def test_what_listened_before_listens_again_and_other_signals_are_not_heard():
+    outside, heard = signal.set_wakeup_fd(-1), []
+    signal.set_wakeup_fd(outside)
+    with StopRequest(at_once=False) as stop:
+        stop.when_heard = lambda: heard.append(1)
+        before = signal.signal(signal.SIGUSR1, lambda *_: None)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        signal.signal(signal.SIGUSR1, before)
+    assert (signal.set_wakeup_fd(outside), heard) == (outside, [])

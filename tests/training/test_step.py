@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.config import ConfigError
-from gansformer_tf.training.gradients import PhaseGradients
+from gansformer_tf.training.gradients import PHASES, PhaseGradients
 from gansformer_tf.training.phases import MicroBatch
 from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.variables import raw_variables
@@ -32,6 +32,39 @@ def whole():
     """A step trained with the batch in one piece, and its state."""
     step = make_step()
     return step, train(step)
+
+
+@pytest.mark.parametrize(
+    ("phase", "computed"),
+    [("G", "generator_main"), ("G_reg", "path_lengths"), ("D", "discriminator_main"), ("D_reg", "_scores")],
+)
+def test_an_interrupted_phase_ends_after_the_part_at_hand_as_if_it_had_not_begun(phase, computed, monkeypatch):
+    """It is no skipped step either, and made again the step is what it is in one piece."""
+    settings = {"batch_size_per_replica": 2}
+    expected = train(make_step(**settings), 1)
+    step, parts = make_step(**settings), []
+    compute = getattr(step.losses, computed)
+
+    def noted(*arguments):
+        tf.py_function(note, [], [])
+        return compute(*arguments)
+
+    def note() -> None:
+        if step.phases_done == PHASES.index(phase):
+            parts.append(len(parts))
+            if len(parts) == 2:
+                step.interrupt()
+
+    monkeypatch.setattr(step.losses, computed, noted)
+    assert step.run(0, BATCHES[0], NO_LABELS) is None
+    assert step.phases_done == PHASES.index(phase)
+    # The path lengths are added up first; the loop of the gradients may have asked already by then.
+    assert len(parts) == 2 if phase != "G_reg" else len(parts) in (2, 3)
+    assert step.run(0, BATCHES[0], NO_LABELS) is None, "until it is taken back"
+    step.interrupt(False)
+    assert step.run(0, BATCHES[0], NO_LABELS)
+    for ours, theirs in zip(step.state().values(), expected, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs)
 
 
 def test_every_phase_is_traced_once(whole):

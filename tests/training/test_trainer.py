@@ -25,7 +25,7 @@ from gansformer_tf.training.samples import SampleWriter
 from gansformer_tf.training.step import PHASES
 from gansformer_tf.visualize.sampling import Sampler
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator
-from tests.training.tiny_run import tiny_run_config
+from tests.training.tiny_run import stop_within_phase, tiny_run_config
 
 IMAGES = 80  # 10 steps; a tick and a checkpoint every 2 of them, a snapshot every 4
 
@@ -144,7 +144,7 @@ def test_a_stop_saves_before_all_else_and_leaves_out_what_takes_long(begin, call
 
     before_step(run, 7, stop)
     assert run.train().stopped
-    assert (run.step, run.train_step.phases_done) == (7, 1)
+    assert (run.step, run.train_step.phases_done) == (7, 0)
     assert calls == ["checkpoint", "tick", "snapshot", "report"]
     (record,) = [record for record in read_json_lines(run.run_dir.snapshots) if record["step"] == 7]
     assert "diversity" not in record
@@ -207,6 +207,21 @@ def test_a_step_that_began_at_a_checkpoint_is_not_saved_in_the_middle(begin, who
     assert (run.step, run.train_step.phases_done) == (6, 0)
     run.train()
     assert_equal(state(run), whole)
+
+
+def test_a_stop_does_not_wait_for_the_end_of_a_phase(begin, tmp_path, tiny_data, monkeypatch):
+    """The phase is left after the micro-batch at hand, and made again from its beginning."""
+    whole = trainer_of(RunDir(tmp_path / "whole-000"), tiny_data, monkeypatch, batch_size_per_replica=2)
+    whole.train()
+    run = begin(checkpoint_ticks=100, batch_size_per_replica=2)
+    parts = stop_within_phase(run, 6)
+    assert run.train().stopped
+    assert run.checkpoints.steps() == [6]
+    assert parts == [0]
+    run = begin(checkpoint_ticks=100, batch_size_per_replica=2)
+    assert (run.step, run.train_step.phases_done) == (6, PHASES.index("D"))
+    run.train()
+    assert_equal(state(run), state(whole))
 
 
 def test_the_data_pipeline_is_let_go_after_everything_is_saved(begin, monkeypatch):

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -56,6 +57,31 @@ def plant_nan(step: TrainStep, replica: int) -> None:
     step.run = run
 
 
+def stop_within_phase(run: trainer.Trainer, number: int) -> list[int]:
+    """Asks for a stop while the first part of D's loss is computed in step `number`.
+
+    Returns:
+        First samples of the parts that are computed in that step, filled later.
+    """
+    loss_of, parts = run.train_step.losses.discriminator_main, []
+    (flag, *_) = run.strategy.experimental_local_results(run.train_step._interrupted)
+
+    def noted(batch: MicroBatch) -> object:
+        tf.py_function(note, [batch.first], [])
+        return loss_of(batch)
+
+    def note(first: tf.Tensor) -> None:
+        if run.step == number:
+            parts.append(int(first))
+            if int(first) == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+                while not flag.numpy():
+                    time.sleep(0.001)
+
+    run.train_step.losses.discriminator_main = noted
+    return parts
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("results")
@@ -63,6 +89,8 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=160)
     parser.add_argument("--devices", type=int, default=1, help="logical CPU devices that train together")
     parser.add_argument("--nan-on-replica", type=int, help="its gradients of D are not finite in steps 3 and 4")
+    parser.add_argument("--at-once", type=int, help="images that one device holds at once; all of its own by default")
+    parser.add_argument("--stop-within-step", type=int, help="SIGTERM while D's loss of this step is computed")
     parser.add_argument("--kill-at-step", type=int, help="before this step is made")
     parser.add_argument("--kill-in-checkpoint", type=int, help="while this one is written, data on disk, marker not")
     parser.add_argument("--file-limit", type=int, help="no file may grow beyond this many bytes: a full disk")
@@ -75,7 +103,7 @@ def main() -> int:
     strategy = make_strategy([f"/CPU:{index}" for index in range(options.devices)], connect_seconds=100.0)
     trainer.build_generator, trainer.Discriminator = TinyGenerator, TinyDiscriminator
     run_dir = RunDir.select(options.results, "tiny")
-    per_replica = 8 // strategy.num_replicas_in_sync
+    per_replica = options.at_once or 8 // strategy.num_replicas_in_sync
     config = tiny_run_config(options.data, options.images, batch_size_per_replica=per_replica)
     if is_chief(strategy):
         run_dir.create()
@@ -86,6 +114,8 @@ def main() -> int:
     print("resumed at", run.step, flush=True)
     if options.nan_on_replica is not None:
         plant_nan(run.train_step, options.nan_on_replica)
+    if options.stop_within_step is not None:
+        stop_within_phase(run, options.stop_within_step)
 
     if options.kill_at_step is not None:
         make_step = run.train_step.run
