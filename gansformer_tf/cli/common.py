@@ -51,6 +51,8 @@ class Parser(argparse_flags.ArgumentParser):
             close = difflib.get_close_matches(unknown, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             message = f"unknown flag {unknown}.{hint}"
+        if not message.endswith((".", "?")):  # argparse's own
+            message += "."
         self.exit(STATUS_USAGE, f"{self.prog}: error: {message} Run {self.prog} -h for the list.\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 
 import numpy as np
@@ -224,3 +225,12 @@ def test_a_cut_of_the_batch_that_changes_the_update_is_refused(command):
     with pytest.raises(ConfigError, match="--batch-gpu 1 cuts the minibatch-stddev groups of 2 images"):
         command("--batch-gpu", 1)
     assert not command.path.parent.exists()
+
+
+@pytest.mark.parametrize("flags", [["--wandb"], ["--jit", "maybe"], ["--batch-size", "many"], ["--batchsize", "8"]])
+def test_a_flag_that_cannot_be_read_is_one_line_of_whole_sentences(flags, capsys):
+    with pytest.raises(SystemExit) as end:
+        build_parser().parse_args(["--train", *flags])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert end.value.code == 2
+    assert flags[0] in line and re.search(r"[^.?][.?] Run \S+ -h for the list\.$", line)
