@@ -35,9 +35,7 @@ class BatchLayout:
         return self.micro_size * self.num_micro_batches
 
 
-def accumulate(
-    share: Callable[[Any], Any], count: int, zeros: Callable[[], Any], goes_on: Callable[[], Any] = lambda: True
-) -> Any:
+def accumulate(share: Callable[[Any], Any], count: int, zeros: Callable[[], Any], goes_on: Callable[[], Any]) -> Any:
     """Sum of `share(0) ... share(count - 1)` as a loop that is traced once.
 
     Args:

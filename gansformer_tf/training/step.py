@@ -83,6 +83,7 @@ class TrainStep:
             # A compiled loop reads a variable once, before it begins.
             goes_on=(lambda: True) if self.compiled else lambda: tf.logical_not(self._interrupted.read_value()),
         )
+        # The variable is for loops on the devices to read, the other for this process: reading it waits for no device.
         self._interrupted, self._is_interrupted = _counter(False, "interrupted", tf.bool), False
         self.path_mean = _counter(0.0, "path_mean", tf.float32)
         self.skipped = {network: _counter(0, f"skipped_{network}") for network in ("G", "D")}
