@@ -49,7 +49,10 @@ COLUMNS += ["highest", "peak GB", "peer", "private GB", "peer", "training GB", "
 def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, width: str) -> None:
     """Trains one model in this process, a step at a time."""
     import numpy as np
-    import tensorflow as tf
+
+    from gansformer_tf.quiet import import_tensorflow
+
+    tf = import_tensorflow()  # as every command does
 
     from benchmarks.flops import convolution_rate, graph_flops
     from benchmarks.timing import beside_rate, memory, peak_gigabytes

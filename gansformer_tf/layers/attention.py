@@ -16,6 +16,7 @@ from gansformer_tf.layers.attention_parts import (
     per_head,
     score_mask,
     split_heads,
+    sum_of_biases,
 )
 from gansformer_tf.layers.equalized import EqualizedDense
 from gansformer_tf.ops import bipartite_attention
@@ -168,7 +169,7 @@ class BipartiteAttention(keras.layers.Layer):
         weight = ops.matmul(ops.expand_dims(split_heads(self.query.effective_kernel(), self.num_heads), 0), keys)
         constant = self.query.effective_bias()
         if self.query_position is not None:
-            constant = constant + self.query_position.effective_bias()
+            constant = sum_of_biases(constant, self.query_position.effective_bias())
         constant = ops.reshape(constant, (1, self.num_heads, 1, self.head_dim))
         bias = ops.matmul(constant, keys)  # [batch, heads, 1, m]
         if self.query_position is not None:
@@ -224,7 +225,7 @@ class BipartiteAttention(keras.layers.Layer):
         scores = ops.matmul(folded, ops.expand_dims(ops.transpose(y, (0, 2, 1)), 1))
         constant = self.key.effective_bias()
         if self.key_position is not None:
-            constant = constant + self.key_position.effective_bias()
+            constant = sum_of_biases(constant, self.key_position.effective_bias())
             position_kernel = split_heads(self.key_position.effective_kernel(), self.num_heads)
             folded = per_head(queries, ops.transpose(position_kernel, (0, 2, 1)))
             scores = scores + ops.matmul(folded, ops.transpose(y_pos))

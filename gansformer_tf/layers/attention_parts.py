@@ -65,6 +65,15 @@ def per_head(tokens: Any, weight: Any) -> Any:
     return ops.matmul(tokens, ops.expand_dims(weight, 0))
 
 
+def sum_of_biases(first: Any, second: Any) -> Any:
+    """`first + second`, where both may be variables.
+
+    Of a plain sum both have the same gradient, and TensorFlow 2.21 never lets go of a tensor (and with it the whole
+    graph of a function) that `GradientTape.gradient` returns twice. Taking the negative away is as exact.
+    """
+    return first - (-second)
+
+
 def head_scores(tokens: Any, weight: Any) -> Any:
     """`[batch, n, channels]` times `[1 or batch, heads, channels, k]`, as `[batch, heads, n, k]`."""
     if weight.shape[0] != 1:
