@@ -24,6 +24,7 @@ class LeanFunction:
 
     It has no gradients and cannot be called within another `tf.function`. It is traced anew for other shapes or types.
     With a TensorFlow whose private names are other ones, it is a `tf.function` after all, and a warning says so.
+    `tf.config.run_functions_eagerly` counts here too.
 
     Args:
         function: Takes tensors, or nests of them and of values per replica; returns a nest of tensors, or None. It must
@@ -35,6 +36,8 @@ class LeanFunction:
         self._traces: dict[Any, Callable[..., Any]] = {}
 
     def __call__(self, *args: Any) -> Any:
+        if tf.config.functions_run_eagerly():
+            return self._function(*args)
         flat = tf.nest.flatten(args, expand_composites=True)
         key = tuple((tensor.dtype, tuple(tensor.shape)) for tensor in flat)
         if key not in self._traces:

@@ -60,6 +60,16 @@ def test_it_is_traced_once_for_a_shape_and_a_type():
     assert traces == [(tf.float32, (2,)), (tf.float32, (3,)), (tf.int32, (3,))]
 
 
+def test_it_can_be_run_eagerly():
+    lean, seen = LeanFunction(lambda x: seen.append(x) or x + 1.0), []
+    tf.config.run_functions_eagerly(True)
+    try:
+        assert float(lean(tf.constant(1.0))) == 2.0
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert float(seen[0]) == 1.0
+
+
 def test_functions_that_it_calls_stay_when_their_own_objects_go():
     """Bodies of loops and branches, and other compiled functions."""
 
