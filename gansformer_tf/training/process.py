@@ -21,20 +21,21 @@ def prepare_process() -> None:
 def limit_arenas(count: int) -> None:
     """Lets at most `count` of glibc's heaps grow, where it is glibc: it gives threads heaps of their own, up to 8 per
     core, and each keeps for itself what building graphs leaves free."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # other C libraries manage without
-        return
-    mallopt(_M_ARENA_MAX, count)
+    _call_c_library("mallopt", _M_ARENA_MAX, count)
 
 
 def give_free_memory_back() -> None:
     """Returns what glibc's heaps hold free to the system; elsewhere it does nothing."""
+    _call_c_library("malloc_trim", 0)
+
+
+def _call_c_library(name: str, *arguments: int) -> None:
+    """Calls a function that only glibc has; other C libraries manage without."""
     try:
-        malloc_trim = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):  # other C libraries manage without
+        function = getattr(ctypes.CDLL(None), name)
+    except (AttributeError, OSError, TypeError):
         return
-    malloc_trim(0)
+    function(*arguments)
 
 
 def leave_out_rewrites() -> None:
