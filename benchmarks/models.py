@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+# As PyTorch's code bases count: channels are the first number / resolution, and at most the second.
 WIDTHS = {"default": (32768, 512), "small": (8192, 128)}
 MODELS = ("code", "paper", "simplex", "stylegan2", "stylegan3-t", "stylegan3-r", "creps")
 FAMILIES = {"stylegan3-t": "StyleGAN3-T", "stylegan3-r": "StyleGAN3-R", "creps": "CREPS"}
@@ -43,10 +44,9 @@ def networks(model: str, resolution: int, width: str, precision: str) -> tuple[A
     from gansformer_tf.models.families import build_generator
 
     base, most = WIDTHS[width]
-    geometry = {"resolution": resolution, "channel_base": base, "channel_max": most}
+    geometry = {"resolution": resolution, "channel_base": base // 2, "channel_max": most}  # ours: / half the resolution
     dtype = dtype_policy(precision)
     if model in FAMILIES:
-        geometry["channel_base"] //= 2  # theirs is divided by the resolution, ours by half of it
         sections, wider = preset(FAMILIES[model]), WIDER.get(model, 1)
         channels = {"channel_base": wider * geometry["channel_base"], "channel_max": wider * most}
         g_values = sections["generator"] | geometry | channels

@@ -211,7 +211,7 @@ PROGRESS = (
 )
 
 NETWORKS = (
-    Flag("--channel-base", "channels are this / resolution ...", int, BOTH, "channel_base"),
+    Flag("--channel-base", "channels are twice this / resolution ...", int, BOTH, "channel_base"),
     Flag("--channel-max", "... but at most this many", int, BOTH, "channel_max"),
     Flag("--g-arch", "architecture of the generator", str, G, "architecture", ARCHITECTURES),
     Flag("--d-arch", "architecture of the discriminator", str, D, "architecture", ARCHITECTURES),
