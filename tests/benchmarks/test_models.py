@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from benchmarks.models import networks
 
 
-def millions(network: object) -> float:
+def millions(network: Any) -> float:
     return round(sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) / 1e6, 2)
 
 
