@@ -49,6 +49,8 @@ def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
         ConfigError: A value that breaks a rule.
     """
     given = vars(arguments)
+    if saved is not None:
+        _require_same_preset(saved, _preset_name(given))
     config = saved if saved is not None and given.get("reload") else _chosen(arguments, saved)
     config = _with_data_set(config, given)
     if saved is not None:
@@ -62,16 +64,19 @@ def _chosen(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
     given = vars(arguments)
     typed = {name: values for name, values in typed_values(arguments).items() if name in _SECTIONS}
     _place_archive(typed["data"])
+    name = _preset_name(given)
     if saved is None:
         dataset = typed["data"].get("dataset")
         if not dataset:
             raise UsageError("--dataset is missing; name a data set made by prepare_data.py: --dataset NAME.")
         form = typed["generator"].get("attention_form", "")
-        sections = merge_sections(COMMAND_LINE_DEFAULTS, _chosen_preset(given, dataset), form_values(form), typed)
+        sections = merge_sections(
+            COMMAND_LINE_DEFAULTS, preset(name, dataset) if name else {}, form_values(form), typed
+        )
     else:
         sections = merge_sections(_sections_of(saved), typed)
     _require_fitting(typed["generator"], sections, given)
-    return _build(sections)
+    return dataclasses.replace(_build(sections), preset=name if saved is None else saved.preset)
 
 
 def _place_archive(data: dict[str, Any]) -> None:
@@ -81,7 +86,8 @@ def _place_archive(data: dict[str, Any]) -> None:
         data |= {"data_dir": str(archive.parent), "dataset": archive.name}
 
 
-def _chosen_preset(given: dict[str, Any], dataset: str) -> Sections:
+def _preset_name(given: dict[str, Any]) -> str:
+    """The preset that flags name; empty for none."""
     chosen = [
         (flag, name)
         for flag, name in (
@@ -93,7 +99,7 @@ def _chosen_preset(given: dict[str, Any], dataset: str) -> Sections:
     ]
     if len(chosen) > 1:
         raise UsageError(f"{chosen[0][0]} and {chosen[1][0]} both choose a set of values; use one of them.")
-    return preset(chosen[0][1], dataset) if chosen else {}
+    return chosen[0][1] if chosen else ""
 
 
 def _build(sections: Sections) -> RunConfig:
@@ -120,6 +126,7 @@ def _require_fitting(typed: dict[str, Any], sections: Sections, given: dict[str,
 
 def _sections_of(config: RunConfig) -> Sections:
     values = to_dict(config)
+    del values["preset"]  # the values that it gave are there
     return {**values.pop("model"), **values}
 
 
@@ -179,6 +186,19 @@ def _require_same_run(saved: RunConfig, config: RunConfig) -> None:
             f"this run was started on {before} pictures, now {Path(config.data.data_dir) / config.data.dataset} has "
             f"{now}, so it would not go on as it began; use the data set of the run, or start a new run with --restart "
             "(with --pretrained-pkl and this one's folder to go on from its weights)."
+        )
+
+
+def _require_same_preset(saved: RunConfig, name: str) -> None:
+    """The values of a run come before those of a preset, which would therefore change nothing.
+
+    Raises:
+        UsageError: Another preset is named than the one that the run was started from.
+    """
+    if name and saved.preset is not None and name != saved.preset:
+        before = f"with the preset {saved.preset}" if saved.preset else "without a preset"
+        raise UsageError(
+            f"this run was started {before}, now it is {name}; leave the flag out, or start a new run with --restart."
         )
 
 

@@ -15,12 +15,16 @@ from gansformer_tf.config.train import TrainConfig
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that defines a run."""
+    """Everything that defines a run.
+
+    `preset` is the name of the set of values that it was started from, empty for none; older runs did not note it.
+    """
 
     model: ModelConfig = nested(ModelConfig)
     data: DataConfig = nested(DataConfig)
     train: TrainConfig = nested(TrainConfig)
     metrics: MetricConfig = nested(MetricConfig)
+    preset: str | None = None
 
     def to_json(self) -> str:
         return json.dumps(to_dict(self), indent=2, sort_keys=True)

@@ -206,6 +206,20 @@ def test_other_frozen_layers_are_refused(command):
 
 
 @pytest.mark.parametrize("flags", [(), ("--reload",)])
+def test_another_preset_is_refused(command, flags):
+    config = resolve(build_parser().parse_args([*command.flags, "--gansformer-default"]), None)
+    again = [*command.flags, *flags]
+    for same in ([], ["--preset", "gansformer-default"], ["--ganformer-default"]):
+        assert resolve(build_parser().parse_args([*again, *same]), config) == config
+    baseline = build_parser().parse_args([*again, "--baseline", "StyleGAN2"])
+    with pytest.raises(UsageError, match="with the preset gansformer-default, now it is StyleGAN2; leave .*--restart"):
+        resolve(baseline, config)
+    with pytest.raises(UsageError, match="started without a preset, now it is StyleGAN2; leave .*--restart"):
+        resolve(baseline, dataclasses.replace(config, preset=""))
+    assert resolve(baseline, dataclasses.replace(config, preset=None)).preset is None  # of an older version
+
+
+@pytest.mark.parametrize("flags", [(), ("--reload",)])
 def test_another_number_of_pictures_is_refused(command, flags, monkeypatch):
     from gansformer_tf.data import records
 
