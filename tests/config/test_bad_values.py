@@ -157,7 +157,10 @@ def test_bad_values_in_a_saved_configuration() -> None:
         ("{", "not valid JSON"),
         ("[]", "RunConfig is list; expected a JSON object"),
         ('{"model": 3}', "model. is int; expected a JSON object"),
-        ('{"optimizer": {}}', "unknown key 'optimizer' in the configuration; known keys: data, metrics, model, preset, train"),
+        (
+            '{"optimizer": {}}',
+            "unknown key 'optimizer' in the configuration; known keys: data, metrics, model, preset, train",
+        ),
         ('{"model": {"generator": {"width": 8}}}', "unknown key 'model.generator.width'"),
         (
             '{"model": {"generator": {"resolution": "64"}}}',
