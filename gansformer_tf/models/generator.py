@@ -14,7 +14,8 @@ from gansformer_tf.layers.noise import NOISE_MODES
 from gansformer_tf.layers.positional import embedding_initializer
 from gansformer_tf.models.mapping import MappingNetwork
 from gansformer_tf.models.summary import generator_layers, summary_rows
-from gansformer_tf.models.synthesis import Flow, SynthesisNetwork
+from gansformer_tf.models.synthesis import SynthesisNetwork
+from gansformer_tf.models.synthesis_layers import Flow
 from gansformer_tf.ops import SeedStream
 
 

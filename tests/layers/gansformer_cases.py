@@ -27,7 +27,8 @@ from gansformer_tf.layers.duplex_attention import CollectingAttention, Spreading
 from gansformer_tf.layers.modulated_dense import ModulatedDense
 from gansformer_tf.models.discriminator import ComponentScores, DiscriminatorBlock
 from gansformer_tf.models.mapping import MappingMLP, MappingNetwork
-from gansformer_tf.models.synthesis import Flow, Stem, SynthesisBlock, SynthesisLayer, SynthesisNetwork, ToRGB
+from gansformer_tf.models.synthesis import SynthesisBlock, SynthesisNetwork
+from gansformer_tf.models.synthesis_layers import Flow, Stem, SynthesisLayer, ToRGB
 
 BATCH, K, DIM = 2, 3, 8
 TOKENS, CHANNELS, POSITION = 16, 6, 4

@@ -120,7 +120,7 @@ def far_corner_moves(layer: Callable[[np.ndarray], Any], x: np.ndarray) -> float
 @pytest.mark.parametrize("name", ["GAN", "SAGAN"])
 def test_only_sagan_attends_between_image_positions(name: str) -> None:
     """A convolution of 3x3 cannot connect opposite corners of 32x32; self-attention does."""
-    from gansformer_tf.models.synthesis import Flow
+    from gansformer_tf.models.synthesis_layers import Flow
 
     g = Generator(baseline(name)[0])
     assert not g.config.transformer
