@@ -89,7 +89,7 @@ class Progress:
         )
         started, first = self._start
         speed = (images - first) / (now - started)
-        left = _clock((self._total - images) / speed)
+        left = _clock(max(self._total - images, 0) / speed)  # the last step may go beyond the total
         self._bar.set_postfix_str(
             f"{speed:.1f} img/s, {1000.0 / speed:.1f} s/kimg, ETA {left}, {losses}", refresh=False
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -318,10 +317,12 @@ def test_an_error_gets_a_line_of_its_own(begin, monkeypatch, capsys):
     assert "building the training step" in bar and bar.endswith("\n")
 
 
-def test_the_bar_shows_speed_both_ways(capsys):
-    bar = Progress(1000, 0)
+@pytest.mark.parametrize(("total", "left"), [(1000, "2:00"), (10, "0:00")])  # the last step may go beyond the total
+def test_the_bar_shows_speed_both_ways(total, left, monkeypatch, capsys):
+    bar = Progress(total, 0)
     bar._interval = 0.0
-    for images in (8, 16):
+    for seconds, images in ((100.0, 8), (104.0, 40)):
+        monkeypatch.setattr("gansformer_tf.training.logs.time.monotonic", lambda now=seconds: now)
         bar.update(images, {"loss/g": 1.0, "loss/d": 0.5})
     bar.close()
-    assert re.search(r"[\d.]+ img/s, [\d.]+ s/kimg, ETA [\d:]+, G 1\.000 D 0\.500", capsys.readouterr().err)
+    assert f"8.0 img/s, 125.0 s/kimg, ETA {left}, G 1.000 D 0.500" in capsys.readouterr().err
