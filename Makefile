@@ -1,4 +1,4 @@
-# make demo    prepare, train, resume and draw a small GANsformer (under 10 minutes on 2 cores)
+# make demo    prepare, train, resume and draw a small GANsformer (about 10 minutes on 2 cores)
 # make test    the whole test suite
 # make lint    style and type checks
 # make ops     compile the native ops (optional, for speed); OPS_FLAGS="--cuda-arch 90" chooses the GPU
