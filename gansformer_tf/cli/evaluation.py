@@ -166,6 +166,8 @@ class Meter:
         """
         import tensorflow as tf
 
+        from gansformer_tf.drawing.sampler import Sampler
+        from gansformer_tf.drawing.view import View
         from gansformer_tf.files import sha256_of
         from gansformer_tf.metrics.evaluate import Evaluation
         from gansformer_tf.metrics.pictures import GeneratedPictures
@@ -173,8 +175,6 @@ class Meter:
         from gansformer_tf.metrics.results import write_results
         from gansformer_tf.models.snapshot import load_snapshot
         from gansformer_tf.training.signals import StopRequest
-        from gansformer_tf.visualize.sampling import Sampler
-        from gansformer_tf.visualize.view import View
 
         metrics, samplers = self.config.metrics, []
         view = View(scale=metrics.scale)

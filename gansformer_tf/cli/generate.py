@@ -110,13 +110,13 @@ def main(arguments: argparse.Namespace) -> int:
     devices = select_devices(given.get("gpus", (0,)))
     import tensorflow as tf
 
+    from gansformer_tf.drawing.sampler import Sampler
+    from gansformer_tf.drawing.view import View
     from gansformer_tf.files import sha256_of
     from gansformer_tf.models.snapshot import load_snapshot
     from gansformer_tf.visualize.generate import generate_pictures
     from gansformer_tf.visualize.large import generate_large_pictures, is_large
     from gansformer_tf.visualize.latent_walk import write_walk
-    from gansformer_tf.visualize.sampling import Sampler
-    from gansformer_tf.visualize.view import View
 
     folder = given.get("output_dir", "images")
     try:
@@ -226,7 +226,7 @@ def _refuse_for_large(given: dict) -> None:
 
 
 def _seeds(given: dict) -> tuple[int, ...] | range:
-    from gansformer_tf.visualize.seeds import parse_seeds
+    from gansformer_tf.drawing.seeds import parse_seeds
 
     if "seeds" in given and "images_num" in given:
         raise UsageError("--seeds and --images-num both say which pictures to draw; leave one of them out.")

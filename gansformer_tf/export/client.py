@@ -195,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _draw(given: argparse.Namespace) -> int:
-    from gansformer_tf.visualize.seeds import parse_seeds
+    from gansformer_tf.drawing.seeds import parse_seeds
 
     seeds = parse_seeds(given.seeds)
     labels = _labels(given.labels, len(seeds))

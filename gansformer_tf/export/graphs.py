@@ -153,5 +153,5 @@ def has_attention(config: Any) -> bool:
 
 
 def to_uint8(images: Any) -> Any:
-    """Pictures in [-1, 1] as uint8, as `visualize.grids.to_uint8` rounds them."""
+    """Pictures in [-1, 1] as uint8, as `drawing.pixels.to_uint8` rounds them."""
     return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gansformer_tf.drawing.sampler import Sampler, require_attention
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
-from gansformer_tf.visualize.sampling import Sampler, require_attention
 
 # A component with less than this share of its fair part of the attention counts as unused.
 UNUSED_SHARE = 0.05

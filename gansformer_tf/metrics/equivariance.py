@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.moved_pictures import (
@@ -18,7 +19,6 @@ from gansformer_tf.metrics.moved_pictures import (
     shift_fraction,
     shift_whole,
 )
-from gansformer_tf.visualize.sampling import Sampler
 
 METRICS = ("eqt", "eqt_frac", "eqr")
 MAX_SHIFT = 1 / 8  # share of width and height

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from gansformer_tf.drawing.noise import repeat_noise
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.blocks import require_finite
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.networks import FeatureNetwork
-from gansformer_tf.visualize.sampling import Sampler, repeat_noise
 
 EPSILON = 1e-4  # length of a step, as a share of the path
 LOWER_PERCENT, HIGHER_PERCENT = 1, 99

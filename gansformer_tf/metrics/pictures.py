@@ -22,8 +22,8 @@ from gansformer_tf.data.records import Records, read_info
 from gansformer_tf.data.sources.base import Item, SourceError
 from gansformer_tf.data.sources.open import open_source
 from gansformer_tf.data.tfrecord import CorruptRecordError
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.errors import MetricError
-from gansformer_tf.visualize.sampling import Sampler
 
 
 class Pictures(abc.ABC):

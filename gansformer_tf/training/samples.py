@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.files import replacing
 from gansformer_tf.models.snapshot import kimg_text
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.visualize.grids import image_grid
-from gansformer_tf.visualize.sampling import Sampler
 
 
 class SampleWriter:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.sampler import Sampler, latent_names
+from gansformer_tf.drawing.seeds import check_seeds
 from gansformer_tf.visualize.attention_maps import blend, enlarge_attention, hard_map, soft_map
-from gansformer_tf.visualize.grids import readable, to_uint8
+from gansformer_tf.visualize.grids import readable
 from gansformer_tf.visualize.interpolation import lerp, steps_between
-from gansformer_tf.visualize.sampling import Sampler, latent_names
-from gansformer_tf.visualize.seeds import check_seeds
 
 OVERLAYS = ("picture", "blend", "hard map", "soft map")
 VIEW_HEIGHT = 384  # small pictures are shown enlarged to at least about this

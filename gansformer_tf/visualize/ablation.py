@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.visualize.grids import READABLE_HEIGHT, enlarge, labelled_sheet, readable, to_uint8
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.sampler import Sampler, draw, latent_names
+from gansformer_tf.visualize.grids import READABLE_HEIGHT, enlarge, labelled_sheet, readable
 from gansformer_tf.visualize.heat import change_map, heat_map
 from gansformer_tf.visualize.picture_files import PictureFolder
-from gansformer_tf.visualize.sampling import Sampler, draw, latent_names
 from gansformer_tf.visualize.style_mixing import COMPONENT_AXIS, mix
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gansformer_tf.drawing.labels import labels_from_seeds
+from gansformer_tf.drawing.sampler import Sample, Sampler, require_attention, samples_on_devices
+from gansformer_tf.drawing.seeds import check_seeds
 from gansformer_tf.visualize.attention_maps import attention_panel, enlarge_attention
 from gansformer_tf.visualize.grids import image_grid
 from gansformer_tf.visualize.palette import component_colors
 from gansformer_tf.visualize.picture_files import already_made, prepare_folder, require_format, save_picture
-from gansformer_tf.visualize.sampling import Sample, Sampler, require_attention, samples_on_devices
-from gansformer_tf.visualize.seeds import check_seeds, labels_from_seeds
 
 SECTION_SIZE = 100  # pictures on one sheet, which are also all that is kept in memory
 

@@ -1,4 +1,4 @@
-"""Arrays in, arrays out: uint8 pictures, grids, labelled sheets."""
+"""Arrays in, arrays out: grids and labelled sheets."""
 
 from __future__ import annotations
 
@@ -8,26 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from gansformer_tf.drawing.pixels import to_uint8
+
 WHITE = (255, 255, 255)
 INK = (32, 32, 32)
 READABLE_HEIGHT = 128
-
-
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Pictures in [-1, 1] as uint8; uint8 pictures are passed on as they are.
-
-    Args:
-        images: `[..., height, width, channels]`, float in [-1, 1] (values outside are clipped) or uint8.
-
-    Raises:
-        ValueError: Another integer type, whose range is unknown.
-    """
-    images = np.asarray(images)
-    if images.dtype == np.uint8:
-        return images
-    if not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(f"images are {images.dtype}; give float in [-1, 1] or uint8 in 0..255.")
-    return np.clip(np.rint((images.astype(np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
 def to_rgb(images: np.ndarray) -> np.ndarray:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.visualize.grids import labelled_sheet, readable, to_uint8
+from gansformer_tf.drawing.noise import repeat_noise
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.sampler import Sampler, latent_names
+from gansformer_tf.visualize.grids import labelled_sheet, readable
 from gansformer_tf.visualize.picture_files import PictureFolder
-from gansformer_tf.visualize.sampling import Sampler, latent_names, repeat_noise
 from gansformer_tf.visualize.video import there_and_back, write_gif, write_mp4
 
 # Below this angle (radians) the spherical formula divides by almost nothing, and the straight line is the same.

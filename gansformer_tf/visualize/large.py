@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gansformer_tf.drawing.compiled import compiled
+from gansformer_tf.drawing.labels import labels_from_seeds
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.sampler import Sampler
+from gansformer_tf.drawing.seeds import check_seeds
 from gansformer_tf.visualize.banded_files import banded_file
-from gansformer_tf.visualize.grids import to_uint8
 from gansformer_tf.visualize.picture_files import already_made, prepare_folder
-from gansformer_tf.visualize.sampling import Sampler, compiled
-from gansformer_tf.visualize.seeds import check_seeds, labels_from_seeds
 
 LARGE_PIXELS = 2**22  # pictures with more pixels are drawn in bands ...
 BAND_PIXELS = 2**18  # ... of about so many: about 130 numbers are kept of each

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gansformer_tf.visualize.grids import image_grid, to_uint8
+from gansformer_tf.drawing.labels import labels_from_seeds
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.sampler import Sampler
+from gansformer_tf.drawing.seeds import check_seeds
+from gansformer_tf.visualize.grids import image_grid
 from gansformer_tf.visualize.picture_files import prepare_folder
-from gansformer_tf.visualize.sampling import Sampler
-from gansformer_tf.visualize.seeds import check_seeds, labels_from_seeds
 from gansformer_tf.visualize.video import write_mp4
 
 FRAMES_PER_SECOND = 60.0  # as StyleGAN3's gen_video.py

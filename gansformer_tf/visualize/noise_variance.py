@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.visualize.grids import READABLE_HEIGHT, enlarge, labelled_sheet, readable
 from gansformer_tf.visualize.heat import heat_map
 from gansformer_tf.visualize.picture_files import PictureFolder
-from gansformer_tf.visualize.sampling import Sampler
 
 
 def noise_variance(sampler: Sampler, seed: int, draws: int = 32) -> tuple[np.ndarray, np.ndarray]:

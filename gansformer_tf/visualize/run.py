@@ -11,16 +11,16 @@ from typing import Any
 from tqdm import tqdm
 
 from gansformer_tf.config.visualize import VisualizeConfig
+from gansformer_tf.drawing.sampler import Sampler, require_attention
+from gansformer_tf.drawing.view import View
 from gansformer_tf.visualize.ablation import write_ablation
 from gansformer_tf.visualize.interpolation import write_interpolations
 from gansformer_tf.visualize.noise_variance import write_noise_variance
 from gansformer_tf.visualize.palette import component_colors
 from gansformer_tf.visualize.picture_files import PictureFolder, prepare_folder
 from gansformer_tf.visualize.samples import write_latents, write_samples
-from gansformer_tf.visualize.sampling import Sampler, require_attention
 from gansformer_tf.visualize.style_mixing import layer_ranges, write_style_mixing
 from gansformer_tf.visualize.truncation import write_truncation_sweep
-from gansformer_tf.visualize.view import View
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from gansformer_tf.drawing.sampler import Sample, Sampler
 from gansformer_tf.files import replacing
 from gansformer_tf.visualize.attention_maps import (
     attention_panel,
@@ -20,7 +21,6 @@ from gansformer_tf.visualize.attention_maps import (
 from gansformer_tf.visualize.grids import image_grid, to_rgb
 from gansformer_tf.visualize.palette import legend
 from gansformer_tf.visualize.picture_files import PictureFolder
-from gansformer_tf.visualize.sampling import Sample, Sampler
 
 
 def write_samples(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gansformer_tf.drawing.sampler import Sampler, draw, latent_names
 from gansformer_tf.visualize.grids import labelled_sheet, readable
 from gansformer_tf.visualize.picture_files import PictureFolder
-from gansformer_tf.visualize.sampling import Sampler, draw, latent_names
 
 COMPONENT_AXIS, LAYER_AXIS = 1, 2
 

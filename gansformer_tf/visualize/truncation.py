@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gansformer_tf.drawing.sampler import Sampler, draw
 from gansformer_tf.visualize.grids import labelled_sheet, readable
 from gansformer_tf.visualize.picture_files import PictureFolder
-from gansformer_tf.visualize.sampling import Sampler, draw
 
 SWEEP = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2)
 

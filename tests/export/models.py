@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.models.snapshot import save_snapshot
-from gansformer_tf.visualize.grids import to_uint8
-from gansformer_tf.visualize.sampling import Sampler
 from tests.models.tiny import DUPLEX, KGAN, PLAIN, generator
 
 SEEDS = [0, 7, 2**32 - 1]

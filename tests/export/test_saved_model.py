@@ -14,9 +14,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from gansformer_tf.config import to_dict
+from gansformer_tf.drawing.latents import latents_from_seeds
+from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.export import export_saved_model
-from gansformer_tf.visualize.grids import to_uint8
-from gansformer_tf.visualize.seeds import latents_from_seeds
 from tests.export.models import CASES, PSI, SEEDS, drawn, model, sampler
 
 

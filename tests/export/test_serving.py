@@ -49,7 +49,7 @@ def address(request: pytest.FixtureRequest, addresses: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
     """uint8 pictures of the first seeds, drawn in Python, with classes from the seeds."""
-    from gansformer_tf.visualize.sampling import Sampler
+    from gansformer_tf.drawing.sampler import Sampler
 
     samples = Sampler(model(NAME), truncation_psi=0.7, noise_mode="const", batch_size=NUM_SEEDS)
     return np.stack([sample.pixels for sample in samples.samples(range(NUM_SEEDS))])

@@ -11,6 +11,8 @@ from PIL import Image
 
 from gansformer_tf.config import ConfigError, MetricConfig
 from gansformer_tf.config.data import DataConfig
+from gansformer_tf.drawing.noise import repeat_noise
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics import collect
 from gansformer_tf.metrics.attention import attention_row, attention_statistics
 from gansformer_tf.metrics.collect import Interrupted
@@ -20,7 +22,6 @@ from gansformer_tf.metrics.path_length import EPSILON, path_task
 from gansformer_tf.metrics.pictures import DatasetPictures, FolderPictures, GeneratedPictures, open_pictures
 from gansformer_tf.metrics.results import read_results, result_line, scalars, table, write_results
 from gansformer_tf.metrics.store import FeatureStore
-from gansformer_tf.visualize.sampling import Sampler, repeat_noise
 from tests.metrics.tiny import FEATURES, tiny_dataset, tiny_network
 from tests.visualize.fakes import FakeGenerator, tiny_config
 

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 from safetensors import SafetensorError
 
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.files import read_json_lines
 from gansformer_tf.models import snapshot
 from gansformer_tf.training import recorder, trainer
@@ -22,7 +23,6 @@ from gansformer_tf.training.logs import MetricsLog, Progress
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.samples import SampleWriter
 from gansformer_tf.training.step import PHASES
-from gansformer_tf.visualize.sampling import Sampler
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator
 from tests.training.tiny_run import stop_within_phase, tiny_run_config
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.visualize.generate import compact, crop_box, generate_pictures
 from gansformer_tf.visualize.picture_files import PictureExistsError, read_metadata, save_picture
-from gansformer_tf.visualize.sampling import Sampler
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.visualize.interpolation import interpolate, lerp, slerp, steps_between, write_interpolations
 from gansformer_tf.visualize.picture_files import PictureFolder
-from gansformer_tf.visualize.sampling import Sampler
 from tests.visualize.fakes import FakeGenerator
 
 A, B = np.random.RandomState(0).standard_normal((2, 3, 16)).astype(np.float32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.visualize.ablation import component_ablation
 from gansformer_tf.visualize.heat import change_map, heat_map
 from gansformer_tf.visualize.noise_variance import noise_variance
-from gansformer_tf.visualize.sampling import Sampler
 from gansformer_tf.visualize.style_mixing import (
     COMPONENT_AXIS,
     LAYER_AXIS,

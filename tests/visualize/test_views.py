@@ -13,15 +13,15 @@ from PIL import Image
 from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.generate import build_parser, main
 from gansformer_tf.config import CREPSConfig, StyleGAN3Config
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.sampler import Sampler
+from gansformer_tf.drawing.view import View
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.visualize import large
 from gansformer_tf.visualize.banded_files import banded_file
-from gansformer_tf.visualize.grids import to_uint8
 from gansformer_tf.visualize.latent_walk import periodic_bends, spline, write_walk
 from gansformer_tf.visualize.picture_files import read_metadata, save_picture
-from gansformer_tf.visualize.sampling import Sampler
-from gansformer_tf.visualize.view import View
 from tests.visualize.fakes import FakeGenerator
 
 SMALL = {"resolution": 16, "channel_base": 64, "channel_max": 8, "latent_size": 8, "mapping_layers": 2}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gansformer_tf.visualize.sampling import Sampler, samples_on_devices
+from gansformer_tf.drawing.sampler import Sampler, samples_on_devices
 
 SEEDS = [3, 0, 11, 4, 8]
 

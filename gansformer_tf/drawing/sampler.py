@@ -12,9 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from gansformer_tf.visualize.grids import to_uint8
-from gansformer_tf.visualize.seeds import labels_from_seeds, latents_from_seeds, noise_from_seeds
-from gansformer_tf.visualize.view import View
+from gansformer_tf.drawing.compiled import compiled
+from gansformer_tf.drawing.labels import labels_from_seeds
+from gansformer_tf.drawing.latents import latents_from_seeds
+from gansformer_tf.drawing.noise import noise_from_seeds, repeat_noise
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.view import View
 
 NOISE_MODES = ("random", "const", "none")
 
@@ -227,11 +230,6 @@ def draw(sampler: Sampler, w: np.ndarray, noise_seed: int) -> list[np.ndarray]:
     return pictures
 
 
-def repeat_noise(noise: list[np.ndarray] | None, count: int) -> list[np.ndarray] | None:
-    """The noise of one picture for `count` pictures."""
-    return None if noise is None else [np.repeat(values, count, axis=0) for values in noise]
-
-
 def latent_names(config: Any) -> list[str]:
     """What the latents of a model are called in sheets: component numbers, and `global` for the one behind them."""
     names = [f"component {index}" for index in range(config.num_components)]
@@ -245,27 +243,3 @@ def require_attention(config: Any) -> None:
             "attention maps were asked for, but this model has no attention between components and image; "
             "leave the maps out, or train one with --transformer."
         )
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as one graph for every batch size on the TensorFlow backend; other backends run it as it is.
-
-    The arguments are arrays with the batch on the first axis, lists of such arrays, or None.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
-    graph = None
-
-    def call(*arguments: Any) -> Any:
-        nonlocal graph
-        if graph is None:
-            signature = tf.nest.map_structure(_any_batch, arguments)
-            graph = tf.function(function, autograph=False).get_concrete_function(*signature)
-        return graph(*arguments)
-
-    def _any_batch(array: np.ndarray | None) -> Any:
-        return None if array is None else tf.TensorSpec((None, *array.shape[1:]), array.dtype)
-
-    return call

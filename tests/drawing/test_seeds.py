@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gansformer_tf.visualize.seeds import labels_from_seeds, latents_from_seeds, noise_from_seeds, parse_seeds
+from gansformer_tf.drawing.labels import labels_from_seeds
+from gansformer_tf.drawing.latents import latents_from_seeds
+from gansformer_tf.drawing.noise import noise_from_seeds
+from gansformer_tf.drawing.seeds import parse_seeds
 
 
 def test_latents_follow_the_convention_of_the_field():

@@ -1,0 +1,1 @@
+"""From seeds to images: the one road that scripts, metrics, training, export and viewer draw on."""
