@@ -14,7 +14,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint ops ops-sanitize fuzz soak environment clean
+.PHONY: demo test lint docs docs-serve ops ops-sanitize fuzz soak environment clean
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -31,6 +31,11 @@ lint: $(INSTALLED)
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
+
+docs docs-serve: $(INSTALLED)
+	@$(BIN)/python -c 'import material, mkdocs' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs $(if $(filter docs,$@),build --quiet,serve)
 
 ops: $(INSTALLED)
 	@command -v cmake >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check cmake ninja
@@ -60,5 +65,5 @@ $(INSTALLED): setup.py pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

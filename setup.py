@@ -63,9 +63,15 @@ TEST = [
     "pyyaml>=6",
 ]
 
+DOCS = [
+    "mkdocs-material>=9.5,<10",
+    "mkdocs>=1.6,<2",
+]
+
 EXTRAS = {
     "backends": ["jax>=0.5", "torch>=2.5"],  # other Keras backends, for the networks
     "beam": ["apache-beam>=2.60"],
+    "docs": DOCS,
     "cuda": ["tensorflow[and-cuda]>=2.18"],
     "onnx": ONNX,
     "serving": SERVING,
