@@ -74,7 +74,7 @@ def networks(form: str, resolution: int, components: int, width: int) -> tuple[A
 
 def batches(resolution: int, size: int) -> Iterator[np.ndarray]:
     """Batches of rendered scenes, uint8 `[size, height, width, 3]`, without end."""
-    from gansformer_tf.data.scenes import render
+    from gansformer_tf.data.scenes.render import render
 
     images = render(IMAGES, resolution).images
     random = np.random.RandomState(0)

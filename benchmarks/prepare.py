@@ -65,7 +65,7 @@ with open(sys.argv[4], "wb") as out:
 
 def photo_like(seed: int, side: int = SIDE) -> np.ndarray:
     """A picture uint8 `[side, side, 3]` whose files are as large as those of a photograph."""
-    from gansformer_tf.data.scenes import render
+    from gansformer_tf.data.scenes.render import render
 
     base = render([seed], side).images[0].astype(np.float32)
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
@@ -169,8 +169,8 @@ def sources(work: Path, images: int) -> Iterator[tuple[str, Path]]:
 
 def write_original(folder: Path, arrays: np.ndarray) -> Path:
     """Records in the format of the original code."""
-    from gansformer_tf.data.example import encode_example
-    from gansformer_tf.data.tfrecord import frame
+    from gansformer_tf.data.records.example import encode_example
+    from gansformer_tf.data.records.tfrecord import frame
 
     folder.mkdir()
     with (folder / "bench-r08.tfrecords1of1").open("wb") as file:
@@ -211,7 +211,7 @@ def encodings(work: Path, images: int, rounds: int) -> None:
 READ = """
 import os, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-from gansformer_tf.data.pipeline import training_dataset
+from gansformer_tf.data.read.pipeline import training_dataset
 batch, batches = 64, int(sys.argv[2])
 iterator = iter(training_dataset(sys.argv[1], batch_size=batch, seed=1, mirror=True))
 for _ in range(8):

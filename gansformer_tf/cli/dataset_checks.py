@@ -6,10 +6,10 @@ from typing import Any
 
 from gansformer_tf.bars import Bar
 from gansformer_tf.cli.common import RunError, UsageError
-from gansformer_tf.data.inspection import inspect
 from gansformer_tf.data.manifest import DatasetError
-from gansformer_tf.data.tfrecord import CorruptRecordError
-from gansformer_tf.data.verify import verify
+from gansformer_tf.data.read.inspection import inspect
+from gansformer_tf.data.read.verify import verify
+from gansformer_tf.data.records.tfrecord import CorruptRecordError
 from gansformer_tf.data.workers import default_workers
 
 

@@ -8,19 +8,20 @@ from typing import Any
 from gansformer_tf.bars import Bar
 from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.config.data import PrepareConfig
-from gansformer_tf.data.beam_runner import BeamMissingError, beam_runner
-from gansformer_tf.data.catalog import CATALOG, open_entry
-from gansformer_tf.data.download import DownloadError
-from gansformer_tf.data.estimate import estimate
-from gansformer_tf.data.job import Runner
-from gansformer_tf.data.local_runner import local_runner
+from gansformer_tf.data.download.catalog import CATALOG, open_entry
+from gansformer_tf.data.download.fetch import DownloadError
+from gansformer_tf.data.download.unpack import UnpackError
 from gansformer_tf.data.manifest import BAD_IMAGES, DatasetError
-from gansformer_tf.data.prepare import Outcome, prepare
-from gansformer_tf.data.sources import Source, SourceError, SourceOptions, open_source
+from gansformer_tf.data.prepare.beam_runner import BeamMissingError, beam_runner
+from gansformer_tf.data.prepare.estimate import estimate
+from gansformer_tf.data.prepare.local_runner import local_runner
+from gansformer_tf.data.prepare.prepare import Outcome, prepare
+from gansformer_tf.data.prepare.runner import Runner
+from gansformer_tf.data.prepare.shard_writer import SKIP, PrepareError
+from gansformer_tf.data.sources.base import Source, SourceError
+from gansformer_tf.data.sources.open import SourceOptions, open_source
 from gansformer_tf.data.sources.scenes import DEFAULT_COUNT, DEFAULT_RESOLUTION, SceneSource
-from gansformer_tf.data.unpack import UnpackError
 from gansformer_tf.data.workers import WorkerError, default_workers
-from gansformer_tf.data.writer import SKIP, PrepareError
 
 SCENES = "scenes"
 

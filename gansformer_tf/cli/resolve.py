@@ -133,7 +133,7 @@ def _sections_of(config: RunConfig) -> Sections:
 def _with_data_set(config: RunConfig, given: dict[str, Any]) -> RunConfig:
     """Gives the networks the geometry of the data set, and notes how many pictures it has."""
     from gansformer_tf.data.manifest import DatasetError
-    from gansformer_tf.data.records import read_info
+    from gansformer_tf.data.read.open import read_info
 
     folder = Path(config.data.data_dir) / config.data.dataset
     try:

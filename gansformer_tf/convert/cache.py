@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from gansformer_tf.convert.importer import import_file
-from gansformer_tf.data.download import cache_folder
+from gansformer_tf.data.download.cache import cache_folder
 from gansformer_tf.files import sha256_of
 
 # Raised when an import changes, so that what older versions wrote is not used.

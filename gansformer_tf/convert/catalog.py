@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.foreign import PICKLE, kind_of
-from gansformer_tf.data.download import DownloadError, RefusedError, cache_folder, download
+from gansformer_tf.data.download.cache import cache_folder
+from gansformer_tf.data.download.fetch import DownloadError, RefusedError, download
 from gansformer_tf.files import sha256_of
 
 PREFIX = "gdrive:"

@@ -14,7 +14,7 @@ import numpy as np
 
 import gansformer_tf
 from gansformer_tf.config.metrics import STANDARD_IMAGES, MetricConfig
-from gansformer_tf.data.download import cache_folder
+from gansformer_tf.data.download.cache import cache_folder
 from gansformer_tf.metrics import equivariance
 from gansformer_tf.metrics.attention import attention_statistics, attention_task
 from gansformer_tf.metrics.collect import Task, collect, feature_task

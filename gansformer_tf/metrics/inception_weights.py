@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.data.download import DownloadError, cache_folder, download
+from gansformer_tf.data.download.cache import cache_folder
+from gansformer_tf.data.download.fetch import DownloadError, download
 from gansformer_tf.files import sha256_of
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.inception import check_weights, random_weights

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 
 from gansformer_tf.config.data import DataConfig
-from gansformer_tf.data.images import BadImageError, decode, fit, from_array
+from gansformer_tf.data.images.decode import BadImageError, decode, from_array
+from gansformer_tf.data.images.fit import fit
 from gansformer_tf.data.manifest import MANIFEST, DatasetError
-from gansformer_tf.data.original import holds_original
-from gansformer_tf.data.pictures import label_of, picture_of
-from gansformer_tf.data.prepare import spread
-from gansformer_tf.data.records import Records, read_info
+from gansformer_tf.data.read.open import read_info
+from gansformer_tf.data.read.record_image import label_of, picture_of
+from gansformer_tf.data.read.records import Records
+from gansformer_tf.data.records.original import holds_original
+from gansformer_tf.data.records.tfrecord import CorruptRecordError
 from gansformer_tf.data.sources.base import Item, SourceError
 from gansformer_tf.data.sources.open import open_source
-from gansformer_tf.data.tfrecord import CorruptRecordError
+from gansformer_tf.data.spread import spread
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.errors import MetricError
 

@@ -13,8 +13,8 @@ import keras
 import tensorflow as tf
 
 from gansformer_tf.config import RunConfig
-from gansformer_tf.data.pipeline import corrupt_record, training_dataset
-from gansformer_tf.data.release import release
+from gansformer_tf.data.read.pipeline import corrupt_record, training_dataset
+from gansformer_tf.data.read.release_iterators import release
 from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models import Discriminator
 from gansformer_tf.models.families import build_generator

@@ -24,7 +24,7 @@ def data_set(monkeypatch):
     info = SimpleNamespace(
         resolution=32, height=32, width=32, channels=3, label_dim=0, num_images=40, cropped_size=lambda ratio: (32, 32)
     )
-    monkeypatch.setattr("gansformer_tf.data.records.read_info", lambda folder: info)
+    monkeypatch.setattr("gansformer_tf.data.read.open.read_info", lambda folder: info)
 
 
 def resolved(*flags):

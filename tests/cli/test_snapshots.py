@@ -11,7 +11,7 @@ from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.flags import build_parser
 from gansformer_tf.cli.snapshots import model_file
 from gansformer_tf.convert import catalog
-from gansformer_tf.data.download import CACHE_VARIABLE
+from gansformer_tf.data.download.cache import CACHE_VARIABLE
 from tests.convert import hostile, samples
 
 NAME = next(name for name in samples.names() if name.startswith("stylegan2"))

@@ -221,13 +221,13 @@ def test_another_preset_is_refused(command, flags):
 
 @pytest.mark.parametrize("flags", [(), ("--reload",)])
 def test_another_number_of_pictures_is_refused(command, flags, monkeypatch):
-    from gansformer_tf.data import records
+    from gansformer_tf.data.read import open as opening
 
     command()
     assert command.config.data.num_images == 40
     assert resumed(command, *flags) == command.config
-    read_info = records.read_info
-    monkeypatch.setattr(records, "read_info", lambda path: dataclasses.replace(read_info(path), num_images=24))
+    read_info = opening.read_info
+    monkeypatch.setattr(opening, "read_info", lambda path: dataclasses.replace(read_info(path), num_images=24))
     with pytest.raises(UsageError, match=r"started on 40 pictures, now .*tiny has 24, .*--restart"):
         resumed(command, *flags)
     text = (command.path / "config.json").read_text()

@@ -18,7 +18,7 @@ from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.foreign import read_foreign
 from gansformer_tf.convert.found import PYTORCH, Found, FoundNetwork
 from gansformer_tf.convert.importer import import_file
-from gansformer_tf.data.download import CACHE_VARIABLE
+from gansformer_tf.data.download.cache import CACHE_VARIABLE
 from gansformer_tf.models.snapshot import load_snapshot, read_snapshot
 from tests.convert import samples
 from tests.convert.makers import dumps, module, tf1_generator, tf1_network, torch_network

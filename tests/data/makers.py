@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gansformer_tf.data.example import encode_example
-from gansformer_tf.data.tfrecord import frame
+from gansformer_tf.data.records.example import encode_example
+from gansformer_tf.data.records.tfrecord import frame
 
 
 def picture(seed: int, height: int = 20, width: int = 24, channels: int = 3) -> np.ndarray:

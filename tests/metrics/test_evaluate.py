@@ -144,7 +144,7 @@ def test_real_pictures_are_those_of_training(dataset):
 
 def test_labels_are_as_frequent_as_in_the_data_set(tmp_path):
     from gansformer_tf.config.data import PrepareConfig
-    from gansformer_tf.data.prepare import prepare
+    from gansformer_tf.data.prepare.prepare import prepare
     from gansformer_tf.data.sources.open import SourceOptions, open_source
 
     for index in range(12):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from gansformer_tf.data import download
+from gansformer_tf.data.download import fetch as download
 from gansformer_tf.metrics import inception_weights
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.inception import (

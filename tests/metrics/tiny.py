@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from gansformer_tf.config.data import PrepareConfig
-from gansformer_tf.data.prepare import prepare
+from gansformer_tf.data.prepare.prepare import prepare
 from gansformer_tf.data.sources.scenes import SceneSource
 from gansformer_tf.metrics.networks import FeatureNetwork
 

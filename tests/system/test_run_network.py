@@ -50,7 +50,7 @@ def run(*flags: object, status: int = 0) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     from gansformer_tf.config.data import PrepareConfig
-    from gansformer_tf.data.prepare import prepare
+    from gansformer_tf.data.prepare.prepare import prepare
     from gansformer_tf.data.sources.scenes import SceneSource
 
     folder = tmp_path_factory.mktemp("system")

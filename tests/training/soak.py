@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     from gansformer_tf.config.data import PrepareConfig
-    from gansformer_tf.data.prepare import prepare
+    from gansformer_tf.data.prepare.prepare import prepare
     from gansformer_tf.data.sources.scenes import SceneSource
 
     with tempfile.TemporaryDirectory() as name:

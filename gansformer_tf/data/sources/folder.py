@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gansformer_tf.data.images import MAX_ENCODED_BYTES
+from gansformer_tf.data.images.decode import MAX_ENCODED_BYTES
 from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest, stamp
 
 # WebP and BMP belong to both formats; what a file really is, its content says.

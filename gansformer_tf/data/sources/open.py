@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gansformer_tf.data.original import holds_original
+from gansformer_tf.data.records.original import holds_original
 from gansformer_tf.data.sources.base import Source, SourceError
 from gansformer_tf.data.sources.folder import FolderSource
 from gansformer_tf.data.sources.hdf5 import Hdf5Source

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from gansformer_tf.data.manifest import DatasetError
-from gansformer_tf.data.original import OriginalFiles, find_original, parse_original, read_labels
+from gansformer_tf.data.records.original import OriginalFiles, find_original, parse_original, read_labels
+from gansformer_tf.data.records.tfrecord import CorruptRecordError, RecordFile, scan
 from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, stamp
-from gansformer_tf.data.tfrecord import CorruptRecordError, RecordFile, scan
 
 
 class OriginalSource(Source):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gansformer_tf.data.scenes import MAX_RESOLUTION, render
+from gansformer_tf.data.scenes.render import MAX_RESOLUTION, render
 from gansformer_tf.data.sources.base import Item, Source, SourceError, digest
 
 DEFAULT_COUNT = 5000

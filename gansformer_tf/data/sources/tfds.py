@@ -14,16 +14,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gansformer_tf.data.example import decode_example
+from gansformer_tf.data.records.example import decode_example
+from gansformer_tf.data.records.tfrecord import CorruptRecordError, RecordFile, scan
 from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, stamp
-from gansformer_tf.data.tfrecord import CorruptRecordError, RecordFile, scan
 
 INFO, FEATURES = "dataset_info.json", "features.json"
 _NAME = re.compile(r"[a-z0-9_]+(?::[\w.*]+)?(?:/[\w.:*=,-]+)*")
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageFeature:
     """How the pictures of a data set are stored: an encoded file, or the bytes of a uint8 tensor of some shape."""
 
     key: str
@@ -72,7 +72,7 @@ class TfdsSource(Source):
         return f"{self.files[file]}[{record}]"
 
     def read(self, indices: Sequence[int]) -> Iterator[Item]:
-        opened: tuple[int, Records] | None = None
+        opened: tuple[int, RecordReader] | None = None
         try:
             for index in indices:
                 file, record = self._locate(index)
@@ -102,7 +102,7 @@ class TfdsSource(Source):
         return digest([self.picture.key, self.split, *self.files, *sizes, *(self.class_names or ())])
 
 
-class Records(Protocol):
+class RecordReader(Protocol):
     """Records of one file by number."""
 
     def read(self, index: int) -> bytes: ...
@@ -189,14 +189,14 @@ def _shape(feature: dict[str, Any]) -> tuple[int, ...]:
     return tuple(int(size) for size in feature.get("shape", {}).get("dimensions", []))
 
 
-def _choose_picture(features: dict[str, dict[str, Any]], key: str | None, place: str) -> Picture:
-    found: dict[str, Picture] = {}
+def _choose_picture(features: dict[str, dict[str, Any]], key: str | None, place: str) -> ImageFeature:
+    found: dict[str, ImageFeature] = {}
     for name, feature in features.items():
         tensor = feature.get("tensor", {})
         if "image" in feature or (tensor.get("dtype") == "string" and name.endswith("encoded")):
-            found[name] = Picture(name, None)
+            found[name] = ImageFeature(name, None)
         elif tensor.get("dtype") == "uint8" and len(_shape(tensor)) in (2, 3) and tensor.get("encoding") != "zlib":
-            found[name] = Picture(name, _shape(tensor))
+            found[name] = ImageFeature(name, _shape(tensor))
     if key is None and len(found) == 1:
         return next(iter(found.values()))
     listed = ", ".join(found) or "none"

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 
-from gansformer_tf.data.images import MAX_ENCODED_BYTES
+from gansformer_tf.data.images.decode import MAX_ENCODED_BYTES
 from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest, stamp
 from gansformer_tf.data.sources.folder import EXTENSIONS
 

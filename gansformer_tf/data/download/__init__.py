@@ -1,0 +1,1 @@
+"""Data sets of the papers: where they are, fetched, verified and unpacked."""

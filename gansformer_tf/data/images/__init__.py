@@ -1,0 +1,1 @@
+"""One image: decoded, fitted, resized, encoded."""

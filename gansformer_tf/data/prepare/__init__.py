@@ -1,0 +1,1 @@
+"""A source of images to a folder of sharded records."""

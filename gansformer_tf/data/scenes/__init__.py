@@ -1,0 +1,1 @@
+"""The built-in renderer of CLEVR-like scenes."""
