@@ -248,6 +248,11 @@ class GeneratorConfig(AttentionConfig):
             value = getattr(self, name)
             if value is not None:
                 require_positive(name, value)
+        require(
+            self.mapping_dim is None or not self.mapping_shared_dim,
+            f"mapping_dim is {self.mapping_dim} and mapping_shared_dim {self.mapping_shared_dim}; the components go "
+            "through one of them, so leave the other out.",
+        )
         if self.mapping_hidden_dim is not None:
             require(
                 not (self.mapping_residual or self.mapping_shared_dim or self.mapping_dim),

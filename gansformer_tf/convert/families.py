@@ -30,6 +30,8 @@ class Converted:
 # (their network, "generator" or "discriminator") -> ours
 Converter = Callable[[FoundNetwork, str], Converted]
 
+_UNUSED = "no output of theirs depends on it"
+
 
 @dataclass(frozen=True)
 class Family:
@@ -66,11 +68,11 @@ def _stylegan2_tf1(network: FoundNetwork, role: str) -> Converted:
 
 
 def _with_original_names(model: Any, network: FoundNetwork) -> Converted:
-    from gansformer_tf.convert.original import names_in_original
+    from gansformer_tf.convert.original import names_in_original, why_unused
 
     mapped = frozenset(names_in_original(model).entries)
-    reason = "no output of theirs depends on it"
-    return Converted(model, mapped, dict.fromkeys(_without(network.arrays, mapped), reason))
+    left = _without(network.arrays, mapped)
+    return Converted(model, mapped, {name: why_unused(name) or _UNUSED for name in left})
 
 
 def _pytorch(family: str) -> Converter:
@@ -90,7 +92,7 @@ def _reason(name: str, fixed: Iterable[str], unread: Mapping[str, str]) -> str:
     if name in fixed or name.endswith(("resample_filter", "resample_kernel")):
         return "computed, and equal"
     found = (reason for pattern, reason in unread.items() if re.fullmatch(pattern, name))
-    return next(found, "no output of theirs depends on it")
+    return next(found, _UNUSED)
 
 
 def _without(names: Iterable[str], mapped: Iterable[str]) -> list[str]:

@@ -12,17 +12,17 @@ from gansformer_tf.config import ConfigError, DiscriminatorConfig, GeneratorConf
 from gansformer_tf.convert.original_config import config_from_original
 from gansformer_tf.convert.original_names import NameMap, discriminator_names, generator_names
 
-# Variables that exist in the original and have no influence on any output there.
-_DEAD = (
-    r"lod$",  # progress of the growing that StyleGAN2 does not do
-    r"ltnt_emb/emb$",  # without attention, or without positional encoding
-    r"(G_synthesis/)?pos_emb\d+/(x_|y_)?emb$",  # resolutions without attention
-    r"G_synthesis/noise\d+$",  # one map beyond the last layer, or all of them without local noise
-    r"G_synthesis/.*/mod_(weight|bias)$",  # --style False
-    # --kmeans compares the image with centroids: keys made from the latents are never used
-    r"G_synthesis/.*/AttLayer_l2n/(weight|bias)_(key|to_pos)$",
-    r"G_synthesis/.*/merge\d+/weight$",  # merge type "sum"
-)
+# Variables (patterns) that exist in the original and have no influence on any output there -> the reason.
+_DEAD = {
+    r"lod$": "progress of the growing that StyleGAN2 does not do",
+    r"ltnt_emb/emb$": "nothing reads the embedding of components without attention and positional encoding",
+    r"G_mapping/(weight|bias)_map_pos$": "only self-attention in the mapping network reads the components' embedding",
+    r"(G_synthesis/)?pos_emb\d+/(x_|y_)?emb$": "there is no attention at this resolution",
+    r"G_synthesis/noise\d+$": "noise of a layer that adds none, or of one beyond the last layer",
+    r"G_synthesis/.*/mod_(weight|bias)$": "without style no layer reads w",
+    r"G_synthesis/.*/AttLayer_l2n/(weight|bias)_(key|to_pos)$": "images are compared with centroids, not with keys",
+    r"G_synthesis/.*/merge\d+/weight$": "a sum of pictures needs no weights",
+}
 
 
 def from_original(variables: Mapping[str, np.ndarray], kwargs: Mapping[str, Any], network: str = "generator") -> Any:
@@ -74,9 +74,9 @@ def names_in_original(model: Any) -> NameMap:
     return generator_names(model) if isinstance(model.config, GeneratorConfig) else discriminator_names(model)
 
 
-def unused_in_original(name: str) -> bool:
-    """Whether a variable of this name may exist in the original without any influence."""
-    return any(re.match(pattern, name) for pattern in _DEAD)
+def why_unused(name: str) -> str | None:
+    """Why a variable of this name may exist in the original without any influence; None where it may not."""
+    return next((reason for pattern, reason in _DEAD.items() if re.match(pattern, name)), None)
 
 
 def _check_complete(names: NameMap, variables: Mapping[str, np.ndarray], model: Any) -> None:
@@ -89,6 +89,6 @@ def _check_complete(names: NameMap, variables: Mapping[str, np.ndarray], model: 
         raise ConfigError(
             f"our variable {unclaimed[0]!r} has no counterpart in the original ({len(unclaimed)} in all)."
         )
-    left = sorted(name for name in set(variables) - set(names.entries) if not unused_in_original(name))
+    left = sorted(name for name in set(variables) - set(names.entries) if why_unused(name) is None)
     if left:
         raise ConfigError(f"the original variable {left[0]!r} is left over ({len(left)} in all); it was not expected.")

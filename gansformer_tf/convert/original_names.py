@@ -148,7 +148,13 @@ def _mlp_names(names: NameMap, scope: str, mlp: Any) -> None:
             names.dense(f"{scope}Dense{index}_0/", step.dense0)
             names.dense(f"{scope}Dense{index}_1/", step.dense1)
         else:
-            names.dense(f"{scope}Dense{step.name.removeprefix('dense')}/", step)
+            names.dense(f"{scope}Dense{_dense_index(step, mlp)}/", step)
+
+
+def _dense_index(step: Any, mlp: Any) -> int:
+    """The number of a plain dense layer; behind no residual layer at all the original counts it as -1."""
+    behind_none = mlp.config.mapping_residual and mlp.config.mapping_layers == 1
+    return -1 if behind_none else int(step.name.removeprefix("dense"))
 
 
 def _synthesis_names(names: NameMap, synthesis: Any) -> None:

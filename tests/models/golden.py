@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gansformer_tf.convert.original import unused_in_original
+from gansformer_tf.convert.original import why_unused
 from gansformer_tf.convert.original_names import NameMap
 
 # A folder with the complete arrays (one plain .npz and .json per configuration) can be checked in place of ours.
@@ -111,7 +111,7 @@ def gradient_errors(names: NameMap, gradients: dict[int, Any], golden: dict[str,
     largest = max((float(np.linalg.norm(value)) for value in golden.values()), default=0.0)
     for name, expected in golden.items():
         if name not in names.entries:
-            assert unused_in_original(name), f"{name} has a gradient in the original and no variable in ours"
+            assert why_unused(name), f"{name} has a gradient in the original and no variable in ours"
             continue
         variable, layout = names.entries[name]
         found = gradients.get(id(variable))
