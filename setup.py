@@ -100,6 +100,7 @@ setup(
     license="MIT",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["gansformer_tf", "gansformer_tf.*"]),
+    package_data={"gansformer_tf": ["py.typed"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     # The native ops are optional: where they cannot be built, the package is a pure Python one.

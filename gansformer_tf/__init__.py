@@ -1,3 +1,30 @@
-"""gansformer-tf: generative adversarial transformers in TensorFlow 2 and Keras 3."""
+"""gansformer-tf: generative adversarial transformers in TensorFlow 2 and Keras 3.
+
+>>> import gansformer_tf as gf
+>>> model = gf.load("results/scenes-000")
+>>> images = model.sample(seeds=range(8), truncation_psi=0.7)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gansformer_tf.api.model import Model, load
 
 __version__ = "0.1.0"
+__all__ = ["Model", "load"]
+
+# Public name -> the module that has it. Modules load when a name is first used: a plain import loads no TensorFlow.
+_HOMES = {"Model": "gansformer_tf.api.model", "load": "gansformer_tf.api.model"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -31,8 +31,9 @@ HEIGHT = {
     "metrics": 5,
     "training": 5,
     "visualize": 5,
-    "viewer": 6,
-    "cli": 6,
+    "api": 6,
+    "viewer": 7,
+    "cli": 7,
 }
 
 
@@ -113,6 +114,7 @@ def loaded_heavy_modules(statement: str) -> list[str]:
 
 
 def test_importing_the_package_is_light():
+    assert loaded_heavy_modules("import gansformer_tf; gansformer_tf.__all__; dir(gansformer_tf)") == []
     assert loaded_heavy_modules("import gansformer_tf, gansformer_tf.config") == []
 
 

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from gansformer_tf.cli import generate, snapshots
+from gansformer_tf.api.sources import ModelFile
+from gansformer_tf.cli import generate
 from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.flags import build_parser
 from gansformer_tf.cli.snapshots import model_file
@@ -42,7 +43,7 @@ def test_pickles_and_the_folders_of_their_runs(pickle_file, cache, capsys):
     ours = pickle_file.with_name("network-snapshot-000001.safetensors")
     shutil.copy(found.path, ours)
     assert model_file(pickle_file.parent).path == ours  # snapshots of ours come first
-    assert model_file(ours) == snapshots.ModelFile(ours, ours.parent, "theirs, network-snapshot-000001")
+    assert model_file(ours) == ModelFile(ours, ours.parent, "theirs, network-snapshot-000001")
 
 
 def test_published_ones(pickle_file, monkeypatch):

@@ -1,0 +1,203 @@
+"""A trained generator with everything that draws with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gansformer_tf.api.sources import model_file
+from gansformer_tf.drawing.labels import labels_from_seeds
+from gansformer_tf.drawing.pixels import to_uint8
+from gansformer_tf.drawing.sampler import Sampler
+from gansformer_tf.models.snapshot import Snapshot, load_snapshot, save_snapshot
+
+Maps = list[np.ndarray]
+
+
+class Model:
+    """Images from seeds, latents and w of one trained generator.
+
+    A seed gives the image that `generate.py` draws from it, in whatever batch.
+
+    Args:
+        snapshot: The networks, as `gansformer_tf.load` reads them.
+        batch_size: Images computed at once.
+
+    Attributes:
+        generator: The Keras model.
+        config: Its configuration.
+
+    Example:
+
+    >>> model = gansformer_tf.load("results/scenes-000")
+    >>> model.sample(range(8)).shape
+    (8, 64, 64, 3)
+    """
+
+    def __init__(self, snapshot: Snapshot, batch_size: int = 8) -> None:
+        self.snapshot = snapshot
+        self.generator = snapshot.generator
+        self.config = snapshot.generator.config
+        self.batch_size = batch_size
+        # One for each way of drawing, because each compiles its graph once.
+        self._samplers: dict[tuple[float, str], Sampler] = {}
+
+    def z(self, seeds: Iterable[int]) -> np.ndarray:
+        """Latents of seeds: float32 `[len(seeds), num_latents, latent_dim]`, standard normal.
+
+        Raises:
+            ValueError: A seed below 0 or above 2**32 - 1.
+        """
+        return self._sampler().latents(_seeds(seeds))
+
+    def map(self, z: Any, labels: Sequence[int] | None = None, truncation_psi: float = 1.0) -> np.ndarray:
+        """w of latents.
+
+        Args:
+            z: `[batch, num_latents, latent_dim]`.
+            labels: A class number for each image of a model with labels; None for one without.
+            truncation_psi: Quality against variety: 1 keeps w as it is, 0 gives the average w.
+
+        Returns:
+            float32 `[batch, num_latents, num_layers, style_dim]`.
+
+        Raises:
+            ValueError: Another shape than the model's, or labels that do not fit it.
+        """
+        z = np.asarray(z, np.float32)
+        if not z.size:
+            raise ValueError(f"z has shape {z.shape}, so there is nothing to map; give one latent at least.")
+        if self.config.label_dim and labels is None:
+            raise ValueError(f"this model has {self.config.label_dim} classes; give a class number for each image.")
+        if labels is not None and len(labels) != len(z):
+            raise ValueError(f"there are {len(labels)} labels for {len(z)} latents; give one for each.")
+        one_hot = labels_from_seeds(range(len(z)), self.config.label_dim, labels)
+        parts = [slice(start, start + self.batch_size) for start in range(0, len(z), self.batch_size)]
+        sampler = self._sampler()
+        found = [sampler.map(z[part], None if one_hot is None else one_hot[part], truncation_psi) for part in parts]
+        return np.concatenate(found)
+
+    def synthesize(self, w: Any, seeds: Iterable[int] | None = None, attention: bool = False) -> Any:
+        """Images of w.
+
+        Args:
+            w: `[batch, num_latents, num_layers, style_dim]`.
+            seeds: Of the noise of each image; None: the model's fixed noise.
+            attention: Whether to return attention maps too.
+
+        Returns:
+            uint8 `[batch, height, width, channels]`; with `attention` also, from coarse to fine, per attended layer
+            float32 `[batch, heads, h, w, components]`.
+
+        Raises:
+            ValueError: Another shape than the model's, or maps of a model that has none.
+        """
+        w = np.asarray(w, np.float32)
+        config = self.config
+        shape = (config.num_latents, config.num_layers, config.style_dim)
+        if w.ndim != 4 or w.shape[1:] != shape or not len(w):
+            raise ValueError(f"w has shape {w.shape}; this model takes [batch, {', '.join(map(str, shape))}].")
+        chosen = None if seeds is None else _seeds(seeds)
+        if chosen is not None and len(chosen) != len(w):
+            raise ValueError(f"there are {len(chosen)} seeds for {len(w)} images; give one for each.")
+        sampler = self._sampler(noise_mode="const" if chosen is None else "random")
+        images, maps = [], []
+        for start in range(0, len(w), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            noise = None if chosen is None else sampler.noise(chosen[part])
+            drawn, found = sampler.synthesize(w[part], noise, attention)
+            images.append(to_uint8(drawn))
+            maps.append(found)
+        return _joined(images, maps, attention)
+
+    def sample(
+        self,
+        seeds: Iterable[int],
+        truncation_psi: float = 0.7,
+        labels: Sequence[int] | None = None,
+        noise_mode: str = "random",
+        attention: bool = False,
+    ) -> Any:
+        """Images of seeds.
+
+        Args:
+            seeds: One for each image, 0 to 2**32 - 1.
+            truncation_psi: Quality against variety, 0.6 to 1.0 for most models.
+            labels: Class numbers that the images take in turn; None: each seed draws its own.
+            noise_mode: "random" (noise of the seed), "const" (the model's fixed noise) or "none".
+            attention: Whether to return attention maps too.
+
+        Returns:
+            As `synthesize`.
+
+        Raises:
+            ValueError: A value out of its range, labels or maps of a model that has none.
+        """
+        chosen = _seeds(seeds)
+        one_hot = labels_from_seeds(chosen, self.config.label_dim, labels)
+        samples = list(self._sampler(truncation_psi, noise_mode).samples(chosen, one_hot, with_attention=attention))
+        layers = range(len(samples[0].attention) if samples else 0)
+        maps = [np.stack([sample.attention[layer] for sample in samples]) for layer in layers]
+        height, width = self.config.height, self.config.width
+        empty = np.empty((0, height, width, self.config.image_channels), np.uint8)
+        images = np.stack([sample.pixels for sample in samples]) if samples else empty
+        return (images, maps) if attention else images
+
+    def save(self, path: str | Path) -> Path:
+        """Writes weights and configuration to one `.safetensors` file, nothing executable.
+
+        Raises:
+            ValueError: Another ending.
+            FileExistsError: The file is there already.
+            OSError: It cannot be written.
+        """
+        path = Path(path).expanduser()
+        if path.suffix != ".safetensors":
+            raise ValueError(f"{path} does not end with .safetensors; give the file that ending.")
+        if path.exists():
+            raise FileExistsError(f"{path} is there already; remove it, or choose another name.")
+        return save_snapshot(
+            path,
+            generator=self.generator,
+            discriminator=self.snapshot.discriminator,
+            config=self.snapshot.config,
+            metadata=self.snapshot.metadata,
+        )
+
+    def _sampler(self, truncation_psi: float = 1.0, noise_mode: str = "const") -> Sampler:
+        chosen = (truncation_psi, noise_mode)
+        if chosen not in self._samplers:
+            self._samplers[chosen] = Sampler(
+                self.generator, truncation_psi=truncation_psi, noise_mode=noise_mode, batch_size=self.batch_size
+            )
+        return self._samplers[chosen]
+
+
+def load(name: str | Path, batch_size: int = 8) -> Model:
+    """A trained model.
+
+    Args:
+        name: A run folder (its newest snapshot), a `.safetensors` snapshot, a `.pkl` file of another code base, which
+            is imported once without running anything in it, or `gdrive:NAME` for a published one.
+        batch_size: Images that it computes at once.
+
+    Raises:
+        SnapshotError: There is none, or it cannot be read; the message says what to do.
+    """
+    return Model(load_snapshot(model_file(name).path), batch_size)
+
+
+def _seeds(seeds: Iterable[int]) -> list[int]:
+    if isinstance(seeds, (int, np.integer)):
+        raise ValueError(f"seeds is the number {seeds}; give a list, such as [{seeds}] or range({max(int(seeds), 1)}).")
+    return [int(seed) for seed in seeds]
+
+
+def _joined(images: list[np.ndarray], maps: list[Maps], attention: bool) -> Any:
+    joined = np.concatenate(images)
+    if not attention:
+        return joined
+    return joined, [np.concatenate(layer) for layer in zip(*maps, strict=True)]

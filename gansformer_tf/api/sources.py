@@ -1,0 +1,72 @@
+"""What a user may name where a model is asked for, and the snapshot that is meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gansformer_tf.bars import Bar
+from gansformer_tf.convert import catalog
+from gansformer_tf.convert.errors import ForeignFileError
+from gansformer_tf.convert.foreign import SAFETENSORS, kind_of
+from gansformer_tf.models.snapshot import SnapshotError, find_snapshot
+
+_PICKLED = re.compile(r"network-snapshot-(\d+)\.pkl$")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A snapshot of ours.
+
+    Attributes:
+        path: The file.
+        folder: Where results that belong beside the model are written.
+        title: What people call it.
+    """
+
+    path: Path
+    folder: Path
+    title: str
+
+
+def model_file(named: str | Path, say: Callable[[str], None] = print) -> ModelFile:
+    """The snapshot that a user means.
+
+    Args:
+        named: A run folder (its newest snapshot), a `.safetensors` file, a `.pkl` file of another code base, which is
+            imported once and kept in the cache, or `gdrive:NAME` for a published one, which is downloaded before.
+        say: Called with a line when something was imported.
+
+    Raises:
+        SnapshotError: There is none, or it cannot be had or imported.
+    """
+    try:
+        if str(named).startswith(catalog.PREFIX):
+            with Bar(str(named), "B") as bar:
+                path = catalog.published_snapshot(str(named), bar)
+        else:
+            path = _newest_pickle(Path(named)) or find_snapshot(named)
+        if kind_of(path) == SAFETENSORS:
+            return ModelFile(path, path.parent, f"{path.parent.name}, {path.stem}")
+        return ModelFile(_imported(path, say), path.parent, path.stem)
+    except ForeignFileError as error:
+        raise SnapshotError(str(error)) from error
+
+
+def _newest_pickle(folder: Path) -> Path | None:
+    """The newest snapshot in a run folder of the original code; None where it is none, or has snapshots of ours."""
+    if not folder.is_dir() or any(folder.glob("network-snapshot-*.safetensors")):
+        return None
+    found = [(int(match.group(1)), entry) for entry in folder.iterdir() if (match := _PICKLED.search(entry.name))]
+    return max(found)[1] if found else None
+
+
+def _imported(path: Path, say: Callable[[str], None]) -> Path:
+    import keras
+
+    from gansformer_tf.convert.cache import imported_snapshot
+
+    with keras.device("cpu:0"):  # the networks are only built to be written
+        return imported_snapshot(path, say=say)
