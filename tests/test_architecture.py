@@ -19,6 +19,7 @@ HEAVY = ("tensorflow", "keras", "tensorflow_datasets", "matplotlib", "numpy", "P
 HEIGHT = {
     "bars": 0,
     "files": 0,
+    "image_files": 0,
     "quiet": 0,
     "config": 0,
     "ops": 1,

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from gansformer_tf.drawing.sampler import Sampler
-from gansformer_tf.files import replacing
+from gansformer_tf.image_files import SHEET, SOFTWARE, save_image
 from gansformer_tf.models.snapshot import kimg_text
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.visualize.grids import image_grid
@@ -62,7 +61,5 @@ class SampleWriter:
     def save(self, pictures: np.ndarray, name: str) -> Path:
         """Writes a grid of pictures."""
         path = self.folder / name
-        grid = image_grid(pictures, self.columns)
-        with replacing(path) as temporary:
-            Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(temporary)
+        save_image(path, image_grid(pictures, self.columns), {"software": SOFTWARE, "kind": SHEET}, durable=True)
         return path

@@ -11,10 +11,10 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from gansformer_tf.image_files import IMAGE, SOFTWARE, save_image
 from gansformer_tf.viewer.session import OVERLAYS, Picture, PictureState, ViewerSession
 from gansformer_tf.visualize.grids import readable
 from gansformer_tf.visualize.palette import COMPONENT_COLORS, component_colors
-from gansformer_tf.visualize.picture_files import save_picture
 from gansformer_tf.visualize.video import there_and_back, write_mp4
 
 MAX_SEED = 2**32 - 1
@@ -167,15 +167,16 @@ def build_page(session: ViewerSession, title: str, model: str = "") -> gr.Blocks
             state = view.picture.state
             path = Path(downloads.name) / f"seed{state.seed:04d}.png"
             metadata = {
+                "software": SOFTWARE,
+                "kind": IMAGE,
                 "model": model,
                 "seed": state.seed,
                 "truncation_psi": state.truncation_psi,
                 "noise_mode": state.noise_mode,
                 "strengths": list(state.strengths),
                 "resampled": [list(entry) for entry in state.resampled],
-                "software": "gansformer-tf",
             }
-            save_picture(path, view.picture.pixels, metadata)
+            save_image(path, view.picture.pixels, metadata)
             return str(path)
 
         # The file is made at the click, so a hidden link is followed once it is there.

@@ -11,7 +11,7 @@ from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler, draw, latent_names
 from gansformer_tf.visualize.grids import READABLE_HEIGHT, enlarge, labelled_sheet, readable
 from gansformer_tf.visualize.heat import change_map, heat_map
-from gansformer_tf.visualize.picture_files import PictureFolder
+from gansformer_tf.visualize.image_folder import ImageFolder
 from gansformer_tf.visualize.style_mixing import COMPONENT_AXIS, mix
 
 
@@ -29,7 +29,7 @@ def component_ablation(sampler: Sampler, seed: int) -> tuple[np.ndarray, list[np
     return picture, ablated, [change_map(picture, other) for other in ablated]
 
 
-def write_ablation(sampler: Sampler, seeds: Sequence[int], folder: PictureFolder) -> Iterator[Path]:
+def write_ablation(sampler: Sampler, seeds: Sequence[int], folder: ImageFolder) -> Iterator[Path]:
     """Writes for each seed the picture without each latent, and below it what that changes. Yields each file."""
     names = latent_names(sampler.config)
     for seed in seeds:

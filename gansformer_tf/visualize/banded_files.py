@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from gansformer_tf.files import replacing
-from gansformer_tf.visualize.picture_files import PNG_KEY
+from gansformer_tf.image_files import PNG_KEY
 
 FORMATS = ("png", "tiff")
 _LEVEL = 4  # deflate: as small as 6 for pictures like these, in two thirds of the time

@@ -13,10 +13,11 @@ from tqdm import tqdm
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.sampler import Sample, Sampler, require_attention, samples_on_devices
 from gansformer_tf.drawing.seeds import check_seeds
+from gansformer_tf.image_files import IMAGE, PANEL, SHEET, SOFTWARE, require_format, save_image
 from gansformer_tf.visualize.attention_maps import attention_panel, enlarge_attention
 from gansformer_tf.visualize.grids import image_grid
+from gansformer_tf.visualize.image_folder import already_made, prepare_folder
 from gansformer_tf.visualize.palette import component_colors
-from gansformer_tf.visualize.picture_files import already_made, prepare_folder, require_format, save_picture
 
 SECTION_SIZE = 100  # pictures on one sheet, which are also all that is kept in memory
 
@@ -62,7 +63,7 @@ def generate_pictures(
         progress: Whether to show a progress bar.
 
     Raises:
-        PictureExistsError: A picture of that name exists, made from something else.
+        ImageExistsError: A picture of that name exists, made from something else.
         ValueError: A bad seed, class or ratio, or maps of a model without attention.
         OSError: The folder cannot be written to.
     """
@@ -95,22 +96,25 @@ def generate_pictures(
         pixels = sample.pixels[crop]
         section.append(pixels)
         for item in by_last_row.get(row, ()):
-            if item.kind == "sheet":
-                save_picture(item.path, image_grid(section[-len(item.rows) :]), item.metadata)
+            if item.kind == SHEET:
+                save_image(item.path, image_grid(section[-len(item.rows) :]), item.metadata)
             else:
-                save_picture(item.path, pixels if item.kind == "picture" else panel_of(sample, crop), item.metadata)
+                save_image(item.path, pixels if item.kind == IMAGE else panel_of(sample, crop), item.metadata)
         del section[:-SECTION_SIZE]
     return Written(new=[item.path for item in missing], kept=kept)
 
 
 @dataclass(frozen=True)
 class _Output:
-    """A file to write: its kind ("picture", "panel", "sheet"), what it is made from, and of which rows."""
+    """A file to write, what it is made from, and of which rows."""
 
     path: Path
-    kind: str
     rows: range
     metadata: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return self.metadata["kind"]
 
 
 def _plan(
@@ -131,18 +135,18 @@ def _plan(
     for row, seed in enumerate(seeds):
         metadata = {**settings, "seed": seed, **({} if classes is None else {"label": classes[row]})}
         name, rows = f"seed{seed:04d}", range(row, row + 1)
-        plan.append(_Output(folder / f"{name}.{image_format}", "picture", rows, metadata))
+        plan.append(_Output(folder / f"{name}.{image_format}", rows, metadata))
         if attention:
             file = folder / f"{name}-attention.{image_format}"
-            plan.append(_Output(file, "panel", rows, {**metadata, "maps": "attention"}))
+            plan.append(_Output(file, rows, {**metadata, "kind": PANEL}))
     if grid:
         for start in range(0, len(seeds), SECTION_SIZE):
             rows = range(start, min(start + SECTION_SIZE, len(seeds)))
-            metadata = {**settings, "seeds": compact(seeds[rows.start : rows.stop])}
+            metadata = {**settings, "kind": SHEET, "seeds": compact(seeds[rows.start : rows.stop])}
             if classes is not None:
                 metadata["labels"] = classes[rows.start : rows.stop]
             name = "grid" if len(seeds) <= SECTION_SIZE else f"grid-{start // SECTION_SIZE:03d}"
-            plan.append(_Output(folder / f"{name}.{image_format}", "sheet", rows, metadata))
+            plan.append(_Output(folder / f"{name}.{image_format}", rows, metadata))
     return plan
 
 
@@ -151,11 +155,12 @@ def picture_metadata(
 ) -> dict[str, Any]:
     """What a picture was made from, as it is kept inside the file."""
     values = {
+        "software": SOFTWARE,
+        "kind": IMAGE,
         "model": model,
         "truncation_psi": sampler.truncation_psi,
         "noise_mode": sampler.noise_mode,
         "ratio": ratio,
-        "software": "gansformer-tf",
         **sampler.view.metadata(),
     }
     return values | {name: value for name, value in (("seed", seed), ("label", label)) if value is not None}

@@ -10,8 +10,9 @@ import numpy as np
 from gansformer_tf.drawing.noise import repeat_noise
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler, latent_names
+from gansformer_tf.image_files import IMAGE
 from gansformer_tf.visualize.grids import labelled_sheet, readable
-from gansformer_tf.visualize.picture_files import PictureFolder
+from gansformer_tf.visualize.image_folder import ImageFolder
 from gansformer_tf.visualize.video import there_and_back, write_gif, write_mp4
 
 # Below this angle (radians) the spherical formula divides by almost nothing, and the straight line is the same.
@@ -109,7 +110,7 @@ def interpolate(
 def write_interpolations(
     sampler: Sampler,
     pairs: Sequence[tuple[int, int]],
-    folder: PictureFolder,
+    folder: ImageFolder,
     density: int = 8,
     per_component: bool = False,
 ) -> Iterator[Path]:
@@ -132,7 +133,7 @@ def write_interpolations(
                 name = "all latents" if component is None else names[component]
                 way = f"{pair}/{name.replace(' ', '-')}"
                 for index, frame in enumerate(frames):
-                    folder.save(f"{way}/frames/{index:04d}", frame, seeds=[start, end], space=space, moved=name)
+                    folder.save(f"{way}/frames/{index:04d}", frame, IMAGE, seeds=[start, end], space=space, moved=name)
                 loop = there_and_back([readable(frame) for frame in frames])
                 write_gif(folder.file(f"{way}/interpolation.gif"), loop)
                 write_mp4(folder.file(f"{way}/interpolation.mp4"), loop)

@@ -15,7 +15,7 @@ from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.drawing.seeds import check_seeds
 from gansformer_tf.visualize.banded_files import banded_file
-from gansformer_tf.visualize.picture_files import already_made, prepare_folder
+from gansformer_tf.visualize.image_folder import already_made, prepare_folder
 
 LARGE_PIXELS = 2**22  # pictures with more pixels are drawn in bands ...
 BAND_PIXELS = 2**18  # ... of about so many: about 130 numbers are kept of each
@@ -68,7 +68,7 @@ def generate_large_pictures(
     """Writes one picture per seed, named `seed0007.png`, in bands; see `generate_pictures` for the arguments.
 
     Raises:
-        PictureExistsError: A picture of that name exists, made from something else.
+        ImageExistsError: A picture of that name exists, made from something else.
         ValueError: A bad seed or class, or a format that is not written in bands.
         OSError: The folder cannot be written to.
     """

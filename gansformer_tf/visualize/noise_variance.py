@@ -10,7 +10,7 @@ import numpy as np
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.visualize.grids import READABLE_HEIGHT, enlarge, labelled_sheet, readable
 from gansformer_tf.visualize.heat import heat_map
-from gansformer_tf.visualize.picture_files import PictureFolder
+from gansformer_tf.visualize.image_folder import ImageFolder
 
 
 def noise_variance(sampler: Sampler, seed: int, draws: int = 32) -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,7 @@ def noise_variance(sampler: Sampler, seed: int, draws: int = 32) -> tuple[np.nda
 
 
 def write_noise_variance(
-    sampler: Sampler, seeds: Sequence[int], folder: PictureFolder, draws: int = 32
+    sampler: Sampler, seeds: Sequence[int], folder: ImageFolder, draws: int = 32
 ) -> Iterator[Path]:
     """Writes for each seed its picture, the mean over draws of the noise, and the deviation as a heat map.
 

@@ -14,10 +14,10 @@ from gansformer_tf.config.visualize import VisualizeConfig
 from gansformer_tf.drawing.sampler import Sampler, require_attention
 from gansformer_tf.drawing.view import View
 from gansformer_tf.visualize.ablation import write_ablation
+from gansformer_tf.visualize.image_folder import ImageFolder, prepare_folder
 from gansformer_tf.visualize.interpolation import write_interpolations
 from gansformer_tf.visualize.noise_variance import write_noise_variance
 from gansformer_tf.visualize.palette import component_colors
-from gansformer_tf.visualize.picture_files import PictureFolder, prepare_folder
 from gansformer_tf.visualize.samples import write_latents, write_samples
 from gansformer_tf.visualize.style_mixing import layer_ranges, write_style_mixing
 from gansformer_tf.visualize.truncation import write_truncation_sweep
@@ -71,16 +71,16 @@ def visualize(
     view = View(scale=config.scale)
     sampler = Sampler(generator, truncation_psi=config.truncation_psi, batch_size=config.batch_size, view=view)
     path = prepare_folder(output_dir)
-    metadata = {"model": model, "truncation_psi": config.truncation_psi, "software": "gansformer-tf"}
+    metadata = {"model": model, "truncation_psi": config.truncation_psi}
     metadata |= view.metadata()
-    for task in tasks(sampler, PictureFolder(path, metadata), config):
+    for task in tasks(sampler, ImageFolder(path, metadata), config):
         with tqdm(total=task.steps, desc=task.name, unit="step", disable=not progress) as bar:
             for _ in task.work:
                 bar.update()
     return path
 
 
-def tasks(sampler: Sampler, folder: PictureFolder, config: VisualizeConfig) -> Iterator[Task]:
+def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig) -> Iterator[Task]:
     """The work that `config` asks for, kind by kind."""
     model, rich = sampler.config, config.rich_num
     seeds, rich_seeds, others = range(config.num), range(rich), range(rich, 2 * rich)

@@ -9,6 +9,7 @@ import numpy as np
 
 from gansformer_tf.drawing.sampler import Sample, Sampler
 from gansformer_tf.files import replacing
+from gansformer_tf.image_files import IMAGE, PANEL
 from gansformer_tf.visualize.attention_maps import (
     attention_panel,
     blend,
@@ -19,14 +20,14 @@ from gansformer_tf.visualize.attention_maps import (
     soft_map,
 )
 from gansformer_tf.visualize.grids import image_grid, to_rgb
+from gansformer_tf.visualize.image_folder import ImageFolder
 from gansformer_tf.visualize.palette import legend
-from gansformer_tf.visualize.picture_files import PictureFolder
 
 
 def write_samples(
     sampler: Sampler,
     seeds: Sequence[int],
-    folder: PictureFolder,
+    folder: ImageFolder,
     *,
     images: bool = True,
     grid: bool = True,
@@ -56,7 +57,7 @@ def write_samples(
     for sample in sampler.samples(seeds, with_attention=maps or layer_maps):
         name = f"seed{sample.seed:04d}"
         if images:
-            folder.save(f"images/{name}", sample.pixels, seed=sample.seed)
+            folder.save(f"images/{name}", sample.pixels, IMAGE, seed=sample.seed)
         if images and grid:
             section.append(sample.pixels)
             if len(section) == section_size:
@@ -66,28 +67,30 @@ def write_samples(
             write_maps(sample, folder, alpha)
         if layer_maps:
             sheet = layer_sheet(sample.pixels, sample.attention, alpha, title=f"seed {sample.seed}")
-            folder.save(f"layer-maps/{name}", sheet, seed=sample.seed)
+            folder.save(f"layer-maps/{name}", sheet, PANEL, seed=sample.seed)
         yield sample.seed
     if section:
         folder.save(f"images/grid-{sections:03d}", image_grid(section))
 
 
-def write_maps(sample: Sample, folder: PictureFolder, alpha: float) -> None:
+def write_maps(sample: Sample, folder: ImageFolder, alpha: float) -> None:
     """Writes the maps of a picture's last layer and first head, each kind in a folder of its own, and a panel."""
     name = f"seed{sample.seed:04d}"
     native = sample.attention[-1][0]
     pixels = to_rgb(sample.pixels)
     attention = enlarge_attention(native, *pixels.shape[:2])
     hard = hard_map(attention)
-    folder.save(f"maps/hard/{name}", hard, seed=sample.seed)
-    folder.save(f"maps/soft/{name}", soft_map(attention), seed=sample.seed)
-    folder.save(f"maps/blended/{name}", blend(pixels, hard, alpha), seed=sample.seed)
-    folder.save(f"maps/components/{name}", component_sheet(pixels, native, f"seed {sample.seed}"), seed=sample.seed)
-    folder.save(f"maps/panels/{name}", attention_panel(pixels, native, alpha), seed=sample.seed)
+    folder.save(f"maps/hard/{name}", hard, PANEL, seed=sample.seed)
+    folder.save(f"maps/soft/{name}", soft_map(attention), PANEL, seed=sample.seed)
+    folder.save(f"maps/blended/{name}", blend(pixels, hard, alpha), PANEL, seed=sample.seed)
+    folder.save(
+        f"maps/components/{name}", component_sheet(pixels, native, f"seed {sample.seed}"), PANEL, seed=sample.seed
+    )
+    folder.save(f"maps/panels/{name}", attention_panel(pixels, native, alpha), PANEL, seed=sample.seed)
     folder.save("maps/legend", legend(native.shape[-1], 320))
 
 
-def write_latents(sampler: Sampler, seeds: Sequence[int], folder: PictureFolder) -> Iterator[int]:
+def write_latents(sampler: Sampler, seeds: Sequence[int], folder: ImageFolder) -> Iterator[int]:
     """Writes `latents/z.npy` and `latents/w.npy`, row by row, and the seeds of the rows in `latents/seeds.npy`.
 
     Yields:

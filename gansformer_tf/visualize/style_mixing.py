@@ -9,7 +9,7 @@ import numpy as np
 
 from gansformer_tf.drawing.sampler import Sampler, draw, latent_names
 from gansformer_tf.visualize.grids import labelled_sheet, readable
-from gansformer_tf.visualize.picture_files import PictureFolder
+from gansformer_tf.visualize.image_folder import ImageFolder
 
 COMPONENT_AXIS, LAYER_AXIS = 1, 2
 
@@ -83,7 +83,7 @@ def mix_components(
 
 
 def write_style_mixing(
-    sampler: Sampler, seeds: Sequence[int], other_seeds: Sequence[int], folder: PictureFolder
+    sampler: Sampler, seeds: Sequence[int], other_seeds: Sequence[int], folder: ImageFolder
 ) -> Iterator[Path]:
     """Writes one table per range of layers, and for each pair of seeds a row of single swapped latents.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gansformer_tf.drawing.sampler import Sampler, draw
 from gansformer_tf.visualize.grids import labelled_sheet, readable
-from gansformer_tf.visualize.picture_files import PictureFolder
+from gansformer_tf.visualize.image_folder import ImageFolder
 
 SWEEP = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2)
 
@@ -31,7 +31,7 @@ def truncation_sweep(sampler: Sampler, seed: int, psis: Sequence[float] = SWEEP)
 
 
 def write_truncation_sweep(
-    sampler: Sampler, seeds: Sequence[int], folder: PictureFolder, psis: Sequence[float] = SWEEP
+    sampler: Sampler, seeds: Sequence[int], folder: ImageFolder, psis: Sequence[float] = SWEEP
 ) -> Iterator[Path]:
     """Writes one sheet with a row per seed and a column per psi. Yields its path."""
     rows = [[readable(image) for image in truncation_sweep(sampler, seed, psis)] for seed in seeds]

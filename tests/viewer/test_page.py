@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gansformer_tf.visualize.picture_files import read_metadata
+from gansformer_tf.image_files import read_metadata
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WAIT = 90_000  # milliseconds

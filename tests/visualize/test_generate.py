@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from gansformer_tf.drawing.sampler import Sampler
+from gansformer_tf.image_files import is_sheet, read_metadata, save_image
 from gansformer_tf.visualize.generate import compact, crop_box, generate_pictures
-from gansformer_tf.visualize.picture_files import PictureExistsError, read_metadata, save_picture
+from gansformer_tf.visualize.image_folder import ImageExistsError
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
 
@@ -58,16 +59,29 @@ def test_the_same_call_again_finishes_the_work(tmp_path):
 def test_pictures_of_other_settings_are_not_replaced(tmp_path):
     write(tmp_path, seeds=[4])
     before = pixels(tmp_path / "seed0004.png")
-    with pytest.raises(PictureExistsError, match="seed0004.png exists"):
+    with pytest.raises(ImageExistsError, match="seed0004.png exists"):
         write(tmp_path, samplers=[sampler(truncation_psi=0.2)])
     assert [path.name for path in tmp_path.iterdir()] == ["seed0004.png"], "nothing may be drawn after a clash"
     write(tmp_path, samplers=[sampler(truncation_psi=0.2)], overwrite=True)
     assert not np.array_equal(pixels(tmp_path / "seed0004.png"), before)
 
 
+@pytest.mark.parametrize("form", ["png", "jpg", "webp", "tiff"])
+def test_sheets_and_panels_say_that_they_are_no_samples(tmp_path, form):
+    write(tmp_path, seeds=[1, 2], grid=True, attention=True, image_format=form)
+    found = {path.stem: is_sheet(path) for path in tmp_path.iterdir()}
+    assert found == {
+        "grid": True,
+        "seed0001": False,
+        "seed0001-attention": True,
+        "seed0002": False,
+        "seed0002-attention": True,
+    }
+
+
 def test_a_foreign_file_is_not_replaced(tmp_path):
     (tmp_path / "seed0000.png").write_bytes(b"my notes")
-    with pytest.raises(PictureExistsError):
+    with pytest.raises(ImageExistsError):
         write(tmp_path)
     assert (tmp_path / "seed0000.png").read_bytes() == b"my notes"
 
@@ -154,7 +168,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", full)
     with pytest.raises(OSError, match="No space"):
-        save_picture(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8))
+        save_image(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8))
     assert not list(tmp_path.iterdir())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.generate import build_parser, main
-from gansformer_tf.visualize.picture_files import read_metadata
+from gansformer_tf.image_files import read_metadata
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gansformer_tf.drawing.sampler import Sampler
+from gansformer_tf.visualize.image_folder import ImageFolder
 from gansformer_tf.visualize.interpolation import interpolate, lerp, slerp, steps_between, write_interpolations
-from gansformer_tf.visualize.picture_files import PictureFolder
 from tests.visualize.fakes import FakeGenerator
 
 A, B = np.random.RandomState(0).standard_normal((2, 3, 16)).astype(np.float32)
@@ -63,7 +63,7 @@ def test_errors():
 
 def test_files(tmp_path):
     sampler = Sampler(FakeGenerator())
-    ways = list(write_interpolations(sampler, [(0, 1)], PictureFolder(tmp_path), density=1, per_component=True))
+    ways = list(write_interpolations(sampler, [(0, 1)], ImageFolder(tmp_path), density=1, per_component=True))
     assert len(ways) == 2 * (1 + 5)
     for way in ways:
         names = {str(path.relative_to(way)) for path in way.rglob("*.*")}

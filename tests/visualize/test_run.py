@@ -8,7 +8,7 @@ from PIL import Image
 
 from gansformer_tf.config import ConfigError
 from gansformer_tf.config.visualize import VisualizeConfig
-from gansformer_tf.visualize.picture_files import read_metadata
+from gansformer_tf.image_files import read_metadata
 from gansformer_tf.visualize.run import visualize
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
@@ -45,6 +45,7 @@ def test_everything_on_a_real_model(tiny_generator, tmp_path):
     assert not [name for name in written if "tmp" in name]
     assert read_metadata(tmp_path / "images/seed0002.png") == {
         "model": "abc",
+        "kind": "image",
         "seed": 2,
         "software": "gansformer-tf",
         "truncation_psi": 0.7,

@@ -16,12 +16,12 @@ from gansformer_tf.config import CREPSConfig, StyleGAN3Config
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.drawing.view import View
+from gansformer_tf.image_files import read_metadata, save_image
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.visualize import large
 from gansformer_tf.visualize.banded_files import banded_file
 from gansformer_tf.visualize.latent_walk import periodic_bends, spline, write_walk
-from gansformer_tf.visualize.picture_files import read_metadata, save_picture
 from tests.visualize.fakes import FakeGenerator
 
 SMALL = {"resolution": 16, "channel_base": 64, "channel_max": 8, "latent_size": 8, "mapping_layers": 2}
@@ -89,7 +89,7 @@ def test_files_in_bands(tmp_path, form, channels):
     with Image.open(path) as image:
         np.testing.assert_array_equal(np.asarray(image).reshape(picture.shape), picture)
     assert read_metadata(path) == {"seed": 3}
-    save_picture(tmp_path / f"whole.{form}", picture, {"seed": 3})
+    save_image(tmp_path / f"whole.{form}", picture, {"seed": 3})
     assert read_metadata(tmp_path / f"whole.{form}") == {"seed": 3}
 
 
