@@ -14,8 +14,7 @@ from gansformer_tf.cli.flags import typed_values
 from gansformer_tf.cli.snapshots import model_file
 from gansformer_tf.config import ConfigError, MetricConfig, RunConfig, from_dict, to_dict
 from gansformer_tf.config.data import DataConfig
-
-DEFAULT_METRICS = ("fid",)
+from gansformer_tf.config.metric_records import DEFAULT, METRICS
 
 Say = Callable[[str], None]
 
@@ -109,16 +108,16 @@ class Meter:
 
     def __init__(self, config: RunConfig, devices: Sequence[str]) -> None:
         from gansformer_tf.metrics.errors import MetricError
-        from gansformer_tf.metrics.evaluate import WITH_NETWORK, WITH_REALS
+        from gansformer_tf.metrics.evaluate import require_capability
         from gansformer_tf.metrics.networks import check_name, feature_network
         from gansformer_tf.metrics.pictures import DatasetPictures
         from gansformer_tf.metrics.progress import metric_bar
 
         self.config, self.devices, self.noted = config, devices, False
-        metrics = config.metrics
+        metrics, chosen = config.metrics, [METRICS[name] for name in config.metrics.metrics]
         check_name(metrics.network)
-        if "attention" in metrics.metrics and not config.model.generator.transformer:
-            raise MetricError("metric attention: this model has no attention; leave it out of --metrics.")
+        for metric in chosen:
+            require_capability(metric, config.model.generator)
         if metrics.scale != 1.0 and config.model.generator.family != "creps":
             raise MetricError(f"--scale {metrics.scale}: this model draws pictures of one size; leave the flag out.")
         self.reals = None
@@ -126,7 +125,7 @@ class Meter:
         if config.data.dataset:
             with contextlib.suppress(MetricError):
                 self.labels_of = DatasetPictures(config.data, metrics.images_num, metrics.seed)
-        if any(metric in WITH_REALS for metric in metrics.metrics):
+        if any(metric.needs_reals for metric in chosen):
             if not config.data.dataset:
                 raise MetricError("the snapshot names no data set; name the one to compare with: --dataset NAME.")
             limit = None if metrics.all_reals else metrics.images_num
@@ -138,7 +137,7 @@ class Meter:
                     f"draws {channels}; name the data set it was trained with."
                 )
         self.networks = []
-        if any(metric in WITH_NETWORK for metric in metrics.metrics):
+        if any(metric.needs_network for metric in chosen):
             with metric_bar("Inception weights", "B") as bar:
                 self.networks = [
                     feature_network(
@@ -210,7 +209,7 @@ class Meter:
 def _chosen(saved: RunConfig, typed: Mapping[str, Mapping[str, Any]]) -> RunConfig:
     """The snapshot's configuration with what was typed about data and metrics."""
     metrics: dict[str, Any] = to_dict(saved.metrics)
-    metrics["metrics"] = metrics["metrics"] or DEFAULT_METRICS
+    metrics["metrics"] = metrics["metrics"] or DEFAULT
     metrics |= typed["metrics"]
     if not metrics["metrics"]:
         raise UsageError("--eval --metrics none measures nothing; name some, such as --metrics fid,kid.")

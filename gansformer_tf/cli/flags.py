@@ -9,7 +9,7 @@ from typing import Any
 
 from gansformer_tf.cli.common import Parser, add_bool, comma_list, gpu_list
 from gansformer_tf.cli.snapshots import MODEL_HELP
-from gansformer_tf.config.metrics import METRIC_ALIASES, METRICS, STYLEGAN3_FID, STYLEGAN3_FULL
+from gansformer_tf.config.metric_records import METRICS, resolve
 from gansformer_tf.config.model import (
     ARCHITECTURES,
     ATTENTION_FORMS,
@@ -408,13 +408,11 @@ def typed_values(arguments: argparse.Namespace) -> Sections:
 
 
 def _name_metrics(values: dict[str, Any]) -> None:
-    """Metrics under their names here; what StyleGAN3 calls FID divides covariances by N, and full means all reals."""
+    """Metrics under their names here, with the settings that other programs' names stand for."""
     if "metrics" in values:
-        if any(name in STYLEGAN3_FID for name in values["metrics"]):
-            values.setdefault("fid_ddof", 0)
-        if any(name in STYLEGAN3_FULL for name in values["metrics"]):
-            values["all_reals"] = True
-        values["metrics"] = tuple(METRIC_ALIASES.get(name, name) for name in values["metrics"])
+        values["metrics"], settings = resolve(values["metrics"])
+        for name, setting in settings.items():
+            values.setdefault(name, setting)
 
 
 def _listed(choices: tuple[Any, ...]) -> str:

@@ -5,26 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gansformer_tf.config.base import require, require_choice, require_positive
+from gansformer_tf.config.metric_records import METRICS
 
-METRICS = ("fid", "kid", "is", "pr", "ppl", "eqt", "eqt_frac", "eqr", "attention")
-# The names of StyleGAN3's calc_metrics.py, and of its older ones.
-METRIC_ALIASES = {
-    "fid50k_full": "fid",
-    "kid50k_full": "kid",
-    "pr50k3_full": "pr",
-    "ppl2_wend": "ppl",
-    "eqt50k_int": "eqt",
-    "eqt50k_frac": "eqt_frac",
-    "eqr50k": "eqr",
-    "is50k": "is",
-    "fid50k": "fid",
-    "kid50k": "kid",
-    "pr50k3": "pr",
-}
-# Metrics that StyleGAN3 computes with covariances / N.
-STYLEGAN3_FID = ("fid50k_full", "fid50k")
-# Those that compare with all real images.
-STYLEGAN3_FULL = ("fid50k_full", "kid50k_full", "pr50k3_full")
 PPL_SPACES = ("z", "w")
 PPL_SAMPLINGS = ("end", "full")
 # Published numbers are of so many images; with fewer FID is larger.
@@ -61,7 +43,7 @@ class MetricConfig:
 
     def __post_init__(self) -> None:
         for name in self.metrics:
-            require_choice("--metrics", name, METRICS)
+            require_choice("--metrics", name, list(METRICS))
         require(
             len(set(self.metrics)) == len(self.metrics), f"--metrics {','.join(self.metrics)} names one metric twice."
         )

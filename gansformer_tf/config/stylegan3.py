@@ -30,6 +30,7 @@ class StyleGAN3Config(StyledConfig):
     family: str = "stylegan3"
 
     transformer: ClassVar[bool] = False
+    takes_transform: ClassVar[bool] = True
     num_components: ClassVar[int] = 1
     num_latents: ClassVar[int] = 1
     num_heads: ClassVar[int] = 1

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from gansformer_tf.config.base import ConfigError
+from gansformer_tf.config.metric_records import DEFAULT, METRICS
 from gansformer_tf.config.metrics import STANDARD_IMAGES, MetricConfig
 from gansformer_tf.quiet import import_tensorflow
 
 STATUS_USAGE = 2
-FOLDER_METRICS = ("fid", "kid", "is", "pr")
 
 EXAMPLES = """examples:
   python -m gansformer_tf.metrics --real datasets/ffhq --fake images
@@ -32,8 +32,13 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--fake", required=True, metavar="PLACE", help="generated pictures: folder, zip or data set")
-    parser.add_argument("--real", metavar="PLACE", help="real pictures, alike; all metrics but is need them")
-    parser.add_argument("--metrics", default="fid", metavar="LIST", help="of fid,kid,is,pr (default: fid)")
+    parser.add_argument("--real", metavar="PLACE", help="real pictures, alike, for metrics that compare with them")
+    parser.add_argument(
+        "--metrics",
+        default=",".join(DEFAULT),
+        metavar="LIST",
+        help=f"of {','.join(_folder_metrics())} (default: {','.join(DEFAULT)})",
+    )
     parser.add_argument(
         "--images-num", type=int, default=STANDARD_IMAGES, metavar="N", help="at most N of each (default: 50000)"
     )
@@ -60,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(given: argparse.Namespace) -> int:
     metrics = tuple(part.strip() for part in given.metrics.split(",") if part.strip())
-    wrong = [name for name in metrics if name not in FOLDER_METRICS]
-    if wrong or not metrics:
+    known = _folder_metrics()
+    if not metrics or not set(metrics) <= set(known):
         raise ConfigError(
-            f"--metrics {given.metrics}: pictures without their generator have {', '.join(FOLDER_METRICS)}; "
+            f"--metrics {given.metrics}: pictures without their generator have {', '.join(known)}; "
             "name one or more of them."
         )
     config = MetricConfig(
@@ -76,24 +81,26 @@ def _measure(given: argparse.Namespace) -> int:
     )
     import_tensorflow()
     from gansformer_tf.metrics.errors import MetricError
-    from gansformer_tf.metrics.evaluate import WITH_REALS, Evaluation
+    from gansformer_tf.metrics.evaluate import Evaluation
     from gansformer_tf.metrics.networks import feature_network
     from gansformer_tf.metrics.pictures import open_pictures
     from gansformer_tf.metrics.progress import metric_bar
     from gansformer_tf.metrics.results import table
 
-    if given.real is None and any(metric in WITH_REALS for metric in metrics):
+    if given.real is None and any(METRICS[name].needs_reals for name in metrics):
         raise MetricError("--real is missing; name a folder of real pictures or a prepared data set.")
     # pictures first: a wrong path is told before weights are downloaded
     fake = open_pictures(given.fake, "generated", config.images_num, given.size)
     real = None
     if given.real is not None:
         real = open_pictures(given.real, "real", config.images_num, given.size, given.mirror)
-    with metric_bar("Inception weights", "B") as bar:
-        network = feature_network(
-            config.network, config.inception_weights, batch_size=config.batch_size, on_progress=bar
-        )
-    evaluation = Evaluation(config, fake, real, [network], bar=metric_bar)
+    networks = []
+    if any(METRICS[name].needs_network for name in metrics):
+        with metric_bar("Inception weights", "B") as bar:
+            networks = [
+                feature_network(config.network, config.inception_weights, batch_size=config.batch_size, on_progress=bar)
+            ]
+    evaluation = Evaluation(config, fake, real, networks, bar=metric_bar)
     for note in evaluation.notes():
         print(note, file=sys.stderr)
     results = evaluation.run()
@@ -101,9 +108,15 @@ def _measure(given: argparse.Namespace) -> int:
         for result in results:
             record = {"metric": result.name, "values": result.values, "manifest": result.manifest}
             print(json.dumps(record, sort_keys=True))
+            for note in result.notes:
+                print(f"Note: {note}", file=sys.stderr)
     else:
         print(table(results))
     return 0
+
+
+def _folder_metrics() -> list[str]:
+    return [metric.name for metric in METRICS.values() if not metric.needs_generator]
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gansformer_tf.drawing.sampler import Sampler, require_attention
+from gansformer_tf.config.metrics import MetricConfig
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
+from gansformer_tf.metrics.pictures import GeneratedPictures
+from gansformer_tf.metrics.record import Measured, Rows
 
 # A component with less than this share of its fair part of the attention counts as unused.
 UNUSED_SHARE = 0.05
@@ -75,14 +78,9 @@ def attention_statistics(rows: np.ndarray, num_components: int) -> AttentionStat
 def attention_task(samplers: Sequence[Sampler], count: int, labels: np.ndarray | None, model_hash: str) -> Task:
     """Attention rows of `count` pictures, seeds from 0 on.
 
-    Raises:
-        MetricError: The model has no attention between components and image.
+    The generators have attention between components and image.
     """
     config = samplers[0].config
-    try:
-        require_attention(config)
-    except ValueError as error:
-        raise MetricError(f"metric attention: {error}") from error
     # how many layers are attended is known when one picture was drawn
     (probe,) = samplers[0].samples([0], None if labels is None else labels[:1], with_attention=True)
 
@@ -97,8 +95,31 @@ def attention_task(samplers: Sequence[Sampler], count: int, labels: np.ndarray |
         what="generated",
         count=count,
         widths=(len(probe.attention) + config.num_components, 0),
-        description={"kind": "attention", "snapshot_hash": model_hash, "count": count},
+        description={
+            "kind": "attention",
+            "snapshot_hash": model_hash,
+            "count": count,
+            "components": config.num_components,
+        },
         work=work,
         devices=len(samplers),
         portion=samplers[0].batch_size,
     )
+
+
+def task(name: str, images: GeneratedPictures, networks: Sequence[object], config: MetricConfig) -> Task:
+    """Attention rows of the first images of a generator."""
+    count = min(len(images), config.attention_images_num)
+    return attention_task(images.samplers, count, images.labels, images.model_hash)
+
+
+def measure(rows: Rows) -> Measured:
+    """Their statistics."""
+    found = attention_statistics(rows.fake.array("features"), rows.fake.description["components"])
+    values = {
+        "attention_entropy": found.entropy,
+        "attention_effective_components": found.effective_components,
+        "attention_unused_components": float(found.unused_components),
+    }
+    details = {"layer_entropies": found.layer_entropies, "usage": found.usage}
+    return Measured(values, {"images": rows.config.attention_images_num}, details)

@@ -7,13 +7,12 @@ import math
 import shutil
 from pathlib import Path
 
+from gansformer_tf.config.metric_records import metric_of
 from gansformer_tf.files import replacing, write_atomically
 from gansformer_tf.metrics.results import Result
 
 BEST = "network-snapshot-best.safetensors"
 RECORD = "best.json"
-# Of these, by the first part of a result's name, less is better; of all others more is.
-_LESS_IS_BETTER = ("fid", "kid", "ppl")
 
 
 def keep_best(path: Path, result: Result) -> bool:
@@ -32,7 +31,7 @@ def keep_best(path: Path, result: Result) -> bool:
     value = float(next(iter(result.values.values())))
     record = path.parent / RECORD
     best = _read(record).get(result.name) if (path.parent / BEST).exists() else None
-    sign = 1.0 if result.name.partition("-")[0] in _LESS_IS_BETTER else -1.0
+    sign = 1.0 if metric_of(result.name).less_is_better else -1.0
     if not math.isfinite(value) or (best is not None and sign * value >= sign * best):
         return False
     with replacing(path.parent / BEST) as temporary:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
@@ -19,8 +20,9 @@ from gansformer_tf.metrics.moved_pictures import (
     shift_fraction,
     shift_whole,
 )
+from gansformer_tf.metrics.pictures import GeneratedPictures
+from gansformer_tf.metrics.record import Measured, Rows
 
-METRICS = ("eqt", "eqt_frac", "eqr")
 MAX_SHIFT = 1 / 8  # share of width and height
 _PEAK = 2.0  # pictures reach from -1 to 1
 
@@ -76,15 +78,6 @@ def psnr(errors: float, count: float) -> float:
     return float(20.0 * np.log10(_PEAK) - 10.0 * np.log10(max(errors / count, np.finfo(np.float64).tiny)))
 
 
-def require_movable(generator: Any, metric: str) -> None:
-    """Raises `MetricError` unless a generator takes the `transform` of its input."""
-    if not getattr(generator, "takes_transform", False):
-        raise MetricError(
-            f"metric {metric}: this generator's input cannot be moved, only StyleGAN3's can; leave {metric} out of "
-            "--metrics."
-        )
-
-
 def equivariance_task(
     metric: str, samplers: Sequence[Sampler], count: int, labels: np.ndarray | None, model_hash: str
 ) -> Task:
@@ -92,12 +85,7 @@ def equivariance_task(
 
     The generators have `takes_transform` and take `transform` `[3, 3]` in `synthesize`: the inverse of how the picture
     is to be moved.
-
-    Raises:
-        MetricError: They cannot be moved.
     """
-    for sampler in samplers:
-        require_movable(sampler.generator, metric)
     size = samplers[0].config.height, samplers[0].config.width
 
     def work(device: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -125,3 +113,14 @@ def equivariance_task(
         devices=len(samplers),
         portion=samplers[0].batch_size,
     )
+
+
+def task(name: str, images: GeneratedPictures, networks: Sequence[object], config: MetricConfig) -> Task:
+    """Errors of the images of a generator."""
+    return equivariance_task(name, images.samplers, len(images), images.labels, images.model_hash)
+
+
+def measure(rows: Rows) -> Measured:
+    """The error of all images together in dB."""
+    errors, compared = np.asarray(rows.fake.array("features")).sum(axis=0, dtype=np.float64)
+    return Measured({rows.name: psnr(errors, compared)})

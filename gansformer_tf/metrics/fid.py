@@ -6,6 +6,7 @@ import numpy as np
 
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.moments import Moments, moments
+from gansformer_tf.metrics.record import Measured, Rows
 
 
 def frechet_distance(real: Moments, fake: Moments) -> float:
@@ -54,3 +55,10 @@ def fid(real: np.ndarray, fake: np.ndarray, ddof: int = 1) -> float:
     8.0
     """
     return frechet_distance(moments(real, ddof, "real"), moments(fake, ddof, "generated"))
+
+
+def measure(rows: Rows) -> Measured:
+    """FID of features on disk."""
+    ddof = rows.config.fid_ddof
+    value = frechet_distance(rows.reals.moments(ddof, "real"), rows.fake.moments(ddof, "generated"))
+    return Measured({"fid": value}, {"ddof": ddof})

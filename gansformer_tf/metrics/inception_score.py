@@ -8,6 +8,7 @@ import numpy as np
 
 from gansformer_tf.metrics.blocks import check_features, require_finite
 from gansformer_tf.metrics.errors import MetricError
+from gansformer_tf.metrics.record import Measured, Rows
 
 SPLITS = 10
 
@@ -46,3 +47,10 @@ def inception_score(logits: np.ndarray, splits: int = SPLITS) -> Score:
         log_mean = np.log(np.maximum(p.mean(axis=0, keepdims=True), np.finfo(np.float64).tiny))
         scores.append(np.exp((p * (log_p - log_mean)).sum(axis=1).mean()))
     return Score(float(np.mean(scores)), float(np.std(scores)))
+
+
+def measure(rows: Rows) -> Measured:
+    """Inception Score of class scores on disk."""
+    splits = rows.config.is_splits
+    score = inception_score(rows.fake.array("logits"), splits)
+    return Measured({"is": score.mean, "is_std": score.std}, {"splits": splits})

@@ -9,6 +9,7 @@ import numpy as np
 
 from gansformer_tf.metrics.blocks import check_features, check_same_width, require_finite
 from gansformer_tf.metrics.errors import MetricError
+from gansformer_tf.metrics.record import Measured, Rows
 
 SUBSETS = 100
 SUBSET_SIZE = 1000
@@ -76,3 +77,21 @@ def kid(
         require_finite(y, "generated")
         values.append(polynomial_mmd(x, y))
     return KernelDistance(float(np.mean(values)), float(np.std(values)), size)
+
+
+def measure(rows: Rows) -> Measured:
+    """KID of features on disk."""
+    config, real, fake = rows.config, rows.reals.array("features"), rows.fake.array("features")
+    found = kid(real, fake, config.kid_subsets, config.kid_subset_size, config.seed)
+    settings = {"subsets": config.kid_subsets, "subset_size": found.subset_size, "seed": config.seed}
+    values = {"kid": found.mean, "kid_std": found.std}
+    few = min(len(real), len(fake))
+    if few > found.subset_size:
+        return Measured(values, settings)
+    if len(real) == len(fake):
+        values.pop("kid_std")  # all subsets are the same images: their spread is rounding, and would look exact
+    note = (
+        f"kid of {few} images: every subset of {found.subset_size} holds all of them, so that its spread says nothing "
+        f"about its error; use more than {config.kid_subset_size:,} images."
+    )
+    return Measured(values, settings, notes=[note])

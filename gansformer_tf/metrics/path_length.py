@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.drawing.noise import repeat_noise
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.blocks import require_finite
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.networks import FeatureNetwork
+from gansformer_tf.metrics.pictures import GeneratedPictures
+from gansformer_tf.metrics.record import Measured, Rows
 
 EPSILON = 1e-4  # length of a step, as a share of the path
 LOWER_PERCENT, HIGHER_PERCENT = 1, 99
@@ -151,3 +154,22 @@ def _pairs(ends: np.ndarray) -> np.ndarray:
 
 def _unit(x: np.ndarray) -> np.ndarray:
     return x / np.sqrt(np.sum(np.square(x), axis=-1, keepdims=True))
+
+
+def task(name: str, images: GeneratedPictures, networks: Sequence[FeatureNetwork], config: MetricConfig) -> Task:
+    """Path lengths of a generator, as configured."""
+    return path_task(
+        images.samplers,
+        networks,
+        len(images),
+        space=config.ppl_space,
+        sampling=config.ppl_sampling,
+        labels=images.labels,
+        model_hash=images.model_hash,
+    )
+
+
+def measure(rows: Rows) -> Measured:
+    """Their mean without the longest and shortest."""
+    settings = {key: rows.fake.description[key] for key in ("space", "sampling", "epsilon")}
+    return Measured({"ppl": trimmed_mean(rows.fake.array("features")[:, 0])}, settings)

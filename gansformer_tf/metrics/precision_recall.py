@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from gansformer_tf.metrics.blocks import check_features, check_same_width, require_finite, row_blocks
 from gansformer_tf.metrics.errors import MetricError
+from gansformer_tf.metrics.record import Measured, Rows
 
 NEIGHBOURS = 3  # of precision and recall
 DENSITY_NEIGHBOURS = 5  # of density and coverage
@@ -139,3 +141,11 @@ def _squared_norms(features: np.ndarray | Centred) -> np.ndarray:
 def _mean(features: np.ndarray) -> np.ndarray:
     total = sum(rows.sum(axis=0, dtype=np.float64) for _, rows in row_blocks(features))
     return (total / len(features)).astype(features.dtype)
+
+
+def measure(rows: Rows) -> Measured:
+    """Precision, recall, density and coverage of features on disk."""
+    neighbours, density_neighbours = rows.config.pr_neighbours, rows.config.density_neighbours
+    real, fake = rows.reals.array("features"), rows.fake.array("features")
+    found = precision_recall(real, fake, neighbours, density_neighbours)
+    return Measured(dataclasses.asdict(found), {"neighbours": neighbours, "density_neighbours": density_neighbours})

@@ -22,12 +22,14 @@ class Result:
         values: Numbers by name; the first one is the metric, others are its spread or parts.
         manifest: What decided them.
         details: Longer results, such as a number per component.
+        notes: What the user should know about the numbers, a line each; not written to files.
     """
 
     name: str
     values: Mapping[str, float]
     manifest: Mapping[str, Any]
     details: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def write_results(folder: Path, results: Sequence[Result], subject: Mapping[str, Any]) -> None:
@@ -88,7 +90,7 @@ def scalars(results: Sequence[Result]) -> dict[str, float]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """The results as a table for the console."""
+    """The results as a table for the console, with their notes below."""
     rows = [("metric", "value", "", "feature network", "generated", "real")]
     for result in results:
         manifest = result.manifest
@@ -108,7 +110,8 @@ def table(results: Sequence[Result]) -> str:
             )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    notes = [f"Note: {note}" for result in results for note in result.notes]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], *notes])
 
 
 def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -16,13 +16,12 @@ from PIL import Image
 from gansformer_tf.cli import evaluation
 from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.cli.flags import build_parser, typed_values
-from gansformer_tf.config import ConfigError, DataConfig, GeneratorConfig, MetricConfig, ModelConfig, RunConfig
+from gansformer_tf.config import ConfigError, DataConfig, MetricConfig, RunConfig
 from gansformer_tf.metrics import __main__ as folders
 from gansformer_tf.metrics import networks
-from gansformer_tf.models import Generator
-from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.training.signals import StopRequest
-from tests.metrics.tiny import tiny_dataset, tiny_network
+from tests.metrics.runs import make_run
+from tests.metrics.tiny import tiny_network
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,22 +35,7 @@ def tiny(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run folder with one snapshot, and the configuration in it."""
-    place = tmp_path_factory.mktemp("run")
-    dataset = tiny_dataset(place, side=8)
-    geometry = {"resolution": 8, "base_height": 4, "base_width": 4, "image_channels": 3, "label_dim": 0}
-    generator = GeneratorConfig(
-        resolution=8, transformer=True, num_components=2, latent_size=8, channel_base=32, channel_max=4
-    )
-    config = RunConfig(
-        model=ModelConfig(generator, ModelConfig().with_images(**geometry).discriminator),
-        data=DataConfig(dataset.name, str(dataset.parent)),
-        metrics=MetricConfig(images_num=16, kid_subset_size=8, kid_subsets=2),
-    )
-    folder = place / "results" / "exp-000"
-    folder.mkdir(parents=True)
-    path = folder / "network-snapshot-000007.safetensors"
-    save_snapshot(path, generator=Generator(generator), config=config, metadata={"kimg": "7.5", "step": "3"})
-    return path, config
+    return make_run(tmp_path_factory.mktemp("run"))
 
 
 def arguments(*flags):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gansformer_tf.config import GeneratorConfig, StyleGAN3Config
+from gansformer_tf.config.metric_records import METRICS
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.equivariance import draw_move, equivariance_task, psnr, squared_error
 from gansformer_tf.metrics.errors import MetricError
+from gansformer_tf.metrics.evaluate import require_capability
 from gansformer_tf.metrics.moved_pictures import pseudo_rotate, rotate, rotation_filter, shift_fraction, shift_whole
 from tests.metrics.golden import arrays, relative, values
 from tests.models.family_golden import FamilyGolden
@@ -111,6 +114,7 @@ def test_the_task_tells_a_generator_that_follows_from_one_that_does_not():
 
 def test_a_generator_that_cannot_be_moved_is_refused():
     with pytest.raises(MetricError, match="metric eqr: this generator's input cannot be moved"):
-        equivariance_task("eqr", [Sampler(FakeGenerator())], 6, None, "x")
+        require_capability(METRICS["eqr"], GeneratorConfig())
+    require_capability(METRICS["eqr"], StyleGAN3Config())
     with pytest.raises(MetricError, match="no pixel is left"):
         psnr(0.0, 0.0)
