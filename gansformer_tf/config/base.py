@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 ConfigT = TypeVar("ConfigT")
 
@@ -79,7 +80,8 @@ def from_dict(cls: type[ConfigT], values: dict[str, Any], where: str = "") -> Co
 
 def _require_type(name: str, value: Any, hint: Any) -> None:
     """Raises `ConfigError` unless a value has the type of its field; whole numbers may stand for real ones."""
-    allowed = {getattr(kind, "__origin__", None) or kind for kind in get_args(hint) or (hint,)}
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    allowed = {get_origin(kind) or kind for kind in kinds}
     if float in allowed:
         allowed.add(int)
     if type(value) not in allowed:

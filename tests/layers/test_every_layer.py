@@ -13,11 +13,11 @@ import pytest
 import gansformer_tf.layers
 import gansformer_tf.models
 from gansformer_tf.layers.configured import ConfiguredLayer
-from tests.layers import family_cases, gansformer_cases
+from tests.layers import family_cases, gansformer_cases, vqgan_cases
 from tests.layers.checks import check_layer
 
 UNBATCHED = gansformer_cases.UNBATCHED + family_cases.UNBATCHED
-CASES = gansformer_cases.CASES | family_cases.CASES
+CASES = gansformer_cases.CASES | family_cases.CASES | vqgan_cases.CASES
 
 
 @pytest.mark.parametrize("name", CASES)

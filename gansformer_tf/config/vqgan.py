@@ -1,0 +1,287 @@
+"""Configurations of VQGAN: the autoencoder over codes with its discriminator, and the transformer that draws codes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gansformer_tf.config.base import nested, require, require_choice, require_positive, require_probability
+
+# Groups of the group normalisations; every width of the autoencoder is a multiple of it.
+GROUPS = 32
+
+# How the nearest code is found: by distance, by angle (codes of length one), or by rounding (no codebook).
+NEAREST, COSINE, FSQ = "nearest", "cosine", "fsq"
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Stage 1: an image as a grid of codes and back ("Taming Transformers", Esser et al. 2021, section 3.1).
+
+    Every level but the last halves the image, so the grid has `height / factor` rows, `factor = 2 ** (levels - 1)`.
+    Widths are `channels * channel_multipliers[level]`. Attention stands behind the blocks of the levels whose longer
+    side is one of `attention_sizes`, and always in the middle.
+
+    The codebook has `num_codes` vectors of `code_dim` numbers. `commitment_form` says which of the two terms of its
+    loss `commitment_weight` scales: "paper" the one that trains the encoder, "legacy" (the published code) the one that
+    trains the codes. `quantizer` "cosine" compares directions only, "fsq" rounds each of `len(fsq_levels)` numbers to
+    that many levels and has neither codebook nor loss.
+    """
+
+    height: int = 256
+    width: int = 256
+    image_channels: int = 3
+    channels: int = 128
+    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    blocks_per_level: int = 2
+    attention_sizes: tuple[int, ...] = (16,)
+    resample_with_conv: bool = True
+    dropout: float = 0.0
+    latent_channels: int = 256
+    quantizer: str = NEAREST
+    num_codes: int = 1024
+    code_dim: int = 256
+    commitment_form: str = "paper"
+    commitment_weight: float = 0.25
+    fsq_levels: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(len(self.channel_multipliers) >= 1, "channel_multipliers is empty; give one number per level: 1,2,2.")
+        for multiplier in self.channel_multipliers:
+            require_positive("channel_multipliers", multiplier)
+        for name in ("height", "width", "channels", "latent_channels", "num_codes", "code_dim"):
+            require_positive(name, getattr(self, name))
+        require_choice("image_channels", self.image_channels, (1, 3, 4))
+        require(self.blocks_per_level >= 0, f"blocks_per_level is {self.blocks_per_level}; it cannot be negative.")
+        require_probability("dropout", self.dropout)
+        for level in range(self.num_levels):
+            width = self.channels_at(level)
+            require(
+                width % GROUPS == 0,
+                f"channels {self.channels} times channel_multipliers {self.channel_multipliers[level]} is {width}; "
+                f"every width must be a multiple of {GROUPS}, the groups of the normalisation.",
+            )
+        for name in ("height", "width"):
+            side = getattr(self, name)
+            require(
+                side % self.factor == 0,
+                f"{name} is {side}; the {self.num_levels} levels halve it {self.num_levels - 1} times, so it must be a "
+                f"multiple of {self.factor}. Choose such a size, or fewer channel_multipliers.",
+            )
+        self._validate_codes()
+
+    def _validate_codes(self) -> None:
+        require_choice("quantizer", self.quantizer, (NEAREST, COSINE, FSQ))
+        require_choice("commitment_form", self.commitment_form, ("paper", "legacy"))
+        require(
+            0.0 <= self.commitment_weight < math.inf,
+            f"commitment_weight is {self.commitment_weight}; it must be a finite number of at least 0.",
+        )
+        if self.quantizer != FSQ:
+            require(
+                not self.fsq_levels,
+                f"fsq_levels is {self.fsq_levels} but quantizer is {self.quantizer!r}; leave it out, or use 'fsq'.",
+            )
+            return
+        require(
+            bool(self.fsq_levels) and min(self.fsq_levels) >= 3,
+            f"fsq_levels is {self.fsq_levels}; give at least 3 levels for every number: 8,5,5,5.",
+        )
+        require(
+            self.num_codes == math.prod(self.fsq_levels) and self.code_dim == len(self.fsq_levels),
+            f"num_codes {self.num_codes} and code_dim {self.code_dim} do not fit fsq_levels {self.fsq_levels}; they "
+            f"must be {math.prod(self.fsq_levels)} and {len(self.fsq_levels)}.",
+        )
+
+    @property
+    def num_levels(self) -> int:
+        return len(self.channel_multipliers)
+
+    @property
+    def factor(self) -> int:
+        """Pixels per code, along each side."""
+        return 2 ** (self.num_levels - 1)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of codes."""
+        return self.height // self.factor, self.width // self.factor
+
+    def channels_at(self, level: int) -> int:
+        """Width of a level; 0 has the size of the image."""
+        return self.channels * self.channel_multipliers[level]
+
+    def attends_at(self, level: int) -> bool:
+        """Whether attention stands behind the blocks of a level."""
+        return max(self.height, self.width) >> level in self.attention_sizes
+
+
+@dataclass(frozen=True)
+class PatchDiscriminatorConfig:
+    """The discriminator of stage 1, which scores overlapping patches (PatchGAN, Isola et al. 2017).
+
+    `num_layers` counts the strided convolutions; a patch is 34 pixels wide with 2, 70 with 3. `normalization` is
+    "batch" or "act" (a scale and offset per channel that start from the first batch).
+    """
+
+    image_channels: int = 3
+    channels: int = 64
+    num_layers: int = 3
+    normalization: str = "batch"
+
+    def __post_init__(self) -> None:
+        for name in ("image_channels", "channels", "num_layers"):
+            require_positive(name, getattr(self, name))
+        require_choice("normalization", self.normalization, ("batch", "act"))
+
+    def channels_at(self, layer: int) -> int:
+        """Output channels of a convolution."""
+        return self.channels * min(2**layer, 8)
+
+
+@dataclass(frozen=True)
+class Stage1LossConfig:
+    """What stage 1 minimises.
+
+    `perceptual_weight` scales the perceptual distance beside the absolute error, `codebook_weight` the loss of the
+    codes. The generator term is scaled by `discriminator_weight` times the ratio of the two gradients at the last layer
+    (section 3.1, equation 7), from the image number `discriminator_start` on; `adversarial_loss` is that of the
+    discriminator.
+    """
+
+    perceptual_weight: float = 1.0
+    codebook_weight: float = 1.0
+    discriminator_weight: float = 0.8
+    discriminator_start: int = 0
+    adversarial_loss: str = "hinge"
+
+    def __post_init__(self) -> None:
+        for name in ("perceptual_weight", "codebook_weight", "discriminator_weight"):
+            value = getattr(self, name)
+            require(0.0 <= value < math.inf, f"{name} is {value}; it must be a finite number of at least 0.")
+        require(
+            self.discriminator_start >= 0,
+            f"discriminator_start is {self.discriminator_start}; it counts images, so use 0 to start at once.",
+        )
+        require_choice("adversarial_loss", self.adversarial_loss, ("hinge", "vanilla"))
+
+
+@dataclass(frozen=True)
+class CodeTransformerConfig:
+    """Stage 2: a causal transformer over the codes of an image, row by row (section 3.2).
+
+    `num_tokens` codes of a book of `num_codes` are predicted behind one condition token: the start token, or with
+    `label_dim` the token of the image's class. These have embeddings of their own; with `shared_condition` (the
+    published networks) they are those of the codes with the same number, and the start token is code `start_code`.
+    `num_positions` is the length that positions are learned for.
+
+    In training a token is replaced by a random one with probability `1 - token_keep`.
+    """
+
+    num_codes: int = 1024
+    num_tokens: int = 256
+    num_positions: int = 256
+    num_layers: int = 24
+    num_heads: int = 16
+    width: int = 1024
+    label_dim: int = 0
+    shared_condition: bool = False
+    start_code: int = 0
+    embedding_dropout: float = 0.0
+    attention_dropout: float = 0.0
+    residual_dropout: float = 0.0
+    token_keep: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("num_codes", "num_tokens", "num_layers", "num_heads", "width"):
+            require_positive(name, getattr(self, name))
+        for name in ("embedding_dropout", "attention_dropout", "residual_dropout", "token_keep"):
+            require_probability(name, getattr(self, name))
+        require(
+            self.width % self.num_heads == 0,
+            f"num_heads {self.num_heads} does not divide the width {self.width}; choose a divisor.",
+        )
+        require(
+            self.num_positions >= self.num_tokens,
+            f"num_positions is {self.num_positions}; the {self.num_tokens} tokens need at least as many.",
+        )
+        require(self.label_dim >= 0, f"label_dim is {self.label_dim}; use 0 for a model without labels.")
+        highest = max(self.label_dim - 1, self.start_code) if self.shared_condition else 0
+        require(
+            self.start_code >= 0 and highest < self.num_codes,
+            f"the condition is token {highest} of {self.num_codes} codes whose embeddings it shares; use more codes, "
+            "or shared_condition false.",
+        )
+
+    @property
+    def num_embeddings(self) -> int:
+        """Rows of the table of embeddings: the codes, and what the condition has of its own."""
+        return self.num_codes + (0 if self.shared_condition else max(self.label_dim, 1))
+
+
+@dataclass(frozen=True)
+class VQGANConfig:
+    """Both stages: codes are drawn by the transformer and decoded by the autoencoder."""
+
+    autoencoder: AutoencoderConfig = nested(AutoencoderConfig)
+    transformer: CodeTransformerConfig = nested(CodeTransformerConfig)
+    family: str = "vqgan"
+
+    def __post_init__(self) -> None:
+        require_choice("family", self.family, ("vqgan",))
+        first, second = self.autoencoder, self.transformer
+        require(
+            second.num_codes == first.num_codes,
+            f"the transformer predicts {second.num_codes} codes; the codebook has {first.num_codes}. Train it on the "
+            "codes of this autoencoder, or set both to one number.",
+        )
+        rows, columns = first.grid
+        require(
+            second.num_tokens == rows * columns,
+            f"the transformer predicts {second.num_tokens} tokens; an image of {first.height}x{first.width} has "
+            f"{rows}x{columns} codes. Set num_tokens to {rows * columns}.",
+        )
+
+    @property
+    def height(self) -> int:
+        return self.autoencoder.height
+
+    @property
+    def width(self) -> int:
+        return self.autoencoder.width
+
+    @property
+    def image_channels(self) -> int:
+        return self.autoencoder.image_channels
+
+    @property
+    def label_dim(self) -> int:
+        return self.transformer.label_dim
+
+
+@dataclass(frozen=True)
+class CodeSampling:
+    """How a code is drawn from what the transformer predicts.
+
+    `temperature` divides the logits. `top_k` keeps the codes that are at least as likely as the k-th (None: all),
+    `top_p` then the fewest of the most likely ones whose probabilities sum to p.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_positive("temperature", self.temperature)
+        require(
+            self.top_k is None or self.top_k >= 1,
+            f"top_k is {self.top_k}; at least 1 code must be kept, or leave it out to keep all.",
+        )
+        require(0.0 < self.top_p <= 1.0, f"top_p is {self.top_p}; it must lie above 0 and not above 1 (1 keeps all).")
+
+    def check(self, num_codes: int) -> None:
+        """Raises `ConfigError` where more codes would be kept than there are."""
+        require(
+            self.top_k is None or self.top_k <= num_codes,
+            f"top_k is {self.top_k}; this network has {num_codes} codes. Use a smaller number, or leave it out.",
+        )

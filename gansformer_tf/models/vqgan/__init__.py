@@ -1,0 +1,1 @@
+"""VQGAN: an autoencoder over a codebook, its patch discriminator, and a transformer that draws codes."""
