@@ -1,0 +1,1 @@
+"""What the two stages of VQGAN minimise, and their steps."""
