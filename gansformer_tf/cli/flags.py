@@ -296,6 +296,16 @@ KGAN = (
     Flag("--merge-same", "one weight per image instead of one per pixel", bool, G, "merge_same"),
 )
 
+STYLEGAN3 = (
+    Flag("--num-critical", "layers at the end that are sampled critically", int, G, "num_critical"),
+    Flag("--first-cutoff", "cut-off of the first layer, in periods per image", float, G, "first_cutoff"),
+    Flag("--first-stopband", "where its stop band begins", float, G, "first_stopband"),
+    Flag("--last-stopband-rel", "the same of the last layer, by its cut-off", float, G, "last_stopband_reach"),
+    Flag("--filter-size", "taps of a filter per unit of its factor", int, G, "filter_taps"),
+    Flag("--lrelu-upsampling", "sampling rate of nonlinearities, as a factor", int, G, "activation_rate"),
+    Flag("--output-scale", "factor behind the last layer", float, G, "output_scale"),
+)
+
 PICTURES = (
     Flag("--vis-images", "sample images", bool, VIS, "images"),
     Flag("--vis-latents", "z and w", bool, VIS, "latents"),
@@ -350,6 +360,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("attention of the discriminator", D_TRANSFORMER),
     ("positional encoding", POSITIONS),
     ("k-GAN", KGAN),
+    ("StyleGAN3", STYLEGAN3),
     ("metrics (--eval, --train)", EVALUATION),
     ("pictures (--vis)", PICTURES),
     ("export", EXPORT),

@@ -7,7 +7,6 @@ from typing import Any
 
 from gansformer_tf.config import ConfigError, CREPSConfig, DiscriminatorConfig, GeneratorConfig, StyleGAN3Config
 from gansformer_tf.config.model import AnyGeneratorConfig
-from gansformer_tf.config.stylegan3 import NUM_CRITICAL
 from gansformer_tf.convert.arguments import Arguments
 
 FAMILIES = ("stylegan2", "stylegan3", "creps", "ganformer")
@@ -118,16 +117,6 @@ def _styled_generator(arguments: Arguments) -> dict[str, Any]:
 
 def _stylegan3_generator(arguments: Arguments) -> dict[str, Any]:
     values = _styled_generator(arguments)
-    for name, allowed in (
-        ("num_critical", NUM_CRITICAL),
-        ("first_cutoff", 2),
-        ("first_stopband", 2**2.1),
-        ("last_stopband_rel", 2**0.3),
-        ("output_scale", 0.25),
-        ("filter_size", 6),
-        ("lrelu_upsampling", 2),
-    ):
-        arguments.expect(name, allowed, "no other value is built")
     arguments.ignore("magnitude_ema_beta")  # of training
     return values | {
         "mapping_layers": values["mapping_layers"] or 2,
@@ -135,6 +124,13 @@ def _stylegan3_generator(arguments: Arguments) -> dict[str, Any]:
         "margin_size": arguments.take("margin_size", 10),
         "conv_kernel": arguments.take("conv_kernel", 3),
         "radial_filters": arguments.take("use_radial_filters", False),
+        "num_critical": arguments.take("num_critical", 2),
+        "first_cutoff": arguments.take("first_cutoff", 2.0),
+        "first_stopband": arguments.take("first_stopband", 2.0**2.1),
+        "last_stopband_reach": arguments.take("last_stopband_rel", 2.0**0.3),
+        "filter_taps": arguments.take("filter_size", 6),
+        "activation_rate": arguments.take("lrelu_upsampling", 2),
+        "output_scale": arguments.take("output_scale", 0.25),
         "conv_clamp": arguments.take("conv_clamp", 256),
     }
 

@@ -63,6 +63,12 @@ def test_flags_change_families(data_set):
         assert type(generator) is cls
         found = (generator.channel_max, generator.mapping_layers, generator.truncation_psi, generator.latent_dim)
         assert found == (64, 3, 0.6, 64)
+    bands = ("--num-critical", "3", "--first-cutoff", "3", "--first-stopband", "5", "--last-stopband-rel", "1.5")
+    layers = ("--filter-size", "8", "--lrelu-upsampling", "4", "--output-scale", "0.5")
+    generator = resolved("--baseline", "StyleGAN3-T", *bands, *layers).model.generator
+    found = (generator.num_critical, generator.first_cutoff, generator.first_stopband, generator.last_stopband_reach)
+    assert found == (3, 3.0, 5.0, 1.5)
+    assert (generator.filter_taps, generator.activation_rate, generator.output_scale) == (8, 4, 0.5)
     train = resolved("--baseline", "StyleGAN3-R", "--blur-init-sigma", "2", "--blur-fade-kimg", "5").train
     assert (train.blur_init_sigma, train.blur_fade_kimg) == (2.0, 5.0)
 

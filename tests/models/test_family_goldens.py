@@ -245,7 +245,8 @@ def test_parts_that_nothing_reads_are_left_out():
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("sg3_t_16", {"kwargs": {"filter_size": 4}}, "'filter_size' of the stylegan3 generator is 4; only 6 works"),
+        ("sg3_t_16", {"kwargs": {"num_critical": 3}}, r"'synthesis.L\d_\d+_\d+.affine.bias' is missing"),
+        ("creps_G_16", {"kwargs": {"architecture": "orig"}}, "'architecture' of .* is 'orig'; only 'skip' works"),
         ("sg3_t_16", {"state": {"synthesis.input.transform": np.zeros((3, 3))}}, "transform.*differs from the one we"),
         ("sg3_t_16", {"state": {"synthesis.L9.weight": np.zeros(3)}}, "L9.weight' of the PyTorch network is left over"),
         ("creps_G_16", {"kwargs": {"rank": 4}}, "unknown static argument 'rank' of the creps generator"),

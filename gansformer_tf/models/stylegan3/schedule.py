@@ -8,14 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gansformer_tf.config import StyleGAN3Config
-from gansformer_tf.config.stylegan3 import NUM_CRITICAL
 from gansformer_tf.models.stylegan3.filters import design_filter
 
-FIRST_CUTOFF = 2.0
-FIRST_STOPBAND = 2.0**2.1
-LAST_STOPBAND_REACH = 2.0**0.3  # of the last cut-off
-FILTER_TAPS = 6  # per unit of the resampling factor
-ACTIVATION_RATE = 2  # of the nonlinearity, relative to its input or output
+NUM_CUT = 2  # layers at the end, without a margin beyond the border of the image
 
 
 @dataclass(frozen=True)
@@ -58,12 +53,13 @@ def bands(config: StyleGAN3Config) -> list[Band]:
     count, resolution = config.num_synthesis_layers, config.resolution
     found = []
     for index in range(count + 1):
-        progress = min(index / (count - NUM_CRITICAL), 1.0)
+        progress = min(index / (count - config.num_critical), 1.0)
         last_cutoff = resolution / 2
-        cutoff = FIRST_CUTOFF * (last_cutoff / FIRST_CUTOFF) ** progress
-        stopband = FIRST_STOPBAND * (last_cutoff * LAST_STOPBAND_REACH / FIRST_STOPBAND) ** progress
+        last_stopband = last_cutoff * config.last_stopband_reach
+        cutoff = config.first_cutoff * (last_cutoff / config.first_cutoff) ** progress
+        stopband = config.first_stopband * (last_stopband / config.first_stopband) ** progress
         rate = int(2 ** math.ceil(math.log2(min(2 * stopband, resolution))))
-        size = resolution if index > count - NUM_CRITICAL else rate + 2 * config.margin_size
+        size = resolution if index > count - NUM_CUT else rate + 2 * config.margin_size
         channels = round(min(config.channel_base / cutoff, config.channel_max))
         if index == count:
             channels = config.image_channels
@@ -81,13 +77,13 @@ def _plan(config: StyleGAN3Config, source: Band, target: Band, index: int) -> La
     count = config.num_synthesis_layers
     makes_picture = index == count
     kernel_size = 1 if makes_picture else config.conv_kernel
-    rate = max(source.rate, target.rate) * (1 if makes_picture else ACTIVATION_RATE)
+    rate = max(source.rate, target.rate) * (1 if makes_picture else config.activation_rate)
     up, down = rate // source.rate, rate // target.rate
-    up_taps = FILTER_TAPS * up if up > 1 and not makes_picture else 1
-    down_taps = FILTER_TAPS * down if down > 1 and not makes_picture else 1
+    up_taps = config.filter_taps * up if up > 1 and not makes_picture else 1
+    down_taps = config.filter_taps * down if down > 1 and not makes_picture else 1
     total = (target.size - 1) * down + 1 - (source.size + kernel_size - 1) * up + up_taps + down_taps - 2
     low = (total + up) // 2
-    radial = config.radial_filters and index < count - NUM_CRITICAL
+    radial = config.radial_filters and index < count - config.num_critical
     return LayerPlan(
         source=source,
         target=target,

@@ -17,8 +17,6 @@ from gansformer_tf.models.stylegan3.fourier import FourierInput
 from gansformer_tf.models.stylegan3.schedule import LayerPlan, layer_plans
 from gansformer_tf.ops import bias_act, conv2d, filtered_lrelu, scale_channels
 
-OUTPUT_SCALE = 0.25
-
 
 @keras.saving.register_keras_serializable("gansformer_tf")
 class AliasFreeLayer(ConfiguredLayer):
@@ -146,7 +144,7 @@ class StyleGAN3Synthesis(ConfiguredLayer):
         for index, layer in enumerate(self.layers_):
             x, magnitude = layer(x, w[:, index + 1], magnitude_decay=magnitude_decay)
             magnitudes.append(magnitude)
-        return ops.cast(x, "float32") * OUTPUT_SCALE, ops.stack(magnitudes)
+        return ops.cast(x, "float32") * self.config.output_scale, ops.stack(magnitudes)
 
     def compute_output_shape(self, w_shape: Any, *other_shapes: Any, **others: Any) -> Any:
         config = self.config
