@@ -14,6 +14,10 @@ from typing import Any
 _LOADED_BY_KERAS = ("IPython", "matplotlib", "pandas")
 
 
+class SetupError(RuntimeError):
+    """What is installed, or set in the environment, does not let a command compute; one line that says what to do."""
+
+
 def import_tensorflow() -> Any:
     """Imports TensorFlow and looks for devices, without what its libraries print before they read their settings.
 
@@ -22,6 +26,9 @@ def import_tensorflow() -> Any:
 
     Returns:
         The module. If the import fails, what was printed is shown.
+
+    Raises:
+        SetupError: Keras is set to a backend or a number format that the commands do not compute with.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()

@@ -21,6 +21,7 @@ HEIGHT = {
     "files": 0,
     "image_files": 0,
     "quiet": 0,
+    "terminal": 0,
     "config": 0,
     "ops": 1,
     "layers": 2,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -16,12 +17,14 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 from gansformer_tf.config.base import ConfigError
+from gansformer_tf.quiet import SetupError
+from gansformer_tf.terminal import show_any_text
 
 STATUS_FAILURE = 1
 STATUS_USAGE = 2
 
-_TRUE = ("true", "t", "yes", "y", "on", "1")
-_FALSE = ("false", "f", "no", "n", "off", "0")
+# What argparse would take for a flag although it is a value: `-0.1,0.05` or `-1e-3`.
+_NEGATIVE = re.compile(r"-[\d.][-+\d.,eE]*")
 
 
 class UsageError(Exception):
@@ -43,6 +46,28 @@ class Parser(argparse_flags.ArgumentParser):
             **kwargs,
         )
 
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        return super().parse_known_args(self._joined(sys.argv[1:] if args is None else args), namespace)
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """The words with negative numbers behind a flag joined to it, as in `--translate=-0.1,0.05`."""
+        takes_value = {
+            name: action.nargs != argparse.REMAINDER
+            for action in self._actions
+            for name in action.option_strings
+            if action.nargs != 0
+        }
+        joined: list[str] = []
+        for index, word in enumerate(words):
+            before = words[index - 1] if index else ""
+            if takes_value.get(before) is False:  # it takes everything that follows
+                return joined + list(words[index:])
+            if takes_value.get(before) and _NEGATIVE.fullmatch(word):
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return joined
+
     def error(self, message: str) -> NoReturn:
         prefix = "unrecognized arguments: "
         if message.startswith(prefix):
@@ -56,40 +81,6 @@ class Parser(argparse_flags.ArgumentParser):
         self.exit(STATUS_USAGE, f"{self.prog}: error: {message} Run {self.prog} -h for the list.\n")
 
 
-def parse_bool(text: str) -> bool:
-    """True or False from the spellings people type."""
-    lowered = text.strip().lower()
-    if lowered in _TRUE:
-        return True
-    if lowered in _FALSE:
-        return False
-    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false; write True or False.")
-
-
-def add_bool(group: Any, *flags: str, **kwargs: Any) -> None:
-    """A switch that also takes a value: `--style`, `--style False` and `--style=False` all work."""
-    group.add_argument(*flags, nargs="?", const=True, type=parse_bool, metavar="BOOL", **kwargs)
-
-
-def comma_list(text: str) -> tuple[str, ...]:
-    """`fid,is` as a tuple; `none` and the empty text give an empty one."""
-    if text.strip().lower() in ("", "none"):
-        return ()
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def gpu_list(text: str) -> tuple[int, ...]:
-    """`0,1` as device indices; `none` and the empty text give none."""
-    if text.strip().lower() in ("", "none"):
-        return ()
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of device numbers; write for example --gpus 0 or --gpus 0,1."
-        ) from None
-
-
 def quiet_tensorflow() -> None:
     """Keeps TensorFlow's informative messages off the screen (call before it is imported)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -101,6 +92,7 @@ def run_script(parser: Parser, main: Callable[[argparse.Namespace], int | None])
 
     `ConfigError` and `UsageError` end with status 2, `RunError` and `OSError` with status 1, each with one line.
     """
+    show_any_text()
     quiet_tensorflow()
 
     def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -111,7 +103,7 @@ def run_script(parser: Parser, main: Callable[[argparse.Namespace], int | None])
             return main(arguments) or 0
         except (ConfigError, UsageError) as error:
             return _complain(parser, error, STATUS_USAGE)
-        except RunError as error:
+        except (RunError, SetupError) as error:
             return _complain(parser, error, STATUS_FAILURE)
         except OSError as error:
             return _complain(parser, _describe(error), STATUS_FAILURE)

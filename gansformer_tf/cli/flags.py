@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gansformer_tf.cli.common import Parser, add_bool, comma_list, gpu_list
+from gansformer_tf.cli.common import Parser
 from gansformer_tf.cli.snapshots import MODEL_HELP
+from gansformer_tf.cli.values import boolean, comma_list, gpu_list
 from gansformer_tf.config.metric_records import METRICS, resolve
 from gansformer_tf.config.model import (
     ARCHITECTURES,
@@ -397,7 +398,7 @@ def add_flag(group: Any, flag: Flag) -> None:
     """Adds one flag to an argument group."""
     names = flag.names.split()
     if flag.type is bool:
-        add_bool(group, *names, help=flag.help)
+        group.add_argument(*names, nargs="?", const=True, type=boolean, metavar="BOOL", help=flag.help)
     elif flag.choices is not None:
         group.add_argument(*names, type=flag.type, choices=flag.choices, help=flag.help, metavar=_listed(flag.choices))
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import importlib.util
 
-from gansformer_tf.cli.common import Parser, RunError, UsageError, gpu_list, run_script
+from gansformer_tf.cli.common import Parser, RunError, UsageError, run_script
 from gansformer_tf.cli.snapshots import MODEL_HELP, model_file
+from gansformer_tf.cli.values import gpu_list
 
 LOOPBACK = "127.0.0.1"
 

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from gansformer_tf.cli import devices
-from gansformer_tf.cli.common import UsageError, gpu_list
+from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.devices import chosen_gpus, names_of, select_devices
+from gansformer_tf.cli.values import gpu_list
 
 
 @pytest.mark.parametrize(

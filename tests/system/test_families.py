@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from gansformer_tf.cli.generate import build_parser, main
+from gansformer_tf.cli.generate import COMMAND, main
 from tests.system.test_run_network import folders, run
 
 __all__ = ["folders"]
@@ -22,6 +22,6 @@ def test_train_and_draw(folders, tmp_path, baseline):
     assert "Training finished" in done.stderr + done.stdout
     flags, size = DRAWN[baseline]
     model = ("--model", folders / baseline / "small-000", "--seeds", "1", "--gpus", "0", "--output-dir", tmp_path)
-    assert main(build_parser().parse_args([str(flag) for flag in (*model, *flags)])) == 0
+    assert main(COMMAND.read((*model, *flags))) == 0
     with Image.open(tmp_path / "seed0001.png") as picture:
         assert picture.size == size

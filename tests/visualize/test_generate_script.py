@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from gansformer_tf.cli.common import UsageError
-from gansformer_tf.cli.generate import build_parser, main
+from gansformer_tf.cli.generate import COMMAND, main
+from gansformer_tf.config import ConfigError
 from gansformer_tf.image_files import read_metadata
 
 ROOT = Path(__file__).parents[2]
 
 
 def call(*flags):
-    return main(build_parser().parse_args([str(flag) for flag in flags]))
+    return main(COMMAND.read(flags))
 
 
 def test_the_published_command(run_folder, tmp_path):
@@ -24,7 +25,7 @@ def test_the_published_command(run_folder, tmp_path):
     done = subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["seed0000.png", "seed0001.png", "seed0002.png"]
-    assert "3 pictures written" in done.stdout
+    assert "3 images written" in done.stdout
     assert "img/s" in done.stderr, "no progress bar"
 
 
@@ -45,21 +46,20 @@ def test_all_outputs(run_folder, tmp_path, capsys):
         (["--seeds", "a-b"], "'a-b' is no list of seeds"),
         (["--seeds", "3", "--images-num", "4"], "leave one of them out"),
         (["--images-num", "0"], "at least 1"),
-        (["--batch-size", "0"], "at least 1 picture"),
-        (["--labels", "x"], "no list of class numbers"),
+        (["--batch-size", "0"], "at least 1 image"),
         (["--labels", "1"], "trained without labels"),
         (["--ratio", "-1"], "greater than 0"),
         (["--truncation-psi", "nan"], "psi is nan"),
     ],
 )
 def test_bad_values(run_folder, tmp_path, flags, reason):
-    with pytest.raises(UsageError, match=reason):
+    with pytest.raises((UsageError, ConfigError), match=reason):
         call("--model", run_folder, "--output-dir", tmp_path, *flags)
     assert not list(tmp_path.iterdir())
 
 
 def test_bad_models(tmp_path):
-    with pytest.raises(UsageError, match="--model is missing"):
+    with pytest.raises(ConfigError, match="--model is missing"):
         call("--seeds", "1")
     with pytest.raises(UsageError, match="no snapshot or run folder"):
         call("--model", tmp_path / "nothing")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gansformer_tf.cli.common import UsageError
-from gansformer_tf.cli.generate import build_parser, main
+from gansformer_tf.cli.generate import COMMAND, main
 from gansformer_tf.config import CREPSConfig, StyleGAN3Config
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
@@ -49,7 +49,7 @@ def pixels(generator, seed=3, **view):
 
 
 def call(*flags):
-    return main(build_parser().parse_args([str(flag) for flag in flags]))
+    return main(COMMAND.read(flags))
 
 
 # -- any size --------------------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_transform_is_the_inverse_of_the_motion():
         (["--video", "walk.mp4", "--w-frames", "0"], "video without frames"),
         (["--video", "walk.mp4", "--grid", "0x2"], "--grid 0x2 has no cell"),
         (["--video", "walk.mp4", "--grid"], "columns x rows"),
-        (["--video", "walk.mp4", "--ratio", "1"], "--ratio is about pictures"),
+        (["--video", "walk.mp4", "--ratio", "1"], "--ratio is about images"),
         (["--w-frames", "3"], "--w-frames is about a video"),
         (["--grid", "4x2"], "add --video FILE"),
     ],
@@ -166,7 +166,8 @@ def test_bad_flags(creps_file, tmp_path, monkeypatch, flags, message):
 
 
 @pytest.mark.parametrize(
-    ("flag", "value"), [("--crop", "1,2,3"), ("--crop", "a,b,c,d"), ("--translate", "1"), ("--grid", "4by2")]
+    ("flag", "value"),
+    [("--crop", "1,2,3"), ("--crop", "a,b,c,d"), ("--translate", "1"), ("--grid", "4by2"), ("--labels", "x")],
 )
 def test_flags_that_cannot_be_read(capsys, flag, value):
     with pytest.raises(SystemExit):

@@ -1,0 +1,101 @@
+"""Tables of flags: what is typed reaches its field, and defaults stand in the configuration only."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gansformer_tf import terminal
+from gansformer_tf.cli import generate
+from gansformer_tf.cli.table import OWN, Command, Flag
+from gansformer_tf.config.generate import GenerateConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    scale: float = 2.5
+    place: str = "here"
+    names: tuple[str, ...] | None = None
+
+
+TABLE = Command(
+    prog="some.py",
+    description="",
+    usage="%(prog)s",
+    groups=(
+        (
+            "all",
+            (
+                Flag("--scale --size", "as a factor (default: {default})", float),
+                Flag("--place", "where (default: {default})", terminal.path),
+                Flag("--task", "names", further={"action": "append", "dest": "names"}),
+                Flag("--rest", "everything that follows", further={"nargs": argparse.REMAINDER}),
+            ),
+        ),
+    ),
+    configs={OWN: Settings},
+    build=lambda typed: typed[OWN],
+)
+
+
+def test_only_what_was_typed_is_set():
+    assert TABLE.read([]) == {}
+    assert TABLE.read(["--size", 3, "--task", "a", "--task", "b"]) == {"scale": 3.0, "names": ["a", "b"]}
+
+
+def test_help_shows_the_defaults_of_the_fields():
+    text = TABLE.parser("gansformer some").format_help()
+    assert "(default: 2.5)" in text and "(default: here)" in text and "gansformer some" in text
+
+
+@pytest.mark.parametrize("value", ["-1", "-0.5", "-1e-3"])
+def test_negative_numbers_need_no_equals_sign(value):
+    assert TABLE.read(["--scale", value]) == {"scale": float(value)}
+
+
+def test_words_behind_a_flag_that_takes_the_rest_stay_as_they_are():
+    words = ["--scale", "-1,2", "--place"]
+    assert TABLE.read(["--rest", *words])["rest"] == words
+
+
+def test_lists_that_begin_with_a_minus():
+    config = generate.COMMAND.read(["--model", "x", "--translate", "-0.1,0.05", "--rotate", "-3"])
+    assert (config.translate, config.rotate) == ((-0.1, 0.05), -3.0)
+
+
+def test_home_folders(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    config = generate.COMMAND.read(["--model=~/runs/a-000", "--outdir=~/x", "--gpus", "none"])
+    assert config == GenerateConfig(model="/home/me/runs/a-000", output_dir="/home/me/x", gpus=())
+    assert generate.COMMAND.read(["--model", "gdrive:a"]).model == "gdrive:a"
+
+
+@pytest.mark.parametrize(("typed", "message"), [("", "the path is empty"), ("~nobody-here/x", "write ./~nobody-here")])
+def test_places_that_are_none(typed, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        TABLE.read([f"--place={typed}"])
+    assert end.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(monkeypatch):
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", screen)
+    terminal.show_any_text()
+    print("웹툰 café", flush=True)
+    assert screen.buffer.getvalue().decode("cp1252").strip() == "\\uc6f9\\ud230 café"
+
+
+def test_a_command_on_such_a_terminal(tmp_path):
+    environment = {"PYTHONIOENCODING": "cp1252", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gansformer_tf.cli.generate", "--model", str(tmp_path), "--seeds", "웹툰"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"generate.py: error: --seeds: '\\uc6f9\\ud230' is no list of seeds")
