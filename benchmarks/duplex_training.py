@@ -54,9 +54,9 @@ def networks(form: str, resolution: int, components: int, width: int) -> tuple[A
     """Generator, discriminator and averaged generator of small width, all with attention."""
     import keras
 
-    from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
+    from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
     from gansformer_tf.config.presets import form_values, merge_sections, preset
-    from gansformer_tf.models import Discriminator, Generator
+    from gansformer_tf.models import Discriminator, build_generator
 
     small = {"resolution": resolution, "channel_base": 512, "channel_max": width}
     small |= {"num_components": components, "latent_size": 16 * components}
@@ -66,8 +66,8 @@ def networks(form: str, resolution: int, components: int, width: int) -> tuple[A
         {"generator": small | {"mapping_layers": 4}, "discriminator": small | {"transformer": True}},
     )
     keras.utils.set_random_seed(1)
-    config = GeneratorConfig(**sections["generator"])
-    generator, average = Generator(config), Generator(config)
+    config = GANsformerConfig(**sections["generator"])
+    generator, average = build_generator(config), build_generator(config)
     average.set_weights(generator.get_weights())
     return generator, Discriminator(DiscriminatorConfig(**sections["discriminator"])), average
 

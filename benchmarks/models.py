@@ -36,12 +36,11 @@ PEERS = {
 
 def networks(model: str, resolution: int, width: str, precision: str) -> tuple[Any, Any, Any]:
     """Generator, discriminator and the average; the published default has no attention in the discriminator."""
-    from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
-    from gansformer_tf.config.model import GENERATOR_FAMILIES
+    from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
+    from gansformer_tf.config.families import GENERATOR_FAMILIES
     from gansformer_tf.config.presets import form_values, merge_sections, preset
     from gansformer_tf.layers.precision import dtype_policy
-    from gansformer_tf.models import Discriminator, Generator
-    from gansformer_tf.models.families import build_generator
+    from gansformer_tf.models import Discriminator, build_generator
 
     base, most = WIDTHS[width]
     geometry = {"resolution": resolution, "channel_base": base // 2, "channel_max": most}  # ours: / half the resolution
@@ -59,10 +58,10 @@ def networks(model: str, resolution: int, width: str, precision: str) -> tuple[A
     if model == "paper":
         sections = merge_sections(sections, form_values("paper"))
     changes = {"kmeans": False} if model == "simplex" else {}
-    g_config = GeneratorConfig(**(sections["generator"] | geometry | changes))
+    g_config = GANsformerConfig(**(sections["generator"] | geometry | changes))
     d_config = DiscriminatorConfig(**(sections["discriminator"] | geometry))
-    generator = Generator(g_config, dtype=dtype)
-    average = Generator(g_config, name="ema_generator")
+    generator = build_generator(g_config, dtype=dtype)
+    average = build_generator(g_config, name="ema_generator")
     average.set_weights(generator.get_weights())
     return generator, Discriminator(d_config, dtype=dtype), average
 

@@ -38,17 +38,17 @@ def serve(folder: str, pipe: Any) -> None:
 
 
 def export(arguments: argparse.Namespace, folder: str) -> None:
-    from gansformer_tf.config import GeneratorConfig
+    from gansformer_tf.config import GANsformerConfig
     from gansformer_tf.config.presets import preset
     from gansformer_tf.export import export_saved_model
     from gansformer_tf.export.run import export as export_snapshot
-    from gansformer_tf.models import Generator
+    from gansformer_tf.models import build_generator
 
     if arguments.model:
         export_snapshot("saved_model", arguments.model, folder, noise_mode=arguments.noise_mode)
         return
     fields = {**preset("gansformer-default")["generator"], "resolution": arguments.resolution}
-    export_saved_model(Generator(GeneratorConfig(**fields)), folder, noise_mode=arguments.noise_mode)
+    export_saved_model(build_generator(GANsformerConfig(**fields)), folder, noise_mode=arguments.noise_mode)
 
 
 def measure(

@@ -27,9 +27,9 @@ def main() -> None:
 
     from playwright.sync_api import sync_playwright
 
-    from gansformer_tf.config import GeneratorConfig
+    from gansformer_tf.config import GANsformerConfig
     from gansformer_tf.config.presets import preset
-    from gansformer_tf.models import Generator
+    from gansformer_tf.models import build_generator
     from gansformer_tf.models.snapshot import load_snapshot
     from gansformer_tf.viewer.page import THEME, build_page
     from gansformer_tf.viewer.session import PictureState, ViewerSession
@@ -38,7 +38,7 @@ def main() -> None:
         generator = load_snapshot(arguments.model).generator
     else:
         fields = {**preset("gansformer-default")["generator"], "resolution": arguments.resolution}
-        generator = Generator(GeneratorConfig(**fields))
+        generator = build_generator(GANsformerConfig(**fields))
     session = ViewerSession(generator)
     page = build_page(session, "latency")
     drawing = []

@@ -17,15 +17,15 @@ import time
 
 def draw(resolution: int, count: int, components: int) -> None:
     """Draws pictures with all maps of an untrained model and prints peak memory and time."""
-    from gansformer_tf.config import GeneratorConfig
+    from gansformer_tf.config import GANsformerConfig
     from gansformer_tf.config.presets import preset
     from gansformer_tf.config.visualize import VisualizeConfig
-    from gansformer_tf.models import Generator
+    from gansformer_tf.models import build_generator
     from gansformer_tf.visualize.run import visualize
 
     fields = {**preset("gansformer-default")["generator"], "resolution": resolution}
     fields |= {"num_components": components, "latent_size": 32 * components}
-    generator = Generator(GeneratorConfig(**fields))
+    generator = build_generator(GANsformerConfig(**fields))
     only_maps = dict.fromkeys(
         ("interpolations", "noise_variance", "style_mixing", "truncation_sweep", "ablation"), False
     )

@@ -118,7 +118,7 @@ class Meter:
         check_name(metrics.network)
         for metric in chosen:
             require_capability(metric, config.model.generator)
-        if metrics.scale != 1.0 and config.model.generator.family != "creps":
+        if metrics.scale != 1.0 and not config.model.generator.draws_any_size:
             raise MetricError(f"--scale {metrics.scale}: this model draws pictures of one size; leave the flag out.")
         self.reals = None
         self.labels_of = None

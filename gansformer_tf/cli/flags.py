@@ -10,16 +10,9 @@ from typing import Any
 from gansformer_tf.cli.common import Parser
 from gansformer_tf.cli.snapshots import MODEL_HELP
 from gansformer_tf.cli.values import boolean, comma_list, gpu_list
+from gansformer_tf.config.attention import ARCHITECTURES, ATTENTION_FORMS, POSITION_INITS, POSITION_TYPES
+from gansformer_tf.config.gansformer import INTEGRATIONS, MERGE_TYPES, NORMALIZATIONS
 from gansformer_tf.config.metric_records import METRICS, resolve
-from gansformer_tf.config.model import (
-    ARCHITECTURES,
-    ATTENTION_FORMS,
-    INTEGRATIONS,
-    MERGE_TYPES,
-    NORMALIZATIONS,
-    POSITION_INITS,
-    POSITION_TYPES,
-)
 from gansformer_tf.config.presets import BASELINE_NAMES, PRESET_NAMES, Sections
 from gansformer_tf.config.train import (
     AUGMENT_PIPES,

@@ -12,7 +12,7 @@ from gansformer_tf.cli.flags import FLAGS, typed_values
 from gansformer_tf.config import (
     DataConfig,
     DiscriminatorConfig,
-    GeneratorConfig,
+    GANsformerConfig,
     MetricConfig,
     ModelConfig,
     RunConfig,
@@ -21,15 +21,15 @@ from gansformer_tf.config import (
     to_dict,
 )
 from gansformer_tf.config.base import family_of, is_power_of_two
+from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.config.image import BASE_GRID
-from gansformer_tf.config.model import GENERATOR_FAMILIES
 from gansformer_tf.config.presets import Sections, form_values, merge_sections, preset
 
 # Where the published command line differs from the defaults of the classes.
 COMMAND_LINE_DEFAULTS: Sections = {"generator": {"truncation_psi": 0.75}}
 
 _SECTIONS: dict[str, type] = {
-    "generator": GeneratorConfig,
+    "generator": GANsformerConfig,
     "discriminator": DiscriminatorConfig,
     "data": DataConfig,
     "train": TrainConfig,
@@ -111,7 +111,7 @@ def _build(sections: Sections) -> RunConfig:
 
 
 def _generator_class(sections: Sections) -> type:
-    return family_of(sections["generator"], GENERATOR_FAMILIES, "generator.") or GeneratorConfig
+    return family_of(sections["generator"], GENERATOR_FAMILIES, "generator.") or GANsformerConfig
 
 
 def _require_fitting(typed: dict[str, Any], sections: Sections, given: dict[str, Any]) -> None:

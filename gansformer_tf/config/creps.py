@@ -31,6 +31,8 @@ class CREPSConfig(StyledConfig):
     num_heads: int = 1
     family: str = "creps"
 
+    network: ClassVar[str] = "gansformer_tf.models.creps.generator:CREPSGenerator"
+    draws_any_size: ClassVar[bool] = True
     w_average_phases: ClassVar[tuple[str, ...]] = ("G",)
 
     def __post_init__(self) -> None:
@@ -61,14 +63,14 @@ class CREPSConfig(StyledConfig):
             )
 
     @property
+    def has_attention(self) -> bool:
+        """Whether the lines attend to components."""
+        return self.transformer
+
+    @property
     def latent_dim(self) -> int:
         """Size of one latent."""
         return self.latent_size // self.num_components
-
-    @property
-    def style_dim(self) -> int:
-        """Size of one vector of w."""
-        return self.w_dim if self.w_dim is not None else self.latent_dim
 
     @property
     def num_latents(self) -> int:

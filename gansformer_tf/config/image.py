@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 from gansformer_tf.config.base import is_power_of_two, require, require_choice, require_positive
 
@@ -29,9 +28,6 @@ class ImageConfig:
     label_dim: int = 0
     channel_base: int = 16384
     channel_max: int = 512
-
-    # whether the input of a generator can be moved and turned
-    takes_transform: ClassVar[bool] = False
 
     @property
     def height(self) -> int:

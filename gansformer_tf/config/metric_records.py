@@ -165,6 +165,6 @@ register(
         "gansformer_tf.metrics.attention",
         needs_generator=True,
         own_rows=True,
-        capability=("transformer", "this model has no attention"),
+        capability=("has_attention", "this model has no attention"),
     )
 )

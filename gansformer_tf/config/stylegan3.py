@@ -39,11 +39,9 @@ class StyleGAN3Config(StyledConfig):
     output_scale: float = 0.25
     family: str = "stylegan3"
 
-    transformer: ClassVar[bool] = False
+    network: ClassVar[str] = "gansformer_tf.models.stylegan3.generator:StyleGAN3Generator"
     takes_transform: ClassVar[bool] = True
-    num_components: ClassVar[int] = 1
-    num_latents: ClassVar[int] = 1
-    num_heads: ClassVar[int] = 1
+    tracks_magnitudes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_choice("family", self.family, ("stylegan3",))
@@ -82,16 +80,6 @@ class StyleGAN3Config(StyledConfig):
             f"filter_taps is {self.filter_taps} and activation_rate {self.activation_rate}; a radial filter has no tap "
             "in its middle, so one of them must be even.",
         )
-
-    @property
-    def latent_dim(self) -> int:
-        """Size of z."""
-        return self.latent_size
-
-    @property
-    def style_dim(self) -> int:
-        """Size of one vector of w."""
-        return self.w_dim if self.w_dim is not None else self.latent_dim
 
     @property
     def num_layers(self) -> int:

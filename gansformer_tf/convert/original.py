@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.config import ConfigError, DiscriminatorConfig, GeneratorConfig
+from gansformer_tf.config import ConfigError, DiscriminatorConfig, GANsformerConfig
 from gansformer_tf.convert.original_config import config_from_original
 from gansformer_tf.convert.original_names import NameMap, discriminator_names, generator_names
 
@@ -44,16 +44,16 @@ def from_original(variables: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]
     return build_original(config_from_original(kwargs, network, variables), variables)
 
 
-def build_original(config: GeneratorConfig | DiscriminatorConfig, variables: Mapping[str, np.ndarray]) -> Any:
+def build_original(config: GANsformerConfig | DiscriminatorConfig, variables: Mapping[str, np.ndarray]) -> Any:
     """One of our networks of a configuration, with the weights of an original one.
 
     Raises:
         ConfigError: See `from_original`.
     """
-    from gansformer_tf.models import Discriminator, Generator
+    from gansformer_tf.models import Discriminator, build_generator
 
-    if isinstance(config, GeneratorConfig):
-        model: Any = Generator(config)
+    if isinstance(config, GANsformerConfig):
+        model: Any = build_generator(config)
     else:
         model = Discriminator(config)
     names = names_in_original(model)
@@ -71,7 +71,7 @@ def build_original(config: GeneratorConfig | DiscriminatorConfig, variables: Map
 
 def names_in_original(model: Any) -> NameMap:
     """Original names of the variables of one of our networks."""
-    return generator_names(model) if isinstance(model.config, GeneratorConfig) else discriminator_names(model)
+    return generator_names(model) if isinstance(model.config, GANsformerConfig) else discriminator_names(model)
 
 
 def why_unused(name: str) -> str | None:

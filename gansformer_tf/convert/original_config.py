@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gansformer_tf.config import ConfigError, DiscriminatorConfig, GeneratorConfig
+from gansformer_tf.config import ConfigError, DiscriminatorConfig, GANsformerConfig
 
 # The older module of the original spells some arguments in another way.
 _OLD_SPELLINGS = {
@@ -93,7 +93,7 @@ _WITHOUT_EFFECT = {
 
 def config_from_original(
     kwargs: Mapping[str, Any], network: str, variables: Mapping[str, Any] | None = None
-) -> GeneratorConfig | DiscriminatorConfig:
+) -> GANsformerConfig | DiscriminatorConfig:
     """Configuration of an original network.
 
     Args:
@@ -130,7 +130,7 @@ def config_from_original(
     values["mapping_self_attention"] = bool(values.get("mapping_self_attention", False) and attends)
     if not values.get("transformer", False):
         values["image_self_attention"] = 0
-    return GeneratorConfig(**values)
+    return GANsformerConfig(**values)
 
 
 _MAY_BE_NONE = {"attention_normalization", "pos_dim", "mapping_dim"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.config import ConfigError, CREPSConfig
+from gansformer_tf.config import ConfigError, CREPSConfig, GANsformerConfig
 from gansformer_tf.convert.pytorch_config import FIR_TAPS, config_from_pytorch
 from gansformer_tf.convert.pytorch_creps import DEAD
 from gansformer_tf.convert.pytorch_entries import Entry, TorchNames
@@ -77,7 +77,9 @@ def without_influence(config: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     if isinstance(config, CREPSConfig):
         return dict(DEAD)
-    if not getattr(config, "style", True):
+    if not isinstance(config, GANsformerConfig):
+        return found
+    if not config.style:
         found[r"synthesis\..*\.affine\.(weight|bias)"] = "without style no layer reads w"
     if not config.transformer:
         return found

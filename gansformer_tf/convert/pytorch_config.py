@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gansformer_tf.config import ConfigError, CREPSConfig, DiscriminatorConfig, GeneratorConfig, StyleGAN3Config
-from gansformer_tf.config.model import AnyGeneratorConfig
+from gansformer_tf.config import ConfigError, CREPSConfig, DiscriminatorConfig, GANsformerConfig, StyleGAN3Config
+from gansformer_tf.config.generator import GeneratorConfig
 from gansformer_tf.convert.arguments import Arguments
 
 FAMILIES = ("stylegan2", "stylegan3", "creps", "ganformer")
@@ -15,9 +15,7 @@ _ONLY_LRELU = "no other activation is built"
 _ONLY_FIR = "no other filter is built"
 
 
-def config_from_pytorch(
-    kwargs: Mapping[str, Any], family: str, network: str
-) -> AnyGeneratorConfig | DiscriminatorConfig:
+def config_from_pytorch(kwargs: Mapping[str, Any], family: str, network: str) -> GeneratorConfig | DiscriminatorConfig:
     """Configuration of a PyTorch network.
 
     Args:
@@ -50,7 +48,7 @@ def config_from_pytorch(
         return DiscriminatorConfig(**values)
     if family == "stylegan3":
         return StyleGAN3Config(**values)
-    return CREPSConfig(**values) if family == "creps" else GeneratorConfig(**values)
+    return CREPSConfig(**values) if family == "creps" else GANsformerConfig(**values)
 
 
 def _geometry(arguments: Arguments) -> dict[str, Any]:

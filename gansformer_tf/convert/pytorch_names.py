@@ -25,14 +25,14 @@ def names_of(model: Any, family: str, network: str) -> TorchNames:
         _discriminator(names, model)
         return names
     names.add("mapping.w_avg", model.w_avg)
-    if model.component_embedding is not None:
-        names.add("pos", model.component_embedding)
     names.dense("mapping.embed", model.mapping.label_embedding)
     mapping = model.mapping
     if family in ("stylegan3", "creps"):
         _dense_stack(names, "mapping.fc", mapping.components.steps)
         {"stylegan3": stylegan3_synthesis, "creps": creps_synthesis}[family](names, model)
         return names
+    if model.component_embedding is not None:
+        names.add("pos", model.component_embedding)
     if family == "stylegan2":
         _dense_stack(names, "mapping.fc", mapping.components.steps)
     else:

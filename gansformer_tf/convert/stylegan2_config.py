@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gansformer_tf.config import ConfigError, DiscriminatorConfig, GeneratorConfig
+from gansformer_tf.config import ConfigError, DiscriminatorConfig, GANsformerConfig
 from gansformer_tf.convert.arguments import Arguments
 
 FIR_TAPS = [1, 3, 3, 1]
 _ONLY_LRELU = "no other activation is built"
 
 
-def config_from_stylegan2(kwargs: Mapping[str, Any], network: str) -> GeneratorConfig | DiscriminatorConfig:
+def config_from_stylegan2(kwargs: Mapping[str, Any], network: str) -> GANsformerConfig | DiscriminatorConfig:
     """Configuration of a network of `G_main` or `D_stylegan2`.
 
     Args:
@@ -29,7 +29,7 @@ def config_from_stylegan2(kwargs: Mapping[str, Any], network: str) -> GeneratorC
     values = _shared(arguments) | (_generator(arguments) if network == "generator" else _discriminator(arguments))
     arguments.finish()
     if network == "generator":
-        return GeneratorConfig(**values)
+        return GANsformerConfig(**values)
     return DiscriminatorConfig(**values)
 
 

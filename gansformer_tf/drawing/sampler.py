@@ -238,7 +238,7 @@ def latent_names(config: Any) -> list[str]:
 
 def require_attention(config: Any) -> None:
     """Raises `ValueError` if a model has no attention maps to draw."""
-    if not config.transformer:
+    if not config.has_attention:
         raise ValueError(
             "attention maps were asked for, but this model has no attention between components and image; "
             "leave the maps out, or train one with --transformer."

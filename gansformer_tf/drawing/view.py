@@ -38,7 +38,7 @@ class View:
     def check(self, generator: Any) -> None:
         """Raises ValueError for what a generator cannot draw."""
         family = generator.config.family
-        if self.moves and not generator.takes_transform:
+        if self.moves and not generator.config.takes_transform:
             raise ValueError(
                 f"a {family} generator has no input that can be moved, only StyleGAN3's have; leave --translate and "
                 "--rotate out."
@@ -46,7 +46,7 @@ class View:
         if not all(map(math.isfinite, (*self.shift, self.turn))):
             raise ValueError(f"--translate {self.shift} --rotate {self.turn}: give finite numbers.")
         if self.resizes:
-            if not generator.draws_any_size:
+            if not generator.config.draws_any_size:
                 raise ValueError(
                     f"a {family} generator draws pictures of one size and as a whole, CREPS draws any; leave --scale "
                     "and --crop out."

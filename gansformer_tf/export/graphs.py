@@ -135,7 +135,7 @@ def lines_of(generator: Any, scale: float) -> dict[str, Any]:
     """
     if scale == 1.0:
         return {}
-    if not generator.draws_any_size:
+    if not generator.config.draws_any_size:
         raise ExportError(
             f"scale is {scale}; a {generator.config.family} generator draws pictures of one size, CREPS draws any. "
             "Leave it out."
@@ -149,7 +149,7 @@ def lines_of(generator: Any, scale: float) -> dict[str, Any]:
 
 def has_attention(config: Any) -> bool:
     """Whether a model has attention maps between components and image."""
-    return bool(config.transformer)
+    return bool(config.has_attention)
 
 
 def to_uint8(images: Any) -> Any:

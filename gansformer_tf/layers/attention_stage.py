@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.config import GANsformerConfig
 from gansformer_tf.layers.attention import BipartiteAttention
 from gansformer_tf.layers.centroid_attention import CentroidAttention
 from gansformer_tf.layers.configured import ConfiguredLayer
@@ -42,7 +42,7 @@ class AttentionStage(ConfiguredLayer):
 
     def __init__(
         self,
-        config: GeneratorConfig,
+        config: GANsformerConfig,
         *,
         components: bool = True,
         image: bool = False,

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from gansformer_tf.config import GeneratorConfig, from_dict, to_dict
+from gansformer_tf.config import GANsformerConfig, from_dict, to_dict
 from gansformer_tf.config.image import ImageConfig
 
 
@@ -16,7 +16,7 @@ class ConfiguredLayer(keras.layers.Layer):
     Subclasses name the class of their configuration and add their other arguments to `get_config`.
     """
 
-    config_class: type[ImageConfig] = GeneratorConfig
+    config_class: type[ImageConfig] = GANsformerConfig
 
     def __init__(self, config: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -20,7 +20,7 @@ from gansformer_tf.layers import (
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.positional import embedding_initializer
 from gansformer_tf.layers.precision import policy_at
-from gansformer_tf.models.mapping import normalize_second_moment
+from gansformer_tf.layers.second_moment import normalize_second_moment
 from gansformer_tf.models.summary import discriminator_layers, summary_rows
 from gansformer_tf.ops import SeedStream, downsample2d, setup_filter
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-from gansformer_tf.models.creps.generator import CREPSGenerator
-from gansformer_tf.models.generator import Generator
-from gansformer_tf.models.stylegan3.generator import StyleGAN3Generator
-
-GENERATORS: dict[str, type[Generator]] = {
-    "gansformer": Generator,
-    "stylegan3": StyleGAN3Generator,
-    "creps": CREPSGenerator,
-}
+from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.models.base import Generator
 
 
-def build_generator(config: Any, **kwargs: Any) -> Generator:
-    """The generator of a configuration: GANsformer with its baselines, StyleGAN3 or CREPS.
+def build_generator(config: GeneratorConfig, **kwargs: Any) -> Generator:
+    """The generator of a configuration, of the class that its family names.
 
     Args:
-        config: `GeneratorConfig`, `StyleGAN3Config` or `CREPSConfig`.
+        config: Configuration of a family, such as `GANsformerConfig`, `StyleGAN3Config` or `CREPSConfig`.
         **kwargs: `name` and `dtype` of the model.
     """
-    return GENERATORS[config.family](config, **kwargs)
+    module, name = config.network.split(":")
+    return getattr(importlib.import_module(module), name)(config, **kwargs)

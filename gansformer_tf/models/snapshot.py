@@ -17,9 +17,9 @@ from safetensors.numpy import save_file
 import gansformer_tf
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig
 from gansformer_tf.files import replacing
+from gansformer_tf.models.base import Generator
 from gansformer_tf.models.discriminator import Discriminator
 from gansformer_tf.models.families import build_generator
-from gansformer_tf.models.generator import Generator
 
 FORMAT = "gansformer-tf"
 FORMAT_VERSION = "1"

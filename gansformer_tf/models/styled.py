@@ -6,25 +6,32 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from gansformer_tf.config import GeneratorConfig
-from gansformer_tf.layers.noise import NOISE_MODES
-from gansformer_tf.models.generator import Generator
-from gansformer_tf.models.summary import Layer, Row, mapping_layers, summary_rows
+from gansformer_tf.config import GANsformerConfig
+from gansformer_tf.models.base import Generator
+from gansformer_tf.models.gansformer.mapping import MappingNetwork
+from gansformer_tf.models.gansformer.summary import mapping_layers
+from gansformer_tf.models.summary import Layer
 
 
 class StyledGenerator(Generator):
-    """A `Generator` without noise; its families bring a synthesis network of their own.
+    """A `Generator` with GANsformer's mapping network, in its plain form, and a synthesis network of its own.
 
-    It is called like `Generator`, with w `[batch, num_latents, num_layers, style_dim]`; every noise mode draws the same
-    picture.
+    Nothing takes noise.
     """
 
-    def _mapping_config(self) -> GeneratorConfig:
+    def _make_networks(self) -> None:
+        self.mapping = MappingNetwork(self._mapping_config(), name="mapping", dtype=self.dtype_policy)
+        self.synthesis = self._make_synthesis()
+
+    def _make_synthesis(self) -> Any:
+        raise NotImplementedError
+
+    def _mapping_config(self) -> GANsformerConfig:
         config = self.config
-        return GeneratorConfig(
+        return GANsformerConfig(
             label_dim=config.label_dim,
             latent_size=config.latent_size,
-            transformer=config.transformer,
+            transformer=config.has_attention,
             num_components=config.num_components,
             w_dim=config.style_dim,
             mapping_layers=config.mapping_layers,
@@ -33,23 +40,12 @@ class StyledGenerator(Generator):
             label_embedding_dim=config.style_dim,
         )
 
-    @property
-    def noise_shapes(self) -> list[tuple[int, int, int]]:
-        """Empty: nothing in these networks takes noise."""
-        return []
+    def _map(self, z: Any, labels: Any, training: bool, rng: Any, **shared: Any) -> Any:
+        return self.mapping(z, labels=labels, training=training, rng=rng)
 
-    def summary_rows(self) -> list[Row]:
-        return summary_rows(chain(mapping_layers(self), self._synthesis_layers()))
+    def _layers_of_summary(self) -> Iterator[Layer]:
+        return chain(mapping_layers(self.mapping), self._synthesis_layers())
 
     def _synthesis_layers(self) -> Iterator[Layer]:
         """(name, variables, output shape) of every part of the synthesis network."""
         raise NotImplementedError
-
-    def _check_synthesis(self, noise_mode: str, noise: Any, return_attention: bool) -> None:
-        """Raises ValueError for what these networks lack."""
-        if noise_mode not in NOISE_MODES:
-            raise ValueError(f"noise_mode is {noise_mode!r}; it must be one of: {', '.join(NOISE_MODES)}.")
-        if noise:
-            raise ValueError(f"noise was given; a {self.config.family} generator takes none.")
-        if return_attention and not self.config.transformer:
-            raise ValueError(f"attention maps were asked for; a {self.config.family} generator has none.")

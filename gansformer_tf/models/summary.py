@@ -34,56 +34,6 @@ def format_shape(shape: tuple) -> str:
     return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
 
 
-def mapping_layers(generator: Any) -> Iterator[Layer]:
-    """(name, variables, output shape) of every part of a generator's mapping network, in the order of computation."""
-    config = generator.config
-    latents = (None, config.num_latents, config.style_dim)
-    if generator.component_embedding is not None:
-        yield "component_embedding", [generator.component_embedding], tuple(generator.component_embedding.shape)
-    mapping = generator.mapping
-    parts = (mapping.label_embedding, mapping.map_start, mapping.map_positions, mapping.shared_in)
-    for layer in parts:
-        if layer is not None:
-            yield f"mapping/{layer.name}", layer.weights, (None, layer.units)
-    for stack in (mapping.components, mapping.global_):
-        if stack is None:
-            continue
-        count = 1 if stack is mapping.global_ or mapping.shared_in is not None else config.num_components
-        for step in ([stack.input_dense] if stack.input_dense is not None else []) + stack.steps:
-            yield f"mapping/{stack.name}/{step.name}", step.weights, (None, count, stack.width_of(step))
-    for layer in (mapping.shared_out, mapping.map_end):
-        if layer is not None:
-            yield f"mapping/{layer.name}", layer.weights, latents
-
-
-def generator_layers(generator: Any) -> Iterator[Layer]:
-    """(name, variables, output shape) of every part of a generator, in the order of computation."""
-    config, synthesis = generator.config, generator.synthesis
-    yield from mapping_layers(generator)
-    for grid in synthesis.grids:
-        yield grid.name, grid.weights, (grid.height, grid.width, grid.output_dim)
-    base = synthesis.blocks[0].level
-    yield f"{_size(config, base)}/stem", synthesis.stem.weights, _features(config, base)
-    for block in synthesis.blocks:
-        yield from _block_layers(config, block)
-
-
-def _block_layers(config: Any, block: Any) -> Iterator[Layer]:
-    size = _size(config, block.level)
-    shape = _features(config, block.level)
-    for layer in block.layers_:
-        attention = layer.attention.weights if layer.attention is not None else []
-        attended = {id(variable) for variable in attention}
-        yield f"{size}/{layer.name}", [v for v in layer.weights if id(v) not in attended], shape
-        if attention:
-            yield f"{size}/{layer.name}/attention", attention, shape
-    for layer in (block.skip, block.merge, block.extra):
-        if layer is not None:
-            yield f"{size}/{layer.name}", layer.weights, shape
-    if block.to_rgb is not None:
-        yield f"{size}/to_rgb", block.to_rgb.weights, (*shape[:-1], config.image_channels)
-
-
 def discriminator_layers(discriminator: Any) -> Iterator[Layer]:
     """(name, variables, output shape) of every part of a discriminator, in the order of computation."""
     config = discriminator.config
@@ -95,8 +45,8 @@ def discriminator_layers(discriminator: Any) -> Iterator[Layer]:
     for grid in discriminator.grids:
         yield grid.name, grid.weights, (grid.height, grid.width, grid.output_dim)
     for block in discriminator.blocks:
-        size = _size(config, block.level)
-        wide, narrow = _features(config, block.level), _features(config, block.level - 1)
+        size = size_text(config, block.level)
+        wide, narrow = features_shape(config, block.level), features_shape(config, block.level - 1)
         for layer, shape in (
             (block.from_rgb, wide),
             (block.collect, (None, *aggregators)),
@@ -111,7 +61,7 @@ def discriminator_layers(discriminator: Any) -> Iterator[Layer]:
             if layer is not None:
                 yield f"{size}/{layer.name}", layer.weights, shape
     level = discriminator.blocks[-1].level - 1
-    size, shape = _size(config, level), _features(config, level)
+    size, shape = size_text(config, level), features_shape(config, level)
     if discriminator.from_rgb is not None:
         yield f"{size}/from_rgb", discriminator.from_rgb.weights, shape
     yield f"{size}/conv", discriminator.conv.weights, shape
@@ -126,10 +76,12 @@ def discriminator_layers(discriminator: Any) -> Iterator[Layer]:
     yield "output", discriminator.output_layer.weights, (None, discriminator.output_layer.units)
 
 
-def _size(config: Any, level: int) -> str:
+def size_text(config: Any, level: int) -> str:
+    """Height and width of the features of a stage, for example 64x64."""
     height, width = config.size_at(level)
     return f"{height}x{width}"
 
 
-def _features(config: Any, level: int) -> tuple:
+def features_shape(config: Any, level: int) -> tuple:
+    """Shape of the features of a stage."""
     return (None, *config.size_at(level), config.channels_at(level))

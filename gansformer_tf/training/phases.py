@@ -112,11 +112,11 @@ class PhaseLosses:
         # Sample i of the shrunken batch, with its label, is the same for every cut of the batch.
         labels = None if batch.labels is None else batch.labels[:: self.config.path_length_batch_shrink][:size]
         stream = SampleStream(batch.seed, batch.first * size // batch.size, size)
-        mask = self._component_mask(stream, size)
-        w, _ = self._latents(stream, labels, size, mask)
+        shared = self.generator.shared_draws(size, stream)
+        w, _ = self._latents(stream, labels, size, shared)
         config = self.generator.config
         noise = stream.normal([size, config.height, config.width, config.image_channels])
-        return regularizers.path_lengths(lambda w: self._synthesize(w, stream, mask), w, noise, self.unread_layers)
+        return regularizers.path_lengths(lambda w: self._synthesize(w, stream, shared), w, noise, self.unread_layers)
 
     def generator_regularizer(
         self, batch: MicroBatch, running_mean: tf.Tensor, batch_mean: tf.Tensor | None
@@ -168,8 +168,8 @@ class PhaseLosses:
         "w_average" is the mean of w over samples and components before mixing, "magnitudes" are those of
         `StyleGAN3Generator`.
         """
-        mask = self._component_mask(stream, batch.size)
-        w, average = self._latents(stream, batch.labels, batch.size, mask)
+        shared = self.generator.shared_draws(batch.size, stream)
+        w, average = self._latents(stream, batch.labels, batch.size, shared)
         averages = {"w_average": average} if phase in self.w_average_phases else {}
         if self._tracks_magnitudes(phase):
             decay = ema_beta(batch.global_size, self.config.magnitude_half_life_kimg)
@@ -177,22 +177,16 @@ class PhaseLosses:
                 w, noise_mode="random", training=True, rng=stream, magnitude_decay=decay
             )
         else:
-            images = self._synthesize(w, stream, mask)
+            images = self._synthesize(w, stream, shared)
         share = batch.size / batch.global_size
         return images, {name: value * share for name, value in averages.items()}
 
     def _tracks_magnitudes(self, phase: str) -> bool:
         """Whether a phase moves the average magnitudes; as in the published code that of D's fake images does."""
-        return phase == "D" and getattr(self.generator, "tracks_magnitudes", False)
-
-    def _component_mask(self, stream: SampleStream, size: int) -> dict[str, tf.Tensor]:
-        config = self.generator.config
-        if config.component_dropout > 0.0 and config.transformer:
-            return {"component_mask": self.generator.component_mask(size, stream)}
-        return {}
+        return phase == "D" and self.generator.config.tracks_magnitudes
 
     def _latents(
-        self, stream: SampleStream, labels: tf.Tensor | None, size: int, mask: dict[str, tf.Tensor]
+        self, stream: SampleStream, labels: tf.Tensor | None, size: int, shared: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Mixed w of fresh z, and the mean of w before mixing."""
         config = self.generator.config
@@ -207,7 +201,7 @@ class PhaseLosses:
         # All latents a sample may need go through the mapping network at once.
         count = 1 + len(mixes)
         z = stream.normal([size * count, config.num_latents, config.latent_dim])
-        repeated = {name: tf.repeat(value, count, axis=0) for name, value in mask.items()}
+        repeated = {name: tf.repeat(value, count, axis=0) for name, value in shared.items()}
         labels = None if labels is None else tf.repeat(labels, count, axis=0)
         mapped = self.generator.map(z, labels, training=True, rng=stream, **repeated)
         w, *others = tf.unstack(tf.reshape(mapped, [size, count, *mapped.shape[1:]]), axis=1)
@@ -217,8 +211,8 @@ class PhaseLosses:
             w = mixing.mix_after(w, other, cutoff, axis)
         return w, average
 
-    def _synthesize(self, w: tf.Tensor, stream: SampleStream, mask: dict[str, tf.Tensor]) -> tf.Tensor:
-        return self.generator.synthesize(w, noise_mode="random", training=True, rng=stream, **mask)
+    def _synthesize(self, w: tf.Tensor, stream: SampleStream, shared: dict[str, tf.Tensor]) -> tf.Tensor:
+        return self.generator.synthesize(w, noise_mode="random", training=True, rng=stream, **shared)
 
     def _scores(self, images: tf.Tensor, batch: MicroBatch, stream: SampleStream) -> tf.Tensor:
         """Scores `[batch, 1]` of blurred and augmented images, in float32, in the order of the statistics groups."""

@@ -63,7 +63,7 @@ class ViewerSession:
 
     def __init__(self, generator: Any) -> None:
         self.config = generator.config
-        self.attends = bool(self.config.transformer)
+        self.attends = bool(self.config.has_attention)
         self.names = latent_names(self.config)
         self._samplers = {
             mode: Sampler(generator, truncation_psi=1.0, noise_mode=mode, batch_size=8)

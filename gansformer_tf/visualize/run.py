@@ -61,7 +61,7 @@ def visualize(
     """
     config = VisualizeConfig() if config is None else config
     if config.maps is None:
-        config = dataclasses.replace(config, maps=generator.config.transformer)
+        config = dataclasses.replace(config, maps=generator.config.has_attention)
     if config.maps or config.layer_maps:
         require_attention(generator.config)
         component_colors(generator.config.num_components)

@@ -14,7 +14,7 @@ from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.cli.flags import build_parser
 from gansformer_tf.cli.resolve import resolve
 from gansformer_tf.config import ConfigError, RunConfig
-from gansformer_tf.models import Generator
+from gansformer_tf.models import build_generator
 from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.training import trainer
 from gansformer_tf.training.errors import TrainingError
@@ -78,7 +78,7 @@ def command(complete, monkeypatch):
 @pytest.fixture
 def snapshot(complete, tmp_path):
     config = resolve(build_parser().parse_args(complete.flags), None)
-    generator = Generator(config.model.generator)
+    generator = build_generator(config.model.generator)
     generator.set_weights([np.full_like(weight, 0.25) for weight in generator.get_weights()])
     return save_snapshot(tmp_path / "network-snapshot-000007.safetensors", generator=generator, config=config)
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gansformer_tf.config import ConfigError, DiscriminatorConfig, GeneratorConfig, ModelConfig, RunConfig, TrainConfig
+from gansformer_tf.config import ConfigError, DiscriminatorConfig, GANsformerConfig, ModelConfig, RunConfig, TrainConfig
 from gansformer_tf.config.presets import preset
 
 ATTENDED = {"transformer": True, "num_components": 4, "latent_size": 32}
@@ -93,7 +93,7 @@ TRAINING = [
 ]
 CASES = [
     (cls, *entry)
-    for cls, entries in ((GeneratorConfig, GENERATOR), (DiscriminatorConfig, DISCRIMINATOR), (TrainConfig, TRAINING))
+    for cls, entries in ((GANsformerConfig, GENERATOR), (DiscriminatorConfig, DISCRIMINATOR), (TrainConfig, TRAINING))
     for entry in entries
 ]
 
@@ -136,7 +136,7 @@ def test_parts_of_a_batch_that_cut_groups(at_once: int, batch: int, group: int) 
 
 def test_networks_of_different_geometry() -> None:
     with pytest.raises(ConfigError, match="resolution is 64 in the generator and 128 in the discriminator"):
-        ModelConfig(GeneratorConfig(resolution=64), DiscriminatorConfig(resolution=128))
+        ModelConfig(GANsformerConfig(resolution=64), DiscriminatorConfig(resolution=128))
 
 
 @pytest.mark.parametrize("images", [104, 112, 2007, 1, 25_000_000])
@@ -179,8 +179,8 @@ def test_no_framework_is_loaded_to_refuse() -> None:
     """Refused before anything is built: the configuration knows no framework."""
     code = (
         "import sys\n"
-        "from gansformer_tf.config import GeneratorConfig, ConfigError\n"
-        "try: GeneratorConfig(resolution=48)\n"
+        "from gansformer_tf.config import GANsformerConfig, ConfigError\n"
+        "try: GANsformerConfig(resolution=48)\n"
         "except ConfigError: pass\n"
         "print(sorted({'keras', 'tensorflow', 'numpy'} & set(sys.modules)))"
     )

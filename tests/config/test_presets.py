@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, RunConfig, TrainConfig, from_dict
-from gansformer_tf.config.model import GENERATOR_FAMILIES
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig, ModelConfig, RunConfig, TrainConfig, from_dict
+from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.config.presets import PRESET_NAMES, preset
 
 # What the original's command line hands to its networks and training loop for `--ganformer-default`.
@@ -171,7 +171,7 @@ GANSFORMERS = [name for name in PRESET_NAMES if preset(name)["generator"].get("f
 @pytest.mark.parametrize("name", GANSFORMERS)
 def test_simplex_and_duplex_by_one_field(name: str) -> None:
     for kmeans in (False, True):
-        GeneratorConfig(**(preset(name)["generator"] | {"kmeans": kmeans}))
+        GANsformerConfig(**(preset(name)["generator"] | {"kmeans": kmeans}))
 
 
 @pytest.mark.parametrize("name", PRESET_NAMES)
@@ -186,7 +186,7 @@ def test_a_preset_is_a_fresh_copy() -> None:
 
 
 def test_missing_keys_take_defaults_and_configurations_are_frozen() -> None:
-    config = from_dict(GeneratorConfig, {"resolution": 64})
-    assert config == GeneratorConfig(resolution=64)
+    config = from_dict(GANsformerConfig, {"resolution": 64})
+    assert config == GANsformerConfig(resolution=64)
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.resolution = 32  # type: ignore[misc]

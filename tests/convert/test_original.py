@@ -12,7 +12,8 @@ from gansformer_tf.convert import from_original
 from gansformer_tf.convert.original import _DEAD, why_unused
 from gansformer_tf.convert.original_config import config_from_original
 from gansformer_tf.convert.original_names import discriminator_names, generator_names
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.models import Discriminator
+from gansformer_tf.models.gansformer.generator import GANsformerGenerator
 from tests.models.golden import Golden
 
 SMALL = "stylegan2_gorig_dskip"
@@ -108,7 +109,7 @@ def parts(name: str):
     """(our model, its map of names, the original's variables) of the networks in a golden file."""
     golden = Golden(name)
     for letter, network, model, names in (
-        ("G", "generator", Generator, generator_names),
+        ("G", "generator", GANsformerGenerator, generator_names),
         ("D", "discriminator", Discriminator, discriminator_names),
     ):
         variables = golden.variables(letter)

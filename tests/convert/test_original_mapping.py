@@ -11,7 +11,7 @@ from gansformer_tf.convert.found import TENSORFLOW1, FoundNetwork
 from gansformer_tf.convert.original import why_unused
 from gansformer_tf.convert.original_config import config_from_original
 from gansformer_tf.convert.original_names import NameMap, _mapping_names
-from gansformer_tf.models.mapping import MappingNetwork
+from gansformer_tf.models.gansformer.mapping import MappingNetwork
 from tests.convert.original_mapping import DIM, combinations, variables
 from tests.models.golden import Golden
 

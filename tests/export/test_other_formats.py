@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import pytest
 
-from gansformer_tf.config import GeneratorConfig, from_dict
+from gansformer_tf.config import GANsformerConfig, from_dict
 from gansformer_tf.export import ExportError, export_keras, export_onnx
-from gansformer_tf.models import Generator
+from gansformer_tf.models import build_generator
 from tests.export.models import PSI, model
 from tests.models.tiny import latents
 
@@ -69,7 +69,7 @@ def test_keras_file(keras_files: Path) -> None:
 
 def test_keras_weights(keras_files: Path) -> None:
     card = json.loads((keras_files / "model_card.json").read_text())
-    fresh = Generator(from_dict(GeneratorConfig, card["generator_config"]))
+    fresh = build_generator(from_dict(GANsformerConfig, card["generator_config"]))
     given = inputs("attention", 2)
     before = np.asarray(fresh(given["z"], labels=one_hot(given), truncation_psi=PSI, noise_mode="const"))
     fresh.load_weights(keras_files / "generator.weights.h5")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
 from gansformer_tf.layers import (
     BipartiteAttention,
     CentroidAttention,
@@ -26,15 +26,15 @@ from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.duplex_attention import CollectingAttention, SpreadingAttention
 from gansformer_tf.layers.modulated_dense import ModulatedDense
 from gansformer_tf.models.discriminator import ComponentScores, DiscriminatorBlock
-from gansformer_tf.models.mapping import MappingMLP, MappingNetwork
-from gansformer_tf.models.synthesis import SynthesisBlock, SynthesisNetwork
-from gansformer_tf.models.synthesis_layers import Flow, Stem, SynthesisLayer, ToRGB
+from gansformer_tf.models.gansformer.layers import Flow, Stem, SynthesisLayer, ToRGB
+from gansformer_tf.models.gansformer.mapping import MappingMLP, MappingNetwork
+from gansformer_tf.models.gansformer.synthesis import SynthesisBlock, SynthesisNetwork
 
 BATCH, K, DIM = 2, 3, 8
 TOKENS, CHANNELS, POSITION = 16, 6, 4
 SMALL = {"resolution": 8, "channel_base": 48, "channel_max": 6, "latent_size": K * DIM, "num_components": K}
-PLAIN = GeneratorConfig(**(SMALL | {"num_components": 1, "latent_size": DIM}))
-SIMPLEX = GeneratorConfig(
+PLAIN = GANsformerConfig(**(SMALL | {"num_components": 1, "latent_size": DIM}))
+SIMPLEX = GANsformerConfig(
     **SMALL,
     transformer=True,
     use_pos=True,
@@ -43,11 +43,11 @@ SIMPLEX = GeneratorConfig(
     mapping_self_attention=True,
     architecture="resnet",
 )
-KGAN = GeneratorConfig(**SMALL, kgan=True, merge_layer=2)
-PAPER = GeneratorConfig(
+KGAN = GANsformerConfig(**SMALL, kgan=True, merge_layer=2)
+PAPER = GANsformerConfig(
     **SMALL, transformer=True, use_pos=True, kmeans=True, integration="both", attention_form="paper"
 )
-UPDATES = GeneratorConfig(
+UPDATES = GANsformerConfig(
     **SMALL, transformer=True, kmeans=True, latent_self_attention=True, image_to_latent=True, image_self_attention=2
 )
 SCORING = DiscriminatorConfig(
@@ -77,7 +77,7 @@ def case(cls: type, *args: Any, inputs: Any, outputs: Any, options: Any = None, 
     return Case(functools.partial(cls, *args, **kwargs), inputs, outputs, options or {})
 
 
-def flow_of(config: GeneratorConfig, tensors: dict[str, Any]) -> Flow:
+def flow_of(config: GANsformerConfig, tensors: dict[str, Any]) -> Flow:
     """The flow of a synthesis network at the levels 2 and 3 from tensors by name."""
     noise = [tensors[name] for name in ("noise2", "noise3", "noise3b") if name in tensors]
     grids = {level: tensors[f"grid{level}"] for level in (2, 3) if f"grid{level}" in tensors}
@@ -108,7 +108,7 @@ def run_network(layer: Any, tensors: dict[str, Any]) -> Any:
     return layer(flow=flow), flow.maps
 
 
-def w_of(config: GeneratorConfig) -> np.ndarray:
+def w_of(config: GANsformerConfig) -> np.ndarray:
     return array(BATCH, config.num_latents, config.num_layers, config.latent_dim)
 
 
@@ -414,7 +414,7 @@ CASES = {
     ),
     "latent stem": case(
         Stem,
-        GeneratorConfig(**SMALL, kgan=True, latent_stem=True),
+        GANsformerConfig(**SMALL, kgan=True, latent_stem=True),
         pictures=K,
         inputs={"w": w_of(KGAN), "noise": array(BATCH * K, 4, 4, 1)},
         outputs=[(BATCH * K, 4, 4, CHANNELS)],

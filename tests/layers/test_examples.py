@@ -9,12 +9,15 @@ import inspect
 import pytest
 
 import gansformer_tf.layers
+from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.layers import __all__ as PUBLIC
 
 MODULES = sorted({getattr(gansformer_tf.layers, name).__module__ for name in PUBLIC})
 
+GENERATORS = [family.network.split(":")[0] for family in GENERATOR_FAMILIES.values()]
 
-@pytest.mark.parametrize("name", [*MODULES, "gansformer_tf.models.generator"])
+
+@pytest.mark.parametrize("name", [*MODULES, *GENERATORS])
 def test_examples(name: str) -> None:
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted > 0 and found.failed == 0

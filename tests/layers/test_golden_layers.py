@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.config import GANsformerConfig
 from gansformer_tf.convert.original_names import NameMap, attention_names
 from gansformer_tf.layers import (
     BipartiteAttention,
@@ -18,7 +18,7 @@ from gansformer_tf.layers import (
 )
 from gansformer_tf.layers.attention_parts import normalize_tokens
 from gansformer_tf.layers.merge import merge_components, merge_latents
-from gansformer_tf.models.mapping import MappingMLP
+from gansformer_tf.models.gansformer.mapping import MappingMLP
 from tests.layers.golden import CASES, case, nhwc
 from tests.layers.golden import arrays as golden_arrays
 from tests.models.golden import forward_error, gradient_error
@@ -169,7 +169,7 @@ def test_merge(key: str) -> None:
 @pytest.mark.parametrize("key", [key for key in CASES["misc"] if key.startswith("mlp")])
 def test_mapping_stack(key: str) -> None:
     settings, arrays = CASES["misc"][key], case("misc", key)
-    config = GeneratorConfig(
+    config = GANsformerConfig(
         latent_size=settings["dim"],
         mapping_layers=settings["layers_num"],
         mapping_residual=settings["resnet"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gansformer_tf.config import GeneratorConfig, StyleGAN3Config
+from gansformer_tf.config import GANsformerConfig, StyleGAN3Config
 from gansformer_tf.config.metric_records import METRICS
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.equivariance import draw_move, equivariance_task, psnr, squared_error
@@ -86,8 +86,6 @@ def test_moves_are_those_of_the_metric():
 class Movable(FakeGenerator):
     """A pattern that is exactly shifted with the input, so that only the masks matter; or one that stays."""
 
-    takes_transform = True
-
     def __init__(self, follows):
         super().__init__()
         self.follows = follows
@@ -114,7 +112,7 @@ def test_the_task_tells_a_generator_that_follows_from_one_that_does_not():
 
 def test_a_generator_that_cannot_be_moved_is_refused():
     with pytest.raises(MetricError, match="metric eqr: this generator's input cannot be moved"):
-        require_capability(METRICS["eqr"], GeneratorConfig())
+        require_capability(METRICS["eqr"], GANsformerConfig())
     require_capability(METRICS["eqr"], StyleGAN3Config())
     with pytest.raises(MetricError, match="no pixel is left"):
         psnr(0.0, 0.0)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from gansformer_tf.config import GeneratorConfig, StyleGAN3Config
+from gansformer_tf.config import GANsformerConfig, StyleGAN3Config
 from gansformer_tf.metrics.equivariance import draw_move, psnr, squared_error
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.stylegan3.fourier import FourierInput
@@ -32,7 +32,7 @@ class MovableStyleGAN2:
 
     def __init__(self) -> None:
         keras.utils.set_random_seed(0)
-        self.generator = build_generator(GeneratorConfig(**SMALL, local_noise=False))
+        self.generator = build_generator(GANsformerConfig(**SMALL, local_noise=False))
         self.map = self.generator.map
         channels = self.generator.synthesis.stem.constant.shape[-1]
         self.waves = FourierInput(StyleGAN3Config(**(SMALL | {"channel_max": channels, "margin_size": 0})))

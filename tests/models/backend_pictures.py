@@ -18,15 +18,15 @@ if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
 import keras
 import numpy as np
 
-from gansformer_tf.config import GeneratorConfig, from_dict
-from gansformer_tf.models import Generator
+from gansformer_tf.config import GANsformerConfig, from_dict
+from gansformer_tf.models import build_generator
 from gansformer_tf.models.snapshot import assign_weights
 
 
 def pictures(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """Pictures and maps of one network."""
     own = {key[len(name) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{name}/")}
-    generator = Generator(from_dict(GeneratorConfig, json.loads(str(own["config"]))))
+    generator = build_generator(from_dict(GANsformerConfig, json.loads(str(own["config"]))))
     weights = {key[len("weights/") :]: value for key, value in own.items() if key.startswith("weights/")}
     assign_weights(generator, weights, name)
     noise = [own[f"noise/{index}"] for index in range(len(generator.noise_shapes))]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.config import GANsformerConfig
 from gansformer_tf.layers.attention_stage import AttentionStage
 from tests.models.tiny import DUPLEX, PAPER, TRANSFORMER, differ, discriminator, draw, generator, gradient, latents
 
@@ -25,7 +25,7 @@ CODE_VARIANTS = {
 K = DUPLEX["num_components"]
 
 
-def maps_of_stage(config: GeneratorConfig):
+def maps_of_stage(config: GANsformerConfig):
     """(image, latents, grid, positions) -> the layer's probabilities, and its image output."""
     stage = AttentionStage(config, first=True)
     random = np.random.RandomState(4)
@@ -48,11 +48,11 @@ def two_draws(*shape: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("name", [*CODE_VARIANTS, "simplex", "paper", "paper, 2 iterations"])
 def test_what_a_map_depends_on(name: str) -> None:
     if name in CODE_VARIANTS:
-        config = GeneratorConfig(**(DUPLEX | CODE_VARIANTS[name]))
+        config = GANsformerConfig(**(DUPLEX | CODE_VARIANTS[name]))
     elif name == "simplex":
-        config = GeneratorConfig(**(DUPLEX | {"kmeans": False}))
+        config = GANsformerConfig(**(DUPLEX | {"kmeans": False}))
     else:
-        config = GeneratorConfig(**(PAPER | {"kmeans_iterations": 2 if "2" in name else 1}))
+        config = GANsformerConfig(**(PAPER | {"kmeans_iterations": 2 if "2" in name else 1}))
     run = maps_of_stage(config)
     (x, other_x), (y, other_y) = two_draws(2, 4, 4, 8), two_draws(2, K, 8)
     probabilities, output = run(x, y)

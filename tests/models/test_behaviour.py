@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, TrainConfig
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig, TrainConfig
 from gansformer_tf.config.presets import preset
 from gansformer_tf.layers import LatentUpdate
 from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.merge import ComponentMerge
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.models import Discriminator, build_generator
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.losses import discriminator_loss, generator_loss
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses
@@ -87,19 +87,19 @@ def test_labels_reach_both_networks_in_training() -> None:
 TINY_BASELINE = {"resolution": 32, "channel_base": 128, "channel_max": 8, "mapping_layers": 2}
 
 
-def baseline(name: str) -> tuple[GeneratorConfig, DiscriminatorConfig]:
+def baseline(name: str) -> tuple[GANsformerConfig, DiscriminatorConfig]:
     sections = preset(name)
     geometry = {"resolution": 32, "channel_base": 128, "channel_max": 8}
     g = sections["generator"]
     g |= TINY_BASELINE | {"latent_size": 8 * g.get("num_components", 1)}
-    return GeneratorConfig(**g), DiscriminatorConfig(**sections["discriminator"], **geometry)
+    return GANsformerConfig(**g), DiscriminatorConfig(**sections["discriminator"], **geometry)
 
 
 @pytest.mark.parametrize("name", ["GAN", "StyleGAN2", "SAGAN", "kGAN"])
 def test_baselines_run(name: str) -> None:
     g_config, d_config = baseline(name)
     keras.utils.set_random_seed(3)
-    g, d = Generator(g_config), Discriminator(d_config)
+    g, d = build_generator(g_config), Discriminator(d_config)
     with tf.GradientTape() as tape:
         pictures = g(latents(g), rng=1)
         loss = tf.reduce_mean(generator_loss("logistic_ns", d(pictures)))
@@ -120,9 +120,9 @@ def far_corner_moves(layer: Callable[[np.ndarray], Any], x: np.ndarray) -> float
 @pytest.mark.parametrize("name", ["GAN", "SAGAN"])
 def test_only_sagan_attends_between_image_positions(name: str) -> None:
     """A convolution of 3x3 cannot connect opposite corners of 32x32; self-attention does."""
-    from gansformer_tf.models.synthesis_layers import Flow
+    from gansformer_tf.models.gansformer.layers import Flow
 
-    g = Generator(baseline(name)[0])
+    g = build_generator(baseline(name)[0])
     assert not g.config.transformer
     attended = [layer for block in g.synthesis.blocks for layer in block.layers_ if layer.attention is not None]
     assert [layer.level for layer in attended] == ([5, 5] if name == "SAGAN" else [])
@@ -208,11 +208,11 @@ def test_latents_are_updated_inside_the_generator(values: dict, switched_on: set
 
 
 def test_original_behaviour_drops_the_first_of_two_updates() -> None:
-    config = GeneratorConfig(**TRANSFORMER, latent_self_attention=True, image_to_latent=True)
+    config = GANsformerConfig(**TRANSFORMER, latent_self_attention=True, image_to_latent=True)
     stage = AttentionStage(config)
     x, y = np.ones((1, 2, 2, 8), np.float32), np.ones((1, 4, 8), np.float32)
     stage.build(x.shape, y.shape)
-    original = AttentionStage(GeneratorConfig(**(TRANSFORMER | vars(config) | {"original_behaviour": True})))
+    original = AttentionStage(GANsformerConfig(**(TRANSFORMER | vars(config) | {"original_behaviour": True})))
     original.build(x.shape, y.shape)
     for connected, module in ((True, stage), (False, original)):
         with tf.GradientTape() as tape:

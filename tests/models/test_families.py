@@ -14,7 +14,7 @@ from gansformer_tf.config import (
     ConfigError,
     CREPSConfig,
     DiscriminatorConfig,
-    GeneratorConfig,
+    GANsformerConfig,
     ModelConfig,
     RunConfig,
     StyleGAN3Config,
@@ -23,7 +23,7 @@ from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models.creps.generator import CREPSGenerator
 from gansformer_tf.models.creps.lines import line_coordinates
 from gansformer_tf.models.families import build_generator
-from gansformer_tf.models.generator import Generator
+from gansformer_tf.models.gansformer.generator import GANsformerGenerator
 from gansformer_tf.models.snapshot import load_snapshot, network_weights, save_snapshot
 from gansformer_tf.models.stylegan3.generator import StyleGAN3Generator
 
@@ -129,7 +129,7 @@ def test_the_family_is_told_by_its_key():
     assert values["model"]["generator"]["family"] == "creps"
     assert RunConfig.from_json(json.dumps(values)).model == model
     values["model"]["generator"] = {"resolution": 16, "label_dim": 3}
-    assert type(RunConfig.from_json(json.dumps(values)).model.generator) is GeneratorConfig
+    assert type(RunConfig.from_json(json.dumps(values)).model.generator) is GANsformerConfig
     values["model"]["generator"] = {"family": "biggan"}
     with pytest.raises(ConfigError, match=r"model.generator.family is 'biggan'; it must be one of: gansformer, style"):
         RunConfig.from_json(json.dumps(values))
@@ -137,7 +137,7 @@ def test_the_family_is_told_by_its_key():
 
 def test_names_of_families():
     for config, kind in (
-        (GeneratorConfig(resolution=8, channel_max=4, latent_size=4), Generator),
+        (GANsformerConfig(resolution=8, channel_max=4, latent_size=4), GANsformerGenerator),
         (CONFIGS["creps"], CREPSGenerator),
         (CONFIGS["stylegan3-t"], StyleGAN3Generator),
     ):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
+from gansformer_tf.models import Discriminator, build_generator
 
 # Rows of the study's table of the 64x64 discriminator with attention (16 components of 32), without the final layer.
 STUDY_STAGES = ("from_rgb", "collect", "conv0", "conv1_down", "skip")
@@ -58,6 +58,8 @@ def test_discriminator_of_the_reproducibility_study(attention, total):
     ],
 )
 def test_every_generator_parameter_is_in_one_row(options):
-    generator = Generator(GeneratorConfig(resolution=16, channel_base=64, channel_max=8, latent_size=32, **options))
+    generator = build_generator(
+        GANsformerConfig(resolution=16, channel_base=64, channel_max=8, latent_size=32, **options)
+    )
     counted = sum(count for _, count, _, _ in generator.summary_rows())
     assert counted == sum(int(v.numpy().size) for v in generator.trainable_variables)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import ConfigError, DiscriminatorConfig, GeneratorConfig
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.config import ConfigError, DiscriminatorConfig, GANsformerConfig
+from gansformer_tf.models import Discriminator, build_generator
 
 SMALL = {"resolution": 8, "channel_base": 32, "channel_max": 4}
 COMPONENTS = {"num_components": 2, "latent_size": 8}
@@ -38,9 +38,9 @@ SILENT = ("bias", "strength", "noise_strength", "w_avg", "centroids", "element_s
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_generator(name):
-    config = GeneratorConfig(**(SMALL | {"mapping_layers": 3} | GENERATORS[name]))
-    generator = Generator(config)
-    assert Generator.from_config(generator.get_config()).config == config
+    config = GANsformerConfig(**(SMALL | {"mapping_layers": 3} | GENERATORS[name]))
+    generator = build_generator(config)
+    assert type(generator).from_config(generator.get_config()).config == config
     rng = np.random.default_rng(0)
     z = tf.constant(rng.standard_normal((2, config.num_latents, config.latent_dim)), tf.float32)
     labels = tf.one_hot([0, 2], 3) if config.label_dim else None
@@ -59,7 +59,7 @@ def test_generator(name):
 
 def test_clamp_bounds_the_picture():
     free, clamped = (
-        Generator(GeneratorConfig(**SMALL, latent_size=6, conv_clamp=clamp, architecture="orig"))
+        build_generator(GANsformerConfig(**SMALL, latent_size=6, conv_clamp=clamp, architecture="orig"))
         for clamp in (None, 0.02)
     )
     clamped.set_weights(free.get_weights())
@@ -69,8 +69,8 @@ def test_clamp_bounds_the_picture():
 
 
 def test_final_convolution_reads_its_own_w():
-    config = GeneratorConfig(**SMALL, latent_size=6, final_conv="own", architecture="orig")
-    generator = Generator(config)
+    config = GANsformerConfig(**SMALL, latent_size=6, final_conv="own", architecture="orig")
+    generator = build_generator(config)
     w = np.random.default_rng(0).standard_normal((1, 1, config.num_layers, 6)).astype(np.float32)
     with tf.GradientTape() as tape:
         w = tf.constant(w)
@@ -95,13 +95,13 @@ def test_projection_discriminator():
 @pytest.mark.parametrize(
     ("make", "values", "message"),
     [
-        (GeneratorConfig, {"w_dim": 0}, "w_dim is 0; it must be greater than 0"),
-        (GeneratorConfig, {"conv_clamp": -1.0}, "conv_clamp is -1.0"),
-        (GeneratorConfig, {"mapping_hidden_dim": 4, "mapping_residual": True}, "mapping_hidden_dim is 4"),
-        (GeneratorConfig, {"label_embedding": "none"}, "label_embedding is 'none'; it must be one of: linear"),
-        (GeneratorConfig, {"latent_normalization": "no"}, "latent_normalization is 'no'"),
-        (GeneratorConfig, {"final_conv": "no"}, "final_conv is 'no'; it must be one of: shared, own"),
-        (GeneratorConfig, ATTENTION | MAPPING | {"w_dim": 9, "num_heads": 2}, "num_heads 2 does not divide .* 9"),
+        (GANsformerConfig, {"w_dim": 0}, "w_dim is 0; it must be greater than 0"),
+        (GANsformerConfig, {"conv_clamp": -1.0}, "conv_clamp is -1.0"),
+        (GANsformerConfig, {"mapping_hidden_dim": 4, "mapping_residual": True}, "mapping_hidden_dim is 4"),
+        (GANsformerConfig, {"label_embedding": "none"}, "label_embedding is 'none'; it must be one of: linear"),
+        (GANsformerConfig, {"latent_normalization": "no"}, "latent_normalization is 'no'"),
+        (GANsformerConfig, {"final_conv": "no"}, "final_conv is 'no'; it must be one of: shared, own"),
+        (GANsformerConfig, ATTENTION | MAPPING | {"w_dim": 9, "num_heads": 2}, "num_heads 2 does not divide .* 9"),
         (DiscriminatorConfig, {"cmap_dim": 4}, "cmap_dim is 4, .* label_dim is 0"),
         (DiscriminatorConfig, {"cmap_layers": 0}, "cmap_layers is 0"),
         (DiscriminatorConfig, {"conv_clamp": 0.0}, "conv_clamp is 0.0"),

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
+from gansformer_tf.models import Discriminator, Generator, build_generator
 
 SMALL = {"resolution": 8, "channel_base": 64, "channel_max": 8}
 TRANSFORMER = SMALL | {
@@ -30,7 +30,7 @@ SCORING = SMALL | {"transformer": True, "num_components": 3, "latent_size": 24, 
 @functools.cache
 def _generator(values: tuple) -> Generator:
     keras.utils.set_random_seed(1)
-    return awake(Generator(GeneratorConfig(**dict(values))))
+    return awake(build_generator(GANsformerConfig(**dict(values))))
 
 
 def generator(values: dict[str, Any], **changes: Any) -> Generator:

@@ -347,10 +347,10 @@ def test_ops_run_at_once():
 
 
 def test_a_model_draws_the_same_pictures():
-    from gansformer_tf.config.model import GeneratorConfig
-    from gansformer_tf.models import Generator
+    from gansformer_tf.config import GANsformerConfig
+    from gansformer_tf.models import build_generator
 
-    config = GeneratorConfig(
+    config = GANsformerConfig(
         resolution=16,
         num_components=4,
         latent_size=32,
@@ -360,7 +360,7 @@ def test_a_model_draws_the_same_pictures():
         kmeans=True,
         mapping_layers=2,
     )
-    generator = Generator(config)
+    generator = build_generator(config)
     z = tf.random.stateless_normal([2, config.num_latents, config.latent_dim], [1, 2])
     results = {}
     for name in ("native", "composite"):

@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
-from gansformer_tf.config import CREPSConfig, DiscriminatorConfig, GeneratorConfig, StyleGAN3Config, TrainConfig
+from gansformer_tf.config import CREPSConfig, DiscriminatorConfig, GANsformerConfig, StyleGAN3Config, TrainConfig
 from gansformer_tf.models import Discriminator
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.training.step import TrainStep
@@ -22,7 +22,7 @@ from tests.models.tiny import PAPER
 
 GEOMETRY = {"resolution": 8, "channel_base": 32, "channel_max": 4}
 GENERATORS = {
-    "gansformer": GeneratorConfig(**(PAPER | GEOMETRY)),
+    "gansformer": GANsformerConfig(**(PAPER | GEOMETRY)),
     "stylegan3": StyleGAN3Config(**GEOMETRY, latent_size=6, num_synthesis_layers=3, margin_size=2),
     "creps": CREPSConfig(**GEOMETRY, latent_size=6, mapping_layers=2, line_channels=4, rank=2),
 }

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, TrainConfig
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig, TrainConfig
 from gansformer_tf.layers.precision import HighResolutionPolicy, dtype_policy
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.models import Discriminator, build_generator
 from gansformer_tf.training.step import TrainStep
 from tests.models.tiny import PLAIN, SMALL
 
@@ -31,9 +31,9 @@ def pictures() -> np.ndarray:
 def test_pictures_come_close_to_the_data(precision, jit):
     keras.utils.set_random_seed(2)
     policy = POLICIES[precision]
-    generator = Generator(GeneratorConfig(**PLAIN), dtype=policy)
+    generator = build_generator(GANsformerConfig(**PLAIN), dtype=policy)
     discriminator = Discriminator(DiscriminatorConfig(**SMALL, mbstd_group_size=4), dtype=policy)
-    average = Generator(GeneratorConfig(**PLAIN), name="ema_generator")
+    average = build_generator(GANsformerConfig(**PLAIN), name="ema_generator")
     average.set_weights(generator.get_weights())
     train = TrainConfig(
         batch_size=BATCH, batch_size_per_replica=BATCH, g_learning_rate=0.01, d_learning_rate=0.01, jit=jit,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, TrainConfig
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig, TrainConfig
 from gansformer_tf.config.presets import preset
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.models import Discriminator, build_generator
 from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.gradients import PHASES, ReplicaBatch
 from gansformer_tf.training.step import TrainStep
@@ -25,9 +25,9 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (BATCH, RESOLUTION, RESOLUTIO
 def networks():
     sections = preset("gansformer-default")
     geometry = {"resolution": RESOLUTION, "channel_base": 256, "channel_max": 16}
-    config = GeneratorConfig(**(sections["generator"] | geometry))
+    config = GANsformerConfig(**(sections["generator"] | geometry))
     discriminator = Discriminator(DiscriminatorConfig(**(sections["discriminator"] | geometry)))
-    return Generator(config), discriminator, Generator(config)
+    return build_generator(config), discriminator, build_generator(config)
 
 
 def gradients_of(networks, at_once):

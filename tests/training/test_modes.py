@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
 from gansformer_tf.layers.precision import HighResolutionPolicy, dtype_policy
-from gansformer_tf.models import Discriminator, Generator
+from gansformer_tf.models import Discriminator, build_generator
 from gansformer_tf.training.remat import _recompute
 from gansformer_tf.training.step import TrainStep
 from tests.models.tiny import PAPER, SCORING
@@ -23,10 +23,10 @@ GEOMETRY = {"resolution": 8, "channel_base": 64, "channel_max": 8}
 def make_step(dtype: object = None, **changes: object) -> TrainStep:
     """A step of small but complete networks; dropout, noise and style mixing are on."""
     keras.utils.set_random_seed(1)
-    g_config = GeneratorConfig(**(PAPER | GEOMETRY | {"attention_dropout": 0.1}))
-    generator = Generator(g_config, dtype=dtype)
+    g_config = GANsformerConfig(**(PAPER | GEOMETRY | {"attention_dropout": 0.1}))
+    generator = build_generator(g_config, dtype=dtype)
     discriminator = Discriminator(DiscriminatorConfig(**(SCORING | GEOMETRY | {"mbstd_group_size": 2})), dtype=dtype)
-    average = Generator(g_config, name="ema_generator")
+    average = build_generator(g_config, name="ema_generator")
     average.set_weights(generator.get_weights())
     values = {"batch_size": 4, "batch_size_per_replica": 4, "path_length": False, "component_mixing": 0.0}
     return TrainStep(generator, discriminator, average, tiny_train_config(**(values | changes)))

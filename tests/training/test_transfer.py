@@ -19,9 +19,9 @@ from tests.training.tiny_networks import tiny_train_config
 
 def fresh(values: dict, **changes: object):
     """A generator of its own, which the cache of the helper does not share."""
-    from gansformer_tf.models import Generator
+    from gansformer_tf.models import build_generator
 
-    return Generator(generator(values, **changes).config)
+    return build_generator(generator(values, **changes).config)
 
 
 @pytest.fixture(scope="module")

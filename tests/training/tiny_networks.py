@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gansformer_tf.config import DiscriminatorConfig, GeneratorConfig, ModelConfig, TrainConfig
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig, ModelConfig, TrainConfig
 from gansformer_tf.layers.minibatch_stddev import MinibatchStddev
 
 RESOLUTION = 8
@@ -17,7 +17,7 @@ NOISE_SHAPE = (RESOLUTION, RESOLUTION, 1)
 class TinyGenerator(keras.Model):
     """w goes through one dense layer per layer of w; the layers are added up to one image, with noise."""
 
-    def __init__(self, config: GeneratorConfig, **kwargs: Any) -> None:
+    def __init__(self, config: GANsformerConfig, **kwargs: Any) -> None:
         kwargs.setdefault("name", "generator")
         super().__init__(**kwargs)
         self.config = config
@@ -80,7 +80,7 @@ class TinyDiscriminator(keras.Model):
 
 def tiny_model_config() -> ModelConfig:
     geometry = {"resolution": RESOLUTION, "latent_size": 8, "num_components": 2, "transformer": True}
-    return ModelConfig(GeneratorConfig(**geometry), DiscriminatorConfig(resolution=RESOLUTION, mbstd_group_size=2))
+    return ModelConfig(GANsformerConfig(**geometry), DiscriminatorConfig(resolution=RESOLUTION, mbstd_group_size=2))
 
 
 def tiny_networks(seed: int = 1) -> tuple[TinyGenerator, TinyDiscriminator, TinyGenerator]:

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.config import GANsformerConfig
 
 
 def tiny_config(**changes):
     settings = {"transformer": True, "num_components": 4, "latent_size": 32, "channel_base": 64, "channel_max": 8}
-    return GeneratorConfig(**{"resolution": 16, **settings, **changes})
+    return GANsformerConfig(**{"resolution": 16, **settings, **changes})
 
 
 class FakeGenerator(keras.Model):

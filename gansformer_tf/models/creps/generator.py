@@ -28,12 +28,11 @@ class CREPSGenerator(StyledGenerator):
 
     Example:
 
+    >>> from gansformer_tf.config import CREPSConfig
     >>> config = CREPSConfig(resolution=16, channel_base=64, channel_max=8, latent_size=8, line_channels=4)
     >>> CREPSGenerator(config)(keras.random.normal((2, 1, 8))).shape
     TensorShape([2, 16, 16, 3])
     """
-
-    draws_any_size = True
 
     def _make_synthesis(self) -> CREPSSynthesis:
         return CREPSSynthesis(self.config, name="synthesis", dtype=self.dtype_policy)

@@ -28,13 +28,11 @@ class StyleGAN3Generator(StyledGenerator):
 
     Example:
 
+    >>> from gansformer_tf.config import StyleGAN3Config
     >>> config = StyleGAN3Config(resolution=16, channel_base=32, channel_max=4, latent_size=8, margin_size=3)
     >>> StyleGAN3Generator(config)(keras.random.normal((2, 1, 8))).shape
     TensorShape([2, 16, 16, 3])
     """
-
-    takes_transform = True
-    tracks_magnitudes = True
 
     def _make_synthesis(self) -> StyleGAN3Synthesis:
         return StyleGAN3Synthesis(self.config, name="synthesis", dtype=self.dtype_policy)

@@ -8,12 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.config import GANsformerConfig
 from gansformer_tf.layers import ComponentMerge, EqualizedConv2D, GridPositions, ModulatedConv2D
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.merge import merge_components, merge_latents
 from gansformer_tf.layers.precision import policy_at
-from gansformer_tf.models.synthesis_layers import BASE_LEVEL, Flow, Stem, SynthesisLayer, ToRGB
+from gansformer_tf.models.gansformer.layers import BASE_LEVEL, Flow, Stem, SynthesisLayer, ToRGB
 from gansformer_tf.ops import setup_filter, upsample2d
 
 FIR_TAPS = (1, 3, 3, 1)
@@ -33,7 +33,7 @@ class SynthesisBlock(ConfiguredLayer):
 
     def __init__(
         self,
-        config: GeneratorConfig,
+        config: GANsformerConfig,
         *,
         level: int,
         pictures: int,

@@ -7,16 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.config import GANsformerConfig
 from gansformer_tf.layers import BipartiteAttention, EqualizedDense, LatentUpdate
 from gansformer_tf.layers.configured import ConfiguredLayer
-
-NORMALIZATION_EPSILON = 1e-8
-
-
-def normalize_second_moment(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
-    """Divides by the root mean square over `axis`."""
-    return x * ops.rsqrt(ops.mean(ops.square(x), axis=axis, keepdims=True) + NORMALIZATION_EPSILON)
+from gansformer_tf.layers.second_moment import normalize_second_moment
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -41,7 +35,7 @@ class MappingMLP(ConfiguredLayer):
         `[batch, latents, width]`.
     """
 
-    def __init__(self, config: GeneratorConfig, width: int, input_dim: int, attend: bool, **kwargs: Any) -> None:
+    def __init__(self, config: GANsformerConfig, width: int, input_dim: int, attend: bool, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.width = width
         self.input_dim = input_dim

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.config import GANsformerConfig
 from gansformer_tf.layers import ModulatedConv2D, NoiseInjection
 from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.configured import ConfiguredLayer
@@ -85,7 +85,7 @@ class SynthesisLayer(ConfiguredLayer):
 
     def __init__(
         self,
-        config: GeneratorConfig,
+        config: GANsformerConfig,
         *,
         index: int,
         level: int,
@@ -220,7 +220,7 @@ class SynthesisLayer(ConfiguredLayer):
 class ToRGB(ConfiguredLayer):
     """1x1 modulated convolution to the image channels, without demodulation (StyleGAN2, section 4.1)."""
 
-    def __init__(self, config: GeneratorConfig, *, index: int, pictures: int = 1, **kwargs: Any) -> None:
+    def __init__(self, config: GANsformerConfig, *, index: int, pictures: int = 1, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.index = index
         self.pictures = pictures
@@ -248,7 +248,7 @@ class ToRGB(ConfiguredLayer):
 class Stem(ConfiguredLayer):
     """First features: a learned constant, or a dense layer on w with `latent_stem`."""
 
-    def __init__(self, config: GeneratorConfig, *, pictures: int = 1, **kwargs: Any) -> None:
+    def __init__(self, config: GANsformerConfig, *, pictures: int = 1, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.pictures = pictures
 

@@ -1,0 +1,1 @@
+"""GANsformer and its baselines: StyleGAN2, GAN, SAGAN, k-GAN."""
