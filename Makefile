@@ -1,5 +1,7 @@
 # make demo    prepare, train, resume and draw a small GANsformer (about 10 minutes on 2 cores)
 # make test    the whole test suite
+# make test-fast   the part of it that computes little, from every folder (under 3 minutes on 2 cores)
+# make durations   measure what every test computes, which decides what is fast (as long as make test)
 # make lint    style and type checks
 # make ops     compile the native ops (optional, for speed); OPS_FLAGS="--cuda-arch 90" chooses the GPU
 # make ops-sanitize   their tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -14,7 +16,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs docs-serve ops ops-sanitize fuzz soak environment clean
+.PHONY: demo test test-fast durations lint docs docs-serve ops ops-sanitize fuzz soak environment clean
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -26,6 +28,12 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+durations: $(INSTALLED)
+	$(BIN)/python -m pytest --record-durations
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check

@@ -79,7 +79,7 @@ EXTRAS = {
     "viewer": VIEWER,
     "wandb": ["wandb>=0.18"],
     "ops": ["cmake>=3.20", "ninja>=1.11"],
-    "dev": [*TEST, "mypy>=1.13", "ruff>=0.9"],
+    "dev": [*TEST, "mypy>=1.13", "pre-commit>=4", "ruff>=0.9"],
 }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
-from tests.golden_rows import golden_row, pytest_terminal_summary
+from tests import durations, golden_rows
+from tests.durations import pytest_addoption, pytest_runtest_teardown
+from tests.golden_rows import golden_row
 
-__all__ = ["golden_row", "pytest_terminal_summary"]
+__all__ = ["golden_row", "pytest_addoption", "pytest_runtest_teardown"]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -23,14 +26,23 @@ if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Every test, with the fixtures made for it, starts from the same random state, whatever ran before it."""
     import keras
 
+    durations.start(item)
     keras.utils.set_random_seed(1)  # of Python, NumPy and the backend too
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    golden_rows.print_rows(terminalreporter)
+    if config.getoption("record_durations"):
+        durations.record(terminalreporter.getreports(""))
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    durations.mark_slow(items)
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return

@@ -19,7 +19,7 @@ def golden_row(record_property: Any) -> Any:
     return record
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def print_rows(terminalreporter: Any) -> None:
     rows = []
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         rows += [json.loads(value) for name, value in getattr(report, "user_properties", []) if name == "golden_row"]
