@@ -86,6 +86,22 @@ def _norm(prefix: str, norm: Any) -> Pairs:
         yield f"{prefix}.{name}", variable
 
 
+def transformer_names(model: Any) -> dict[str, Any]:
+    """Names of the arrays of a second stage's transformer -> variables of a `CodeTransformer`."""
+    pairs = {"tok_emb.weight": model.token_embedding, "pos_emb": model.position_embedding}
+    for index, block in enumerate(model.blocks):
+        prefix = f"blocks.{index}"
+        pairs |= _weights(f"{prefix}.ln1", block.norm1)
+        pairs |= _weights(f"{prefix}.ln2", block.norm2)
+        for name in ("key", "query", "value", "proj"):
+            pairs |= _weights(f"{prefix}.attn.{name}", getattr(block, name))
+        pairs |= _weights(f"{prefix}.mlp.0", block.expand)
+        pairs |= _weights(f"{prefix}.mlp.2", block.contract)
+    pairs |= _weights("ln_f", model.norm_out)
+    pairs |= _weights("head", model.head)
+    return pairs
+
+
 # Positions of the convolutions in the published VGG-16, slice by slice.
 _VGG16 = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 

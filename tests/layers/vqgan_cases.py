@@ -7,6 +7,7 @@ from typing import Any
 from gansformer_tf.models.vqgan.blocks import VQAttention, VQDownsample, VQResidualBlock, VQUpsample
 from gansformer_tf.models.vqgan.discriminator import PatchActNorm, PatchBatchNorm
 from gansformer_tf.models.vqgan.quantizers import FiniteScalar, NearestCodes
+from gansformer_tf.models.vqgan.transformer import CausalBlock
 from tests.layers.gansformer_cases import BATCH, Case, array, case
 
 FEATURES = (BATCH, 4, 6, 32)
@@ -35,6 +36,7 @@ CASES = {
     "vq upsample, plain": on_features(VQUpsample, False, outputs=(BATCH, 8, 12, 32)),
     "patch batch norm": on_features(PatchBatchNorm),
     "patch act norm": on_features(PatchActNorm),
+    "causal block": case(CausalBlock, 2, inputs={"x": array(BATCH, 5, 8)}, outputs=[(BATCH, 5, 8)]),
     "nearest codes": case(NearestCodes, 5, 4, inputs={"z": array(*CODES)}, outputs=[CODES, ()], options=IN_FLOAT32),
     "rounded codes": case(
         FiniteScalar, (3, 4, 5, 3), inputs={"z": array(*CODES)}, outputs=[CODES, ()], options=IN_FLOAT32
