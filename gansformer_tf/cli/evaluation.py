@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gansformer_tf.cli.common import RunError, UsageError
-from gansformer_tf.cli.flags import typed_values
+from gansformer_tf.cli.options import RunOptions
 from gansformer_tf.cli.snapshots import model_file
 from gansformer_tf.config import ConfigError, MetricConfig, RunConfig, from_dict, to_dict
 from gansformer_tf.config.data import DataConfig
@@ -19,7 +18,7 @@ from gansformer_tf.config.metric_records import DEFAULT, METRICS
 Say = Callable[[str], None]
 
 
-def evaluate(arguments: argparse.Namespace, run_path: Path) -> None:
+def evaluate(options: RunOptions, run_path: Path) -> None:
     """Measures the newest snapshot of a run, or the one of `--pretrained-pkl`, and prints a table.
 
     Numbers are written into the folder of the run; those of a snapshot from elsewhere beside it.
@@ -30,24 +29,23 @@ def evaluate(arguments: argparse.Namespace, run_path: Path) -> None:
     """
     from gansformer_tf.cli.devices import select_devices
 
-    given = vars(arguments)
-    typed = typed_values(arguments)
+    typed = options.typed
     from_dict(MetricConfig, typed["metrics"])  # a wrong value is told before TensorFlow is loaded
-    if "pretrained_pkl" not in given and not run_path.exists():
+    if options.pretrained_pkl is None and not run_path.exists():
         raise UsageError(f"there is no run {run_path}; train it first, or name a snapshot with --pretrained-pkl.")
-    devices = select_devices(given.get("gpus", (0,)))
+    devices = select_devices(options.gpus)
     from gansformer_tf.metrics.collect import Interrupted
     from gansformer_tf.metrics.errors import MetricError
     from gansformer_tf.metrics.results import table
     from gansformer_tf.models.snapshot import SnapshotError, read_snapshot
 
     try:
-        model = model_file(given.get("pretrained_pkl", run_path))
+        model = model_file(options.pretrained_pkl or run_path)
         path = model.path
         saved, _, metadata = read_snapshot(path)
         config = _chosen(saved, typed)
         meter = Meter(config, devices)
-        folder = run_path if "pretrained_pkl" not in given else model.folder
+        folder = run_path if options.pretrained_pkl is None else model.folder
         results = meter.measure(path, folder, metadata)
     except Interrupted:
         raise RunError("stopped; run the same command again to go on from here.") from None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from gansformer_tf.cli.common import Parser
+from gansformer_tf.cli.options import RunOptions
 from gansformer_tf.cli.snapshots import MODEL_HELP
-from gansformer_tf.cli.values import boolean, comma_list, gpu_list
+from gansformer_tf.cli.table import OWN, Command, Flag
+from gansformer_tf.cli.values import comma_list, gpu_list
+from gansformer_tf.config import DataConfig, DiscriminatorConfig, GANsformerConfig, MetricConfig, TrainConfig
 from gansformer_tf.config.attention import ARCHITECTURES, ATTENTION_FORMS, POSITION_INITS, POSITION_TYPES
+from gansformer_tf.config.base import from_dict
 from gansformer_tf.config.gansformer import INTEGRATIONS, MERGE_TYPES, NORMALIZATIONS
 from gansformer_tf.config.metric_records import METRICS, resolve
 from gansformer_tf.config.presets import BASELINE_NAMES, PRESET_NAMES, Sections
@@ -23,37 +25,12 @@ from gansformer_tf.config.train import (
     JIT_MODES,
     PRECISIONS,
 )
+from gansformer_tf.config.visualize import VisualizeConfig
 from gansformer_tf.export.options import FORMATS, NOISE_MODES
+from gansformer_tf.terminal import path
 
 G, D, BOTH = ("generator",), ("discriminator",), ("generator", "discriminator")
 DATA, TRAIN, VIS, MEASURE = ("data",), ("train",), ("visualize",), ("metrics",)
-
-
-@dataclass(frozen=True)
-class Flag:
-    """One flag.
-
-    Attributes:
-        names: Its spellings, separated by spaces.
-        help: For `-h`.
-        type: Of its value; `bool` makes a switch that also takes True or False.
-        sections, field: Where the value belongs in the configuration; no sections: the script itself acts on it.
-        choices: Allowed values.
-        metavar: Placeholder in `-h`.
-    """
-
-    names: str
-    help: str
-    type: Callable[[str], Any] = str
-    sections: tuple[str, ...] = ()
-    field: str = ""
-    choices: tuple[Any, ...] | None = None
-    metavar: str | None = None
-
-    @property
-    def dest(self) -> str:
-        """Attribute of the parsed arguments."""
-        return self.names.split()[0].lstrip("-").replace("-", "_")
 
 
 def _none_or_str(text: str) -> str | None:
@@ -78,8 +55,15 @@ FIRST = (
     Flag("--train", "train the model, or go on training it", bool),
     Flag("--eval", "compute metrics of the trained model (default: fid)", bool),
     Flag("--vis", "draw pictures of the trained model", bool),
-    Flag("--expname", "name of the experiment; the run is results/NAME-000 (default: exp)", metavar="NAME"),
-    Flag("--dataset", "a prepared data set, or an archive of pictures", str, DATA, "dataset", metavar="NAME|ZIP"),
+    Flag("--expname", "name of the experiment; the run is results/NAME-000 (default: {default})", metavar="NAME"),
+    Flag(
+        "--dataset",
+        "a prepared data set: its name below --data-dir or its folder; or an archive of images",
+        path,
+        DATA,
+        "dataset",
+        metavar="NAME|PATH",
+    ),
     Flag("--gansformer-default --ganformer-default", "the published GANsformer settings", bool),
     Flag(
         "--gpus",
@@ -103,10 +87,11 @@ FIRST = (
 EXPERIMENT = (
     Flag("--baseline", "another model, with its published settings", choices=BASELINE_NAMES),
     Flag("--preset", "a named set of values", choices=PRESET_NAMES),
-    Flag("--result-dir", "folder of all runs (default: results)", metavar="DIR"),
+    Flag("--result-dir", "folder of all runs (default: {default})", path, metavar="DIR"),
     Flag(
         "--pretrained-pkl",
         "start from this snapshot (.safetensors, original .pkl, gdrive:NAME); with --vis or --eval: use this one",
+        path,
         metavar="PATH",
     ),
     Flag("--reload", "resume with the run's saved settings only, whatever else is typed", bool),
@@ -123,7 +108,7 @@ EXPERIMENT = (
 )
 
 DATASET = (
-    Flag("--data-dir", "folder of all data sets (default: datasets)", str, DATA, "data_dir", metavar="DIR"),
+    Flag("--data-dir", "folder of all data sets (default: {default})", path, DATA, "data_dir", metavar="DIR"),
     Flag("--resolution", "check that the data set has this size (default: its own)", int),
     Flag("--ratio", "crop images to this height / width", float, DATA, "ratio"),
     Flag("--mirror-augment --mirror", "mirror half of the images", bool, DATA, "mirror"),
@@ -322,10 +307,14 @@ PICTURES = (
 EVALUATION = (
     Flag("--metrics", f"any of {','.join(METRICS)}; or none", comma_list, MEASURE, "metrics", metavar="LIST"),
     Flag(
-        "--scale", "size of pictures as a factor, for --vis, --eval, --export (CREPS)", float, (*VIS, *MEASURE), "scale"
+        "--scale",
+        "size of pictures as a factor, for --vis, --eval, --export (CREPS)",
+        float,
+        (OWN, *VIS, *MEASURE),
+        "scale",
     ),
-    Flag("--eval-images-num", "images per metric (default: 50000)", int, MEASURE, "images_num", metavar="N"),
-    Flag("--inception-weights", "file, or auto to download it (default)", str, MEASURE, "inception_weights"),
+    Flag("--eval-images-num", "images per metric (default: {default})", int, MEASURE, "images_num", metavar="N"),
+    Flag("--inception-weights", "file, or auto to download (default: {default})", path, MEASURE, "inception_weights"),
     Flag("--feature-network", "inception, inception-random, keras:NAME (see docs/metrics.md)", str, MEASURE, "network"),
     Flag("--fid-ddof", "1: covariance / (N - 1), as published; 0: / N, as StyleGAN3", int, MEASURE, "fid_ddof", (0, 1)),
     Flag("--ppl-space", "where paths run", str, MEASURE, "ppl_space", ("w", "z")),
@@ -335,8 +324,8 @@ EVALUATION = (
 
 EXPORT = (
     Flag("--export", "write the generator for other programs (docs/export.md)", choices=FORMATS),
-    Flag("--model", "what to export: " + MODEL_HELP + " (default: the run of --expname)", metavar="PATH"),
-    Flag("--output-dir", "folder of the export; SavedModels become its next version", metavar="DIR"),
+    Flag("--model", "what to export: " + MODEL_HELP + " (default: the run of --expname)", path, metavar="PATH"),
+    Flag("--output-dir", "folder of the export; SavedModels become its next version", path, metavar="DIR"),
     Flag("--noise-mode", "of exported pictures: from the seed (saved_model only), fixed, or none", choices=NOISE_MODES),
 )
 
@@ -360,8 +349,6 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("export", EXPORT),
 )
 
-FLAGS = tuple(flag for _, flags in GROUPS for flag in flags)
-
 EXAMPLES = """examples:
   python prepare_data.py --scenes
   python run_network.py --train --gpus 0 --gansformer-default --expname scenes --dataset scenes
@@ -372,44 +359,20 @@ Run the --train command again to resume. Without --train, --eval, --vis and --ex
 """
 
 
-def build_parser() -> Parser:
-    """All flags of `run_network.py`, in groups."""
-    parser = Parser(
-        prog="run_network.py",
-        description="Trains a GANsformer or a baseline, and draws pictures with it.",
-        usage="%(prog)s [--train] [--vis] --expname NAME --dataset NAME [options]",
-        epilog=EXAMPLES,
-    )
-    for title, flags in GROUPS:
-        group = parser.add_argument_group(title)
-        for flag in flags:
-            add_flag(group, flag)
-    return parser
+def _options(typed: Sections) -> RunOptions:
+    _name_metrics(typed["metrics"])
+    _place_data_set(typed["data"])
+    values = typed.pop(OWN)
+    return from_dict(RunOptions, {**values, "typed": typed})
 
 
-def add_flag(group: Any, flag: Flag) -> None:
-    """Adds one flag to an argument group."""
-    names = flag.names.split()
-    if flag.type is bool:
-        group.add_argument(*names, nargs="?", const=True, type=boolean, metavar="BOOL", help=flag.help)
-    elif flag.choices is not None:
-        group.add_argument(*names, type=flag.type, choices=flag.choices, help=flag.help, metavar=_listed(flag.choices))
-    else:
-        metavar = flag.metavar or {int: "N", float: "X"}.get(flag.type, "VALUE")  # type: ignore[call-overload]
-        group.add_argument(*names, type=flag.type, help=flag.help, metavar=metavar)
-
-
-def typed_values(arguments: argparse.Namespace) -> Sections:
-    """The values that were typed, by configuration section; `visualize` is one of the sections."""
-    given = vars(arguments)
-    sections: Sections = {"generator": {}, "discriminator": {}, "data": {}, "train": {}, "visualize": {}}
-    sections["metrics"] = {}
-    for flag in FLAGS:
-        if flag.dest in given:
-            for section in flag.sections:
-                sections[section][flag.field] = given[flag.dest]
-    _name_metrics(sections["metrics"])
-    return sections
+def _place_data_set(data: dict[str, Any]) -> None:
+    """`--dataset` is a name below the folder of all data sets, unless it is the path of a data set or archive."""
+    place = Path(data.get("dataset") or "")
+    below = Path(data.get("data_dir", DataConfig.data_dir)) / place
+    may_be_path = len(place.parts) > 1 or place.suffix.lower() == ".zip"
+    if place.is_absolute() or (may_be_path and place.exists() and not below.exists()):
+        data |= {"data_dir": str(place.parent), "dataset": place.name}
 
 
 def _name_metrics(values: dict[str, Any]) -> None:
@@ -420,5 +383,20 @@ def _name_metrics(values: dict[str, Any]) -> None:
             values.setdefault(name, setting)
 
 
-def _listed(choices: tuple[Any, ...]) -> str:
-    return "{" + ",".join("none" if choice is None else str(choice) for choice in choices) + "}"
+COMMAND = Command(
+    prog="run_network.py",
+    description="Trains a GANsformer or a baseline, and draws images with it.",
+    usage="%(prog)s [--train] [--vis] --expname NAME --dataset NAME [options]",
+    groups=GROUPS,
+    configs={
+        OWN: RunOptions,
+        "generator": GANsformerConfig,
+        "discriminator": DiscriminatorConfig,
+        "data": DataConfig,
+        "train": TrainConfig,
+        "visualize": VisualizeConfig,
+        "metrics": MetricConfig,
+    },
+    build=_options,
+    epilog=EXAMPLES,
+)

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from gansformer_tf.cli.common import Parser, UsageError, run_script
+from gansformer_tf.cli.common import UsageError
+from gansformer_tf.cli.table import OWN, Command, Flag, run_command
 from gansformer_tf.files import replacing
+from gansformer_tf.terminal import path
 
 
-def build_parser() -> Parser:
-    """All flags of the script."""
-    parser = Parser(
-        prog="gansformer_tf.cli.plot",
-        description="Draws losses, scores and penalties of a training run over its progress.",
-        usage="python -m %(prog)s RUN_FOLDER [--output FILE]",
-    )
-    parser.add_argument("run", metavar="RUN_FOLDER", help="a run folder, which holds metrics.jsonl")
-    parser.add_argument("--output", metavar="FILE", help="picture to write (default: losses.png in the run folder)")
-    return parser
+@dataclass(frozen=True)
+class PlotOptions:
+    """The run whose curves are drawn, and the image to write; None writes `losses.png` into the run's folder."""
+
+    run: str
+    output: str | None = None
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Writes the picture under a temporary name and renames it."""
+COMMAND = Command(
+    prog="gansformer_tf.cli.plot",
+    description="Draws losses, scores and penalties of a training run over its progress.",
+    usage="python -m %(prog)s RUN_FOLDER [--output FILE]",
+    groups=(
+        (
+            "what is drawn",
+            (
+                Flag("run", "a run folder, which holds metrics.jsonl", path, metavar="RUN_FOLDER"),
+                Flag("--output", "image to write (default: losses.png in the run folder)", path, metavar="FILE"),
+            ),
+        ),
+    ),
+    configs={OWN: PlotOptions},
+    build=lambda typed: PlotOptions(**typed[OWN]),
+)
+
+
+def main(options: PlotOptions) -> int:
+    """Writes the image under a temporary name and renames it."""
     from gansformer_tf.visualize.loss_plot import loss_plot
 
-    given = vars(arguments)
-    output = Path(given.get("output", Path(given["run"]) / "losses.png"))
+    output = Path(options.output or Path(options.run) / "losses.png")
     try:
-        figure = loss_plot(given["run"])
+        figure = loss_plot(options.run)
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(str(error)) from error
     try:
@@ -43,7 +58,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def run() -> NoReturn:
     """The script."""
-    run_script(build_parser(), main)
+    run_command(COMMAND, main)
 
 
 if __name__ == "__main__":

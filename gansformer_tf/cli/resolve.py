@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 from gansformer_tf.cli.common import UsageError
-from gansformer_tf.cli.flags import FLAGS, typed_values
+from gansformer_tf.cli.flags import COMMAND
+from gansformer_tf.cli.options import RunOptions
 from gansformer_tf.config import (
     DataConfig,
     DiscriminatorConfig,
@@ -37,34 +37,31 @@ _SECTIONS: dict[str, type] = {
 }
 
 
-def resolve(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig:
+def resolve(options: RunOptions, saved: RunConfig | None) -> RunConfig:
     """The configuration of a run.
 
     Args:
-        arguments: Parsed flags.
+        options: What was typed.
         saved: What the run was started with, if it is resumed.
 
     Raises:
         UsageError: Flags that contradict each other, the data set or the run.
         ConfigError: A value that breaks a rule.
     """
-    given = vars(arguments)
     if saved is not None:
-        _require_same_preset(saved, _preset_name(given))
-    config = saved if saved is not None and given.get("reload") else _chosen(arguments, saved)
-    config = _with_data_set(config, given)
+        _require_same_preset(saved, _preset_name(options))
+    config = saved if saved is not None and options.reload else _chosen(options, saved)
+    config = _with_data_set(config, options.resolution)
     if saved is not None:
         _require_same_run(saved, config)
     config.model.discriminator.check_batch(config.train.batch_size_per_replica, of=config.train.batch_size)
     return config
 
 
-def _chosen(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig:
+def _chosen(options: RunOptions, saved: RunConfig | None) -> RunConfig:
     """What presets, the saved run and flags ask for, whatever the data set."""
-    given = vars(arguments)
-    typed = {name: values for name, values in typed_values(arguments).items() if name in _SECTIONS}
-    _place_archive(typed["data"])
-    name = _preset_name(given)
+    typed = {name: options.typed.get(name, {}) for name in _SECTIONS}
+    name = _preset_name(options)
     if saved is None:
         dataset = typed["data"].get("dataset")
         if not dataset:
@@ -75,25 +72,18 @@ def _chosen(arguments: argparse.Namespace, saved: RunConfig | None) -> RunConfig
         )
     else:
         sections = merge_sections(_sections_of(saved), typed)
-    _require_fitting(typed["generator"], sections, given)
+    _require_fitting(typed["generator"], sections)
     return dataclasses.replace(_build(sections), preset=name if saved is None else saved.preset)
 
 
-def _place_archive(data: dict[str, Any]) -> None:
-    """`--dataset` may be the path of an archive; anything else is a name below the folder of all data sets."""
-    archive = Path(data.get("dataset") or "")
-    if archive.suffix.lower() == ".zip" and archive.is_file() and "data_dir" not in data:
-        data |= {"data_dir": str(archive.parent), "dataset": archive.name}
-
-
-def _preset_name(given: dict[str, Any]) -> str:
+def _preset_name(options: RunOptions) -> str:
     """The preset that flags name; empty for none."""
     chosen = [
         (flag, name)
         for flag, name in (
-            ("--gansformer-default", "gansformer-default" if given.get("gansformer_default") else None),
-            ("--baseline", given.get("baseline")),
-            ("--preset", given.get("preset")),
+            ("--gansformer-default", "gansformer-default" if options.gansformer_default else None),
+            ("--baseline", options.baseline),
+            ("--preset", options.preset),
         )
         if name
     ]
@@ -114,14 +104,17 @@ def _generator_class(sections: Sections) -> type:
     return family_of(sections["generator"], GENERATOR_FAMILIES, "generator.") or GANsformerConfig
 
 
-def _require_fitting(typed: dict[str, Any], sections: Sections, given: dict[str, Any]) -> None:
+def _require_fitting(typed: dict[str, Any], sections: Sections) -> None:
     """Raises UsageError for a flag about something that the chosen family of generators does not have."""
     cls = _generator_class(sections)
     known = {field.name for field in dataclasses.fields(cls)}
-    for flag in FLAGS:
-        if flag.dest in given and "generator" in flag.sections and flag.field in typed and flag.field not in known:
+    for field in typed:
+        if field not in known:
+            names = " or ".join(
+                flag.name for flag in COMMAND.flags if "generator" in flag.sections and flag.target == field
+            )
             family = sections["generator"].get("family")
-            raise UsageError(f"{flag.names.split()[0]} sets what a {family} generator does not have; leave it out.")
+            raise UsageError(f"{names} sets what a {family} generator does not have; leave it out.")
 
 
 def _sections_of(config: RunConfig) -> Sections:
@@ -130,8 +123,13 @@ def _sections_of(config: RunConfig) -> Sections:
     return {**values.pop("model"), **values}
 
 
-def _with_data_set(config: RunConfig, given: dict[str, Any]) -> RunConfig:
-    """Gives the networks the geometry of the data set, and notes how many pictures it has."""
+def _with_data_set(config: RunConfig, typed: int | None) -> RunConfig:
+    """Gives the networks the geometry of the data set, and notes how many images it has.
+
+    Args:
+        config: Of a run.
+        typed: The resolution that it must have, if one was typed.
+    """
     from gansformer_tf.data.manifest import DatasetError
     from gansformer_tf.data.read.open import read_info
 
@@ -141,7 +139,6 @@ def _with_data_set(config: RunConfig, given: dict[str, Any]) -> RunConfig:
         height, width = info.cropped_size(config.data.ratio)
     except DatasetError as error:
         raise UsageError(str(error)) from error
-    typed = given.get("resolution")
     if typed is not None and not is_power_of_two(typed):
         raise UsageError(f"--resolution {typed} is not a power of two; data sets have 8, 16, 32, 64, 128, ... pixels.")
     if typed is not None and typed != info.resolution:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gansformer_tf.cli.common import RunError, UsageError, run_script
+from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.cli.evaluation import evaluate, snapshot_meter
 from gansformer_tf.cli.export import check_export_flags, export_model
-from gansformer_tf.cli.flags import build_parser, typed_values
+from gansformer_tf.cli.flags import COMMAND
+from gansformer_tf.cli.options import RunOptions
 from gansformer_tf.cli.snapshots import model_file
+from gansformer_tf.cli.table import run_command
 from gansformer_tf.config import RunConfig
 from gansformer_tf.files import write_atomically
 from gansformer_tf.quiet import import_tensorflow
@@ -20,28 +21,27 @@ if TYPE_CHECKING:  # it loads TensorFlow
     from gansformer_tf.training.trainer import Trainer
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Does what the flags ask for.
+def main(options: RunOptions) -> int:
+    """Does what was asked for.
 
     Raises:
         UsageError: Flags that cannot be used together, or name something that is not there.
         RunError: Training failed.
     """
-    given = vars(arguments)
     for flag, note in NOTES.items():
-        if flag in given:
+        if getattr(options, flag) is not None:
             print(note, flush=True)
-    check_export_flags(given)
-    if given.get("train"):
-        train(arguments)
-    if given.get("eval"):
-        evaluate(arguments, _run_dir(given).path)
-    if given.get("vis"):
-        draw(arguments)
-    if "export" in given:
-        export_model(given, _run_dir(given).path)
-    if not any(given.get(action) for action in ("train", "eval", "vis", "export")):
-        show(arguments)
+    check_export_flags(options)
+    if options.train:
+        train(options)
+    if options.eval:
+        evaluate(options, options.run_dir().path)
+    if options.vis:
+        draw(options)
+    if options.export is not None:
+        export_model(options)
+    if not (options.train or options.eval or options.vis or options.export):
+        show(options)
     return 0
 
 
@@ -51,17 +51,15 @@ NOTES = {
 }
 
 
-def train(arguments: argparse.Namespace) -> None:
+def train(options: RunOptions) -> None:
     """Trains, or goes on training."""
     from gansformer_tf.cli.devices import select_devices
     from gansformer_tf.cli.resolve import resolve
 
-    given = vars(arguments)
-    restart = bool(given.get("restart"))
     # What is wrong with the flags is said before TensorFlow is loaded, which takes seconds.
-    run_dir = _run_dir(given, restart)
-    resolve(arguments, run_dir.saved_config() if run_dir.started else None)
-    devices = select_devices(given.get("gpus", (0,)))
+    run_dir = options.run_dir(options.restart)
+    resolve(options, run_dir.saved_config() if run_dir.started else None)
+    devices = select_devices(options.gpus)
     from gansformer_tf.models.snapshot import SnapshotError
     from gansformer_tf.training.errors import TrainingError
     from gansformer_tf.training.layout import BatchLayout
@@ -75,10 +73,10 @@ def train(arguments: argparse.Namespace) -> None:
         agreement = Agreement(strategy)
         run_dir = RunDir.numbered(run_dir.path, agreement.of_chief(run_dir.number))
         saved = run_dir.saved_config() if run_dir.started else None
-        config = resolve(arguments, saved)
+        config = resolve(options, saved)
         BatchLayout(config.train, strategy.num_replicas_in_sync)
         # A run that was stopped before its first checkpoint begins anew, so it needs its snapshot again.
-        pretrained = None if run_dir.has_checkpoints else given.get("pretrained_pkl")
+        pretrained = None if run_dir.has_checkpoints else options.pretrained_pkl
         start = model_file(pretrained).path if pretrained is not None else None
         meter = snapshot_meter(config, devices) if agreement.chief else None
         if agreement.chief and config.train.wandb_project:
@@ -86,7 +84,7 @@ def train(arguments: argparse.Namespace) -> None:
         with run_dir.taken() if agreement.chief else contextlib.nullcontext():
             trainer = Trainer(config, run_dir, strategy, meter=meter)
             lines = _begin(trainer, start, saved)
-            if run_dir.has_checkpoints and "pretrained_pkl" in given:
+            if run_dir.has_checkpoints and options.pretrained_pkl is not None:
                 lines.append("--pretrained-pkl starts new runs only; add --restart to begin another one from it.")
             if agreement.chief:
                 print("\n".join(lines), flush=True)
@@ -145,32 +143,29 @@ def _augmentation_note(config: RunConfig) -> dict[str, Any]:
     return {"augment": config.train.augment, "augment_p": config.train.augment_p}
 
 
-def draw(arguments: argparse.Namespace) -> None:
+def draw(options: RunOptions) -> None:
     """Draws pictures of the trained model into `<run>/visuals`, or of `--pretrained-pkl`."""
     from gansformer_tf.cli.devices import select_devices
     from gansformer_tf.config import from_dict
     from gansformer_tf.config.visualize import VisualizeConfig
 
-    given = vars(arguments)
-    sections = typed_values(arguments)
-    run_dir = _run_dir(given)
-    source = given.get("pretrained_pkl", run_dir.path)
-    values = _chosen_pictures(sections["visualize"])
-    psi = sections["generator"].get("truncation_psi")
+    run_dir = options.run_dir()
+    values = _chosen_images(options.typed["visualize"])
+    psi = options.typed["generator"].get("truncation_psi")
     if psi is not None:
         values["truncation_psi"] = psi
-    if "batch_size_per_replica" in sections["train"]:
-        values["batch_size"] = sections["train"]["batch_size_per_replica"]
+    if "batch_size_per_replica" in options.typed["train"]:
+        values["batch_size"] = options.typed["train"]["batch_size_per_replica"]
     config = from_dict(VisualizeConfig, values)
-    if "pretrained_pkl" not in given and not run_dir.path.exists():
+    if options.pretrained_pkl is None and not run_dir.path.exists():
         raise UsageError(f"there is no run {run_dir.path}; train it first, or name a snapshot with --pretrained-pkl.")
-    select_devices(given.get("gpus", (0,)))
+    select_devices(options.gpus)
     from gansformer_tf.files import sha256_of
     from gansformer_tf.models.snapshot import SnapshotError, load_snapshot
     from gansformer_tf.visualize.run import visualize
 
     try:
-        path = model_file(source).path
+        path = model_file(options.pretrained_pkl or run_dir.path).path
         generator = load_snapshot(path).generator
         folder = visualize(generator, run_dir.path / "visuals", config, model=sha256_of(path))
     except (SnapshotError, ValueError) as error:
@@ -178,13 +173,12 @@ def draw(arguments: argparse.Namespace) -> None:
     print(f"Pictures of {path} written to {folder}.")
 
 
-def show(arguments: argparse.Namespace) -> None:
+def show(options: RunOptions) -> None:
     """Prints the networks and the memory that training them takes."""
     from gansformer_tf.cli.resolve import resolve
 
-    given = vars(arguments)
-    run_dir = _run_dir(given, restart=bool(given.get("restart")))
-    config = resolve(arguments, run_dir.saved_config() if run_dir.started else None)
+    run_dir = options.run_dir(options.restart)
+    config = resolve(options, run_dir.saved_config() if run_dir.started else None)
     import_tensorflow()
     from gansformer_tf.training.overview import overview
 
@@ -192,14 +186,8 @@ def show(arguments: argparse.Namespace) -> None:
     print("Nothing was started; add --train to train this model.")
 
 
-def _run_dir(given: dict[str, Any], restart: bool = False) -> Any:
-    from gansformer_tf.training.run_dir import RunDir
-
-    return RunDir.select(Path(given.get("result_dir", "results")), given.get("expname", "exp"), restart)
-
-
-def _chosen_pictures(typed: dict[str, Any]) -> dict[str, Any]:
-    """Naming some kinds of pictures draws only those; naming none draws the usual ones."""
+def _chosen_images(typed: dict[str, Any]) -> dict[str, Any]:
+    """Naming some kinds of images draws only those; naming none draws the usual ones."""
     kinds = (
         "images",
         "latents",
@@ -218,4 +206,8 @@ def _chosen_pictures(typed: dict[str, Any]) -> dict[str, Any]:
 
 def run() -> NoReturn:
     """The script."""
-    run_script(build_parser(), main)
+    run_command(COMMAND, main)
+
+
+if __name__ == "__main__":
+    run()

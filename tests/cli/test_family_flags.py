@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from gansformer_tf.cli.common import UsageError
-from gansformer_tf.cli.flags import build_parser, typed_values
+from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.cli.resolve import resolve
 from gansformer_tf.config import ConfigError, CREPSConfig, MetricConfig, RunConfig, StyleGAN3Config
 from gansformer_tf.config.base import from_dict
@@ -15,7 +15,7 @@ from gansformer_tf.config.presets import BASELINE_NAMES
 
 
 def typed(*flags):
-    return typed_values(build_parser().parse_args(list(flags)))
+    return COMMAND.read(flags).typed
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def data_set(monkeypatch):
 
 
 def resolved(*flags):
-    return resolve(build_parser().parse_args(["--dataset", "scenes", *flags]), None)
+    return resolve(COMMAND.read(["--dataset", "scenes", *flags]), None)
 
 
 def test_names_of_metrics():

@@ -9,7 +9,7 @@ import pytest
 from gansformer_tf.api.sources import ModelFile
 from gansformer_tf.cli import generate
 from gansformer_tf.cli.common import UsageError
-from gansformer_tf.cli.flags import build_parser
+from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.cli.snapshots import model_file
 from gansformer_tf.convert import catalog
 from gansformer_tf.data.download.cache import CACHE_VARIABLE
@@ -84,5 +84,5 @@ def test_generate_takes_a_pickle(pickle_file, tmp_path, capsys):
 
 
 def test_pretrained_pkl_says_what_it_takes():
-    (action,) = (action for action in build_parser()._actions if "--pretrained-pkl" in action.option_strings)
-    assert ".pkl" in action.help and "gdrive:NAME" in action.help
+    (flag,) = (flag for flag in COMMAND.flags if flag.name == "--pretrained-pkl")
+    assert ".pkl" in flag.help and "gdrive:NAME" in flag.help

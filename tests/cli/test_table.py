@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gansformer_tf import terminal
-from gansformer_tf.cli import generate
+from gansformer_tf.cli import generate, plot, run_network
 from gansformer_tf.cli.table import OWN, Command, Flag
 from gansformer_tf.config.generate import GenerateConfig
 
@@ -99,3 +99,32 @@ def test_a_command_on_such_a_terminal(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.startswith(b"generate.py: error: --seeds: '\\uc6f9\\ud230' is no list of seeds")
+
+
+# the paths of run_network.py
+
+
+def test_places_of_data_sets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "datasets" / "rgb").mkdir(parents=True)
+    (tmp_path / "photos.zip").touch()
+
+    def placed(*flags):
+        data = run_network.COMMAND.read(flags).typed["data"]
+        return data.get("data_dir", "datasets"), data["dataset"]
+
+    assert placed("--dataset", "rgb") == placed("--dataset", "datasets/rgb") == ("datasets", "rgb")
+    assert placed("--dataset", "datasets/rgb/", "--data-dir", "datasets") == ("datasets", "rgb")
+    assert placed("--dataset", "rgb", "--data-dir=~/datasets") == (f"{tmp_path}/datasets", "rgb")
+    assert placed("--dataset=~/datasets/rgb") == (f"{tmp_path}/datasets", "rgb")
+    assert placed("--dataset", "photos.zip") == (".", "photos.zip")
+    assert placed("--dataset", "nowhere/rgb") == ("datasets", "nowhere/rgb")
+
+
+def test_every_place_knows_home_folders():
+    for command in (run_network.COMMAND, generate.COMMAND, plot.COMMAND):
+        for flag in command.flags:
+            named = f"{flag.metavar} {flag.name}"
+            if any(word in named for word in ("PATH", "DIR", "FILE", "FOLDER", "PLACE", "-weights")):
+                assert flag.type is terminal.path, flag.name

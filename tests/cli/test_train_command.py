@@ -11,7 +11,7 @@ import pytest
 
 from gansformer_tf.cli import run_network
 from gansformer_tf.cli.common import RunError, UsageError
-from gansformer_tf.cli.flags import build_parser
+from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.cli.resolve import resolve
 from gansformer_tf.config import ConfigError, RunConfig
 from gansformer_tf.models import build_generator
@@ -43,7 +43,7 @@ class Command:
         self.trainer = None
 
     def __call__(self, *flags):
-        run_network.train(build_parser().parse_args([*self.flags, *map(str, flags)]))
+        run_network.train(COMMAND.read([*self.flags, *flags]))
 
     def train(self, trainer):
         self.trainer = trainer
@@ -77,7 +77,7 @@ def command(complete, monkeypatch):
 
 @pytest.fixture
 def snapshot(complete, tmp_path):
-    config = resolve(build_parser().parse_args(complete.flags), None)
+    config = resolve(COMMAND.read(complete.flags), None)
     generator = build_generator(config.model.generator)
     generator.set_weights([np.full_like(weight, 0.25) for weight in generator.get_weights()])
     return save_snapshot(tmp_path / "network-snapshot-000007.safetensors", generator=generator, config=config)
@@ -195,7 +195,7 @@ def test_p_that_was_steered_goes_on_until_another_is_asked_for(command, capsys):
 
 
 def resumed(command, *flags):
-    return resolve(build_parser().parse_args([*command.flags, *map(str, flags)]), command.config)
+    return resolve(COMMAND.read([*command.flags, *flags]), command.config)
 
 
 def test_other_frozen_layers_are_refused(command):
@@ -207,11 +207,11 @@ def test_other_frozen_layers_are_refused(command):
 
 @pytest.mark.parametrize("flags", [(), ("--reload",)])
 def test_another_preset_is_refused(command, flags):
-    config = resolve(build_parser().parse_args([*command.flags, "--gansformer-default"]), None)
+    config = resolve(COMMAND.read([*command.flags, "--gansformer-default"]), None)
     again = [*command.flags, *flags]
     for same in ([], ["--preset", "gansformer-default"], ["--ganformer-default"]):
-        assert resolve(build_parser().parse_args([*again, *same]), config) == config
-    baseline = build_parser().parse_args([*again, "--baseline", "StyleGAN2"])
+        assert resolve(COMMAND.read([*again, *same]), config) == config
+    baseline = COMMAND.read([*again, "--baseline", "StyleGAN2"])
     with pytest.raises(UsageError, match="with the preset gansformer-default, now it is StyleGAN2; leave .*--restart"):
         resolve(baseline, config)
     with pytest.raises(UsageError, match="started without a preset, now it is StyleGAN2; leave .*--restart"):
@@ -244,7 +244,7 @@ def test_a_cut_of_the_batch_that_changes_the_update_is_refused(command):
 @pytest.mark.parametrize("flags", [["--wandb"], ["--jit", "maybe"], ["--batch-size", "many"], ["--batchsize", "8"]])
 def test_a_flag_that_cannot_be_read_is_one_line_of_whole_sentences(flags, capsys):
     with pytest.raises(SystemExit) as end:
-        build_parser().parse_args(["--train", *flags])
+        COMMAND.read(["--train", *flags])
     (line,) = capsys.readouterr().err.splitlines()
     assert end.value.code == 2
     assert flags[0] in line and re.search(r"[^.?][.?] Run \S+ -h for the list\.$", line)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gansformer_tf.cli.common import RunError, UsageError
-from gansformer_tf.cli.run_network import build_parser, main
+from gansformer_tf.cli.flags import COMMAND
+from gansformer_tf.cli.run_network import main
 from gansformer_tf.files import sha256_of
 from tests.export.models import snapshot
 
@@ -28,7 +29,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: Any) -> int:
-    return main(build_parser().parse_args([str(word) for word in words]))
+    return main(COMMAND.read(words))
 
 
 def test_the_script_exports(run_folder: Path, tmp_path: Path) -> None:

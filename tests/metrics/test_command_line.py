@@ -15,7 +15,7 @@ from PIL import Image
 
 from gansformer_tf.cli import evaluation
 from gansformer_tf.cli.common import RunError, UsageError
-from gansformer_tf.cli.flags import build_parser, typed_values
+from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.config import ConfigError, DataConfig, MetricConfig, RunConfig
 from gansformer_tf.metrics import __main__ as folders
 from gansformer_tf.metrics import networks
@@ -39,13 +39,12 @@ def run(tmp_path_factory):
 
 
 def arguments(*flags):
-    return build_parser().parse_args([str(flag) for flag in flags])
+    return COMMAND.read(flags)
 
 
 def test_flags_reach_the_configuration():
-    typed = typed_values(
-        arguments("--metrics", "fid,is", "--eval-images-num", 100, "--inception-weights", "w.pth", "--fid-ddof", 0)
-    )
+    flags = ("--metrics", "fid,is", "--eval-images-num", 100, "--inception-weights", "w.pth", "--fid-ddof", 0)
+    typed = arguments(*flags).typed
     expected = {"metrics": ("fid", "is"), "images_num": 100, "inception_weights": "w.pth", "fid_ddof": 0}
     assert typed["metrics"] == expected
     config = RunConfig(metrics=MetricConfig(**expected))

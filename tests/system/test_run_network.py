@@ -192,8 +192,8 @@ def test_an_unreadable_configuration_is_one_line(folders, where):
 
 @pytest.mark.parametrize("text", ["--style False", "--style=False", "--style", "--metrics none", "--fused-modconv no"])
 def test_published_spellings_are_accepted(text):
-    from gansformer_tf.cli.flags import build_parser, typed_values
+    from gansformer_tf.cli.flags import COMMAND
 
-    sections = typed_values(build_parser().parse_args(text.split()))
+    sections = COMMAND.read(text.split()).typed
     if "style" in text:
         assert sections["generator"] == {"style": "False" not in text}
