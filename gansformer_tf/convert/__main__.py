@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gansformer_tf.bars import Bar
 from gansformer_tf.quiet import import_tensorflow
+from gansformer_tf.terminal import path, show_any_text
 
 STATUS_FAILURE = 1
 STATUS_USAGE = 2
@@ -29,14 +30,15 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("source", help="original .pkl file, or the name of a published one (gdrive:NAME)")
-    parser.add_argument("target", help=".safetensors file to write")
+    parser.add_argument("source", type=path, help="original .pkl file, or the name of a published one (gdrive:NAME)")
+    parser.add_argument("target", type=path, help=".safetensors file to write")
     parser.add_argument("--generator-only", action="store_true", help="leave the discriminator out")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Converts and prints; returns the exit status."""
+    show_any_text()
     given = build_parser().parse_args(arguments)
     try:
         return _convert(given.source, Path(given.target), not given.generator_only)

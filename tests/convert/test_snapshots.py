@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import threading
 
@@ -187,6 +188,20 @@ def test_the_command_tells_what_it_did(sample, tmp_path, capsys):
     assert target.read_bytes() == before
     assert convert(path, tmp_path / "half.safetensors", "--generator-only") == 0
     assert load_snapshot(tmp_path / "half.safetensors").discriminator is None
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path, monkeypatch):
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stderr", shown)
+    assert convert(tmp_path / "\uc6f9\ud230.pkl", tmp_path / "new.safetensors") == 2
+    shown.seek(0)
+    assert r"there is no file" in (text := shown.read()) and r"\uc6f9\ud230.pkl" in text
+
+
+def test_home_is_expanded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert convert("~/old.pkl", tmp_path / "new.safetensors") == 2
+    assert f"there is no file {tmp_path}/old.pkl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
