@@ -30,7 +30,7 @@ _OTHERS = {
     b"BZh": "a bzip2 file; unpack it first (bunzip2)",
     b"7z\xbc\xaf": "a 7z archive; unpack it first",
     b"\x89HDF": "an HDF5 file of weights without their network; a snapshot is a .pkl or .safetensors file",
-    b"\x89PNG": "a picture",
+    b"\x89PNG": "an image",
     b"\x93NUMPY": "a NumPy array",
     b"<": "a web page, most likely of a download that failed; get the file again",
 }

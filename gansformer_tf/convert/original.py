@@ -21,7 +21,7 @@ _DEAD = {
     r"G_synthesis/noise\d+$": "noise of a layer that adds none, or of one beyond the last layer",
     r"G_synthesis/.*/mod_(weight|bias)$": "without style no layer reads w",
     r"G_synthesis/.*/AttLayer_l2n/(weight|bias)_(key|to_pos)$": "images are compared with centroids, not with keys",
-    r"G_synthesis/.*/merge\d+/weight$": "a sum of pictures needs no weights",
+    r"G_synthesis/.*/merge\d+/weight$": "a sum of images needs no weights",
 }
 
 

@@ -13,8 +13,8 @@ from gansformer_tf.models.creps.synthesis import AXES
 
 # Stored there, and read by nothing.
 DEAD = {
-    r"synthesis\.b4\.tores\..*": "the first block has no part in the picture",
-    r"synthesis\.decoder_8\..*": "the picture starts from the second block, so nothing is decoded there",
+    r"synthesis\.b4\.tores\..*": "the first block has no part in the image",
+    r"synthesis\.decoder_8\..*": "the image starts from the second block, so nothing is decoded there",
 }
 
 

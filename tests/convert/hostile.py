@@ -251,7 +251,7 @@ FILES: dict[str, bytes | Callable[[], bytes]] = {
     "a gzip file": gzip.compress(_tf1()),
     "a zip file": _zip(),
     "a web page": b"<!DOCTYPE html><title>Google Drive - Quota exceeded</title>",
-    "a picture": b"\x89PNG\r\n\x1a\n" + b"\0" * 50,
+    "an image": b"\x89PNG\r\n\x1a\n" + b"\0" * 50,
     "zeros": b"\0" * 1000,
     "a plain dictionary": dumps({"G": 1}),
     "one network instead of three": dumps((tf1_network("G", "Generator", {}, {}),)),

@@ -84,7 +84,7 @@ class TorchGolden:
 
     def maps(self) -> list[np.ndarray]:
         """Attention maps of the first sample, `[1, heads, h, w, k]` per layer."""
-        if "out/att_maps" in self:  # all of them at the size of the picture
+        if "out/att_maps" in self:  # all of them at the size of the image
             stacked = self["out/att_maps"][:1]
             layers = [stacked[:, :, layer] for layer in range(stacked.shape[2])]
         else:
@@ -93,7 +93,7 @@ class TorchGolden:
         return [np.transpose(layer, (0, 2, 3, 4, 1)) for layer in layers]
 
     def path_lengths(self, gradient: tf.Tensor) -> tf.Tensor:
-        """Lengths of d(pictures)/dw: of each sample, or the port's, which mixes the axes up: `[batch, dim]`."""
+        """Lengths of d(images)/dw: of each sample, or the port's, which mixes the axes up: `[batch, dim]`."""
         squares = tf.square(gradient[:, :, 1:])
         if self.family == "ganformer":
             return tf.sqrt(tf.reduce_mean(tf.reduce_sum(squares, axis=2), axis=1))

@@ -1,4 +1,4 @@
-"""Snapshots of other code bases with the pictures they give."""
+"""Snapshots of other code bases with the images they give."""
 
 from __future__ import annotations
 

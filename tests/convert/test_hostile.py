@@ -62,7 +62,7 @@ def test_in_a_process_of_its_own(name, tmp_path):
     assert os.listdir() == ["old.pkl"]
 
 
-@pytest.mark.parametrize("kind", ["gzip file", "zip file", "web page", "picture", "empty file", "zeros"])
+@pytest.mark.parametrize("kind", ["gzip file", "zip file", "web page", "image", "empty file", "zeros"])
 def test_other_files_are_called_what_they_are(kind, tmp_path):
     name = next(name for name in hostile.FILES if name == f"a {kind}" or name in (kind, f"an {kind}"))
     path = tmp_path / "old.pkl"

@@ -21,7 +21,7 @@ MOVEMENTS = 3
 
 
 def synthesize(generator, w):
-    """Pictures, and the maps of the first sample."""
+    """Images, and the maps of the first sample."""
     images, maps = generator.synthesize(w, noise_mode="const", return_attention=True)
     return images, [np.asarray(found)[:1] for found in maps]
 

@@ -1,4 +1,4 @@
-"""Original snapshots as ours: the same pictures, and precise words about what is not understood."""
+"""Original snapshots as ours: the same images, and precise words about what is not understood."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sample(tmp_path):
     return write
 
 
-def pictures(generator, z, labels, psi):
+def drawn(generator, z, labels, psi):
     z = tf.constant(z if z.ndim == 3 else z[:, None])
     w = generator.truncate(generator.map(z, labels), psi)
     return nchw(generator.synthesize(w, noise_mode="const"))
@@ -52,7 +52,7 @@ def pictures(generator, z, labels, psi):
 
 
 @pytest.mark.parametrize("name", samples.names())
-def test_pictures_and_scores(name, sample, tmp_path, golden_row):
+def test_images_and_scores(name, sample, tmp_path, golden_row):
     imported = import_file(sample(name))
     imported.save(tmp_path / "new.safetensors")
     snapshot = load_snapshot(tmp_path / "new.safetensors")
@@ -62,7 +62,7 @@ def test_pictures_and_scores(name, sample, tmp_path, golden_row):
     psis = {"images": PSI[imported.found.kind]}
     psis |= {"images_psi0.5": 0.5} if "images_psi0.5" in expected else {}
     for key, psi in psis.items():
-        found = pictures(snapshot.generator, expected["z"], labels, psi)
+        found = drawn(snapshot.generator, expected["z"], labels, psi)
         golden_row(name, f"{key}, psi {psi}", forward_error(found, expected[key]), TOLERANCE)
     images = tf.constant(expected["d_images"].transpose(0, 2, 3, 1))
     if labels is not None:  # the classes in turn
@@ -86,7 +86,7 @@ def test_stylegan2_of_tensorflow_1(sample, tmp_path):
     assert imported.family.name == "StyleGAN2"
     ours = imported.networks["generator"].model
     assert ours.config.truncation_psi == 0.5
-    assert forward_error(pictures(ours, expected["z"], None, 0.7), expected["images"]) < TOLERANCE
+    assert forward_error(drawn(ours, expected["z"], None, 0.7), expected["images"]) < TOLERANCE
     scores = imported.networks["discriminator"].model(tf.constant(expected["d_images"].transpose(0, 2, 3, 1)), None)
     assert forward_error(scores, expected["d_scores"]) < TOLERANCE
 
@@ -95,8 +95,8 @@ def test_what_creps_stores_and_never_reads_is_named(sample):
     imported = import_file(sample("snapshot_creps"))
     assert imported.family.name == "CREPS"
     left = imported.networks["generator"].left_over
-    assert left["synthesis.decoder_8.0.weight"].startswith("the picture starts from the second block")
-    assert left["synthesis.b4.tores.bias"] == "the first block has no part in the picture"
+    assert left["synthesis.decoder_8.0.weight"].startswith("the image starts from the second block")
+    assert left["synthesis.b4.tores.bias"] == "the first block has no part in the image"
     assert left["synthesis.b4.input.coords"] == "computed, and equal"
     assert len(left) == 8 + 4 + 1
 
