@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 _forced: list[str] = []
+# Answers of `in_xla` by graph, as long as the graphs are there.
+_for_xla: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
 
 @contextlib.contextmanager
@@ -31,11 +34,31 @@ def formulation(name: str) -> Iterator[None]:
 def in_xla() -> bool:
     """Whether the call is being traced for XLA (`jit_compile=True`)."""
     import tensorflow as tf
-    from tensorflow.python.ops import control_flow_util  # no public name for this
 
     if tf.executing_eagerly():
         return False
-    return bool(control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
+    graph = tf.compat.v1.get_default_graph()
+    if graph not in _for_xla:
+        _for_xla[graph] = _keeps_branches(tf)
+    return _for_xla[graph]
+
+
+def _keeps_branches(tf: Any) -> bool:
+    """Whether a conditional that is traced here stays one operation.
+
+    TensorFlow has no public name for what it is tracing for, but it marks conditionals to be taken apart in every graph
+    that is not for XLA. This one is in a graph of its own, which nothing refers to.
+    """
+
+    def branch(condition: Any) -> Any:
+        return tf.cond(condition, lambda: 1.0, lambda: 0.0)
+
+    traced = tf.function(branch, autograph=False).get_concrete_function(tf.TensorSpec([], tf.bool))
+    (conditional,) = (operation for operation in traced.graph.get_operations() if operation.type.endswith("If"))
+    try:
+        return not conditional.get_attr("_lower_using_switch_merge")
+    except ValueError:  # it has no such mark
+        return True
 
 
 def uses_depthwise(x: Any) -> bool:

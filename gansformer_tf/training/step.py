@@ -16,7 +16,6 @@ from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.ema import ema_beta
 from gansformer_tf.training.gradients import PHASES, PhaseGradients, ReplicaBatch
 from gansformer_tf.training.layout import BatchLayout
-from gansformer_tf.training.lean_function import LeanFunction
 from gansformer_tf.training.optimizers import Adam, clip_scale, global_norm
 from gansformer_tf.training.phases import PhaseLosses, Statistics
 from gansformer_tf.training.remat import Rematerialization
@@ -91,7 +90,7 @@ class TrainStep:
         # Of each phase by itself: a penalty may stay finite where the loss does not, or the other way round.
         self.skipped_in_row = {name: _counter(0, f"skipped_in_row_{name}") for name in PHASES}
         self._phases: dict[str, Any] = {name: self._compile(name) for name in PHASES}
-        self._update_average = LeanFunction(self._ema_phase)
+        self._update_average = tf.function(self._ema_phase, autograph=False)
         # How far the current step is, as a position in `PHASES`; 0 between two steps.
         self.phases_done = 0
 
@@ -231,7 +230,7 @@ class TrainStep:
             statistics["complete"] = tf.equal(statistics.pop("parts"), num_parts)
             return self._apply(name, per_replica, norm, statistics)
 
-        return LeanFunction(phase)
+        return tf.function(phase, autograph=False)
 
     def _apply(self, name: str, gradients: Sequence[Any], norm: tf.Tensor, statistics: Statistics) -> Statistics:
         """Makes the optimizer step of a phase unless the gradients are not finite or not complete.
