@@ -59,7 +59,7 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
     from gansformer_tf.config import TrainConfig
     from gansformer_tf.training.memory import estimate
     from gansformer_tf.training.process import prepare_process
-    from gansformer_tf.training.step import PHASES, TrainStep
+    from gansformer_tf.training.step import TrainStep
 
     imported = peak_gigabytes()
     prepare_process()
@@ -83,15 +83,18 @@ def serve_steps(arguments: argparse.Namespace, model: str, resolution: int, widt
 
     def seconds() -> dict[str, float]:
         record = step.run(next(numbers), images, labels)
-        return {phase: float(record[f"seconds/{phase}"]) for phase in (*PHASES, "EMA")}
+        return {phase: float(record[f"seconds/{phase}"]) for phase in (*step.phases, "EMA")}
 
     def end() -> dict[str, float]:
         found = memory() | {"imported": imported}  # what follows takes more
         if tf.config.list_logical_devices("GPU"):
             found["device"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
         found["estimate"] = estimate(step).total / 1e9
-        graphs = {phase: step.gradients.trace(phase, images, tf.constant(labels)) for phase in ("G", "D")}
-        flops = sum(step.gradients.parts(phase)[0] * graph_flops(graph) for phase, graph in graphs.items())
+        main = [step.phases[name] for name in ("G", "D")]
+        graphs = [step.gradients.trace(phase, images, tf.constant(labels)) for phase in main]
+        flops = sum(
+            step.gradients.parts(phase)[0] * graph_flops(graph) for phase, graph in zip(main, graphs, strict=True)
+        )
         return found | {"flops": flops}
 
     serve({"start": start, "turn": lambda: beside_rate(seconds, convolution_rate), "end": end})

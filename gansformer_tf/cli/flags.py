@@ -15,13 +15,11 @@ from gansformer_tf.config.attention import ARCHITECTURES, ATTENTION_FORMS, POSIT
 from gansformer_tf.config.base import from_dict
 from gansformer_tf.config.gansformer import INTEGRATIONS, MERGE_TYPES, NORMALIZATIONS
 from gansformer_tf.config.metric_records import METRICS, resolve
+from gansformer_tf.config.objectives import D_LOSSES, D_PENALTIES, G_LOSSES
 from gansformer_tf.config.presets import BASELINE_NAMES, PRESET_NAMES, Sections
 from gansformer_tf.config.train import (
     AUGMENT_PIPES,
     AUGMENTATIONS,
-    D_LOSSES,
-    D_REGULARIZERS,
-    G_LOSSES,
     JIT_MODES,
     PRECISIONS,
 )
@@ -47,8 +45,9 @@ def _attention_kind(text: str) -> bool:
     return text == "duplex"
 
 
-def _regularizer(text: str) -> str:
-    return "none" if text == "non" else text  # the published spelling of "none" is "non"
+def _penalties(text: str) -> str:
+    names = ",".join(comma_list(text))
+    return "none" if names in ("", "non") else names  # the published spelling of "none" is "non"
 
 
 FIRST = (
@@ -121,10 +120,24 @@ OPTIMIZATION = (
     Flag("--g-lr", "learning rate of the generator", float, TRAIN, "g_learning_rate"),
     Flag("--d-lr", "learning rate of the discriminator", float, TRAIN, "d_learning_rate"),
     Flag("--clip", "limit of the gradients' global norm (default: none)", float, TRAIN, "clip_norm"),
-    Flag("--g-loss", "generator loss", str, TRAIN, "g_loss", G_LOSSES),
-    Flag("--d-loss", "discriminator loss", str, TRAIN, "d_loss", D_LOSSES),
-    Flag("--d-reg", "discriminator penalty", _regularizer, TRAIN, "d_reg", D_REGULARIZERS),
+    Flag("--g-loss", "generator loss", str, TRAIN, "g_loss", tuple(G_LOSSES)),
+    Flag("--d-loss", "discriminator loss", str, TRAIN, "d_loss", tuple(D_LOSSES)),
+    Flag(
+        "--d-reg",
+        f"discriminator penalties: one or several of {','.join(D_PENALTIES)}; or none",
+        _penalties,
+        TRAIN,
+        "d_reg",
+        metavar="LIST",
+    ),
     Flag("--d-reg-interval", "steps between penalties", int, TRAIN, "d_reg_interval"),
+    Flag("--beta2", "decay of Adam's second moment", float, TRAIN, "adam_beta2"),
+    Flag("--gamma-end", "gamma at the end of its schedule (half a cosine)", float, TRAIN, "gamma_end"),
+    Flag("--g-lr-end", "the same, of --g-lr", float, TRAIN, "g_learning_rate_end"),
+    Flag("--d-lr-end", "the same, of --d-lr", float, TRAIN, "d_learning_rate_end"),
+    Flag("--beta2-end", "the same, of --beta2", float, TRAIN, "adam_beta2_end"),
+    Flag("--schedule-begin", "kimg at which schedules begin (default: 0)", float, TRAIN, "schedule_begin_kimg"),
+    Flag("--schedule-end", "kimg at which they end (default: with training)", float, TRAIN, "schedule_end_kimg"),
     Flag("--pathreg", "path-length regularisation of the generator", bool, TRAIN, "path_length"),
     Flag("--g-reg-weight", "its weight, times 2", float, TRAIN, "g_reg_weight"),
     Flag("--g-reg-interval", "steps between path-length steps", int, TRAIN, "g_reg_interval"),

@@ -12,10 +12,8 @@ from gansformer_tf.config.base import (
     require_probability,
     require_weight,
 )
+from gansformer_tf.config.objectives import D_LOSSES, D_PENALTIES, G_LOSSES
 
-G_LOSSES = ("logistic", "logistic_ns", "hinge", "hinge_code", "wgan")
-D_LOSSES = ("logistic", "hinge", "wgan")
-D_REGULARIZERS = ("none", "r1", "r2", "gp")
 W_AVG_PHASES = ("G", "D", "GD")
 PRECISIONS = ("float32", "bfloat16", "mixed")
 JIT_MODES = ("auto", "on", "off")
@@ -29,6 +27,8 @@ class TrainConfig:
 
     `batch_size` is the global batch; `batch_size_per_replica` is what one device holds at once. Regularisers run
     every `*_reg_interval` steps ("lazy"), with the optimizer corrected for it (StyleGAN2, appendix B).
+
+    Numbers with a field `*_end` move there along half a cosine, from the begin to the end of the schedule.
     """
 
     total_kimg: float = 25000.0
@@ -36,13 +36,21 @@ class TrainConfig:
     batch_size_per_replica: int = 4
     g_learning_rate: float = 0.002
     d_learning_rate: float = 0.002
+    g_learning_rate_end: float | None = None
+    d_learning_rate_end: float | None = None
     adam_beta1: float = 0.0
     adam_beta2: float = 0.99
+    adam_beta2_end: float | None = None
     adam_epsilon: float = 1e-8
     g_loss: str = "logistic_ns"
     d_loss: str = "logistic"
+    # gradient penalties of the discriminator, such as "r1,r2", each weighted with gamma; "none"
     d_reg: str = "r1"
     gamma: float = 10.0
+    gamma_end: float | None = None
+    # thousands of images; None: the end of training
+    schedule_begin_kimg: float = 0.0
+    schedule_end_kimg: float | None = None
     # None: the generator has no regularisation, and its optimizer is not corrected for any
     g_reg_interval: int | None = 4
     d_reg_interval: int = 16
@@ -119,9 +127,15 @@ class TrainConfig:
             "path_length is on without a g_reg_interval; give --g-reg-interval, for example 4.",
         )
         require_positive("path_length_batch_shrink", self.path_length_batch_shrink)
-        require_choice("g_loss", self.g_loss, G_LOSSES)
-        require_choice("d_loss", self.d_loss, D_LOSSES)
-        require_choice("d_reg", self.d_reg, D_REGULARIZERS)
+        require_choice("g_loss", self.g_loss, list(G_LOSSES))
+        require_choice("d_loss", self.d_loss, list(D_LOSSES))
+        for name in self.penalties:
+            require_choice("d_reg", name, ("none", *D_PENALTIES))
+        require(
+            "none" not in self.penalties and len(set(self.penalties)) == len(self.penalties),
+            f"d_reg is {self.d_reg!r}; name each penalty once, such as r1,r2, or write none alone.",
+        )
+        self._check_schedule()
         if self.w_avg_phases is not None:
             require_choice("w_avg_phases", self.w_avg_phases, W_AVG_PHASES)
         require_choice("precision", self.precision, PRECISIONS)
@@ -142,6 +156,8 @@ class TrainConfig:
             require_probability(name, getattr(self, name))
         for name in ("gamma", "g_reg_weight", "path_length_weight"):
             require_weight(name, getattr(self, name))
+        for name in ("adam_beta1", "adam_beta2"):
+            _require_decay(name, getattr(self, name))
         require(
             self.clip_norm is None or 0.0 < self.clip_norm < math.inf,
             f"clip_norm is {self.clip_norm}; gradients are scaled down to it, so it is a finite number greater than 0. "
@@ -156,6 +172,47 @@ class TrainConfig:
             f"keep_snapshots is {self.keep_snapshots}; keep at least 1 snapshot.",
         )
 
+    def _check_schedule(self) -> None:
+        """Raises `ConfigError` unless what is scheduled can be, and something is where a schedule is described."""
+        if self.gamma_end is not None:
+            require_weight("gamma_end", self.gamma_end)
+        for name in ("g_learning_rate_end", "d_learning_rate_end"):
+            if getattr(self, name) is not None:
+                require_positive(name, getattr(self, name))
+        if self.adam_beta2_end is not None:
+            _require_decay("adam_beta2_end", self.adam_beta2_end)
+        begin, end = self.schedule_begin_kimg, self.schedule_end_kimg
+        require(0.0 <= begin < math.inf, f"schedule_begin_kimg is {begin}; it is a finite number of kimg, 0 or more.")
+        if end is not None:
+            require_positive("schedule_end_kimg", end)
+        last = self.total_kimg if end is None else end
+        require(
+            not self._is_scheduled or begin < last,
+            f"schedule_begin_kimg is {begin:g} and the schedule ends at {last:g} kimg; it must begin before it ends "
+            "(--schedule-begin, --schedule-end; without the latter it ends with training).",
+        )
+        require(
+            self._is_scheduled or (end is None and begin == 0.0),
+            "a schedule begins or ends and moves nothing; give --gamma-end, --g-lr-end, --d-lr-end or --beta2-end, or "
+            "leave --schedule-begin and --schedule-end out.",
+        )
+
+    @property
+    def _is_scheduled(self) -> bool:
+        ends = (self.gamma_end, self.g_learning_rate_end, self.d_learning_rate_end, self.adam_beta2_end)
+        return any(end is not None for end in ends)
+
+    @property
+    def schedule_images(self) -> tuple[float, float]:
+        """Real images seen where schedules begin and end."""
+        end = self.total_kimg if self.schedule_end_kimg is None else self.schedule_end_kimg
+        return self.schedule_begin_kimg * 1000.0, end * 1000.0
+
+    @property
+    def penalties(self) -> tuple[str, ...]:
+        """Names of the discriminator's gradient penalties."""
+        return () if self.d_reg == "none" else tuple(self.d_reg.split(","))
+
     @property
     def total_images(self) -> int:
         """Real images that a run is shown. Whole numbers: 0.104 kimg times 1,000 is more than 104 in floating point."""
@@ -165,3 +222,7 @@ class TrainConfig:
     def tick_images(self) -> int:
         """Images between log lines."""
         return max(1, round(self.tick_kimg * 1000))
+
+
+def _require_decay(name: str, value: float) -> None:
+    require(0.0 <= value < 1.0, f"{name} is {value}; a decay of Adam lies between 0 and 1, and is less than 1.")

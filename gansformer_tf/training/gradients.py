@@ -12,10 +12,8 @@ from gansformer_tf.config import TrainConfig
 from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.layout import BatchLayout, accumulate
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses, Statistics
+from gansformer_tf.training.plan import Phase
 from gansformer_tf.training.remat import Rematerialization
-
-# Order within a step, as in StyleGAN2; the position is part of the seed of the phase's draws.
-PHASES = ("G", "G_reg", "D", "D_reg")
 
 Gradients = tuple[list[tf.Tensor], Statistics]
 
@@ -54,67 +52,63 @@ class PhaseGradients:
         self.losses, self.layout, self.config, self._goes_on = losses, layout, config, goes_on
         self._variables, self._rematerialization = variables, rematerialization
 
-    def parts(self, phase: str) -> tuple[int, int]:
+    def parts(self, phase: Phase) -> tuple[int, int]:
         """How many parts each replica's samples go through a phase in, and their size."""
         count, size = self.layout.num_micro_batches, self.layout.micro_size
-        # The second-order gradients of path length hold more than twice of what a sample of "G" does.
-        if phase == "G_reg" and size % (2 * self.config.path_length_batch_shrink) == 0:
+        # The second-order gradients of path length hold more than twice of what a sample of the main phase does.
+        if phase.takes_path_lengths and size % (2 * self.config.path_length_batch_shrink) == 0:
             return 2 * count, size // 2
         return count, size
 
-    def of(
-        self, phase: str, batch: ReplicaBatch, running_mean: tf.Tensor, batch_mean: tf.Tensor | None = None
-    ) -> Gradients:
+    def of(self, phase: Phase, batch: ReplicaBatch, *path_means: tf.Tensor) -> Gradients:
         """This replica's share of the gradient of the mean loss, and of the statistics; "parts" counts the parts in it.
 
         Args:
-            phase: One of `PHASES`.
+            phase: Of the same losses.
             batch: This replica's samples.
-            running_mean, batch_mean: Of the path length, for "G_reg"; see `PhaseLosses.generator_regularizer`.
+            path_means: Where the phase takes path lengths: the running mean, and that over the global batch unless
+                this is all of it.
         """
         count, size = self.parts(phase)
 
         def share(index: Any) -> Gradients:
-            gradients, statistics = self._of_part(phase, self._part(batch, index, size), running_mean, batch_mean)
+            gradients, statistics = self._of_part(phase, self._part(batch, index, size), *path_means)
             return gradients, statistics | {"parts": tf.ones([])}
 
         def zeros() -> Gradients:
             return (
-                [tf.zeros(variable.shape, variable.dtype) for variable in self._variables[phase[0]]],
-                {key: tf.zeros(shape) for key, shape in self.losses.statistics_of(phase).items()}
-                | {"parts": tf.zeros([])},
+                [tf.zeros(variable.shape, variable.dtype) for variable in self._variables[phase.network]],
+                {key: tf.zeros(shape) for key, shape in phase.statistics.items()} | {"parts": tf.zeros([])},
             )
 
         return accumulate(share, count, zeros, self._goes_on)
 
-    def trace(self, phase: str, images: tf.Tensor, labels: tf.Tensor) -> tf.Graph:
+    def trace(self, phase: Phase, images: tf.Tensor, labels: tf.Tensor) -> tf.Graph:
         """Graph of the gradients of one part of a batch in a phase, without running it."""
         count, size = self.parts(phase)
 
-        def gradients(batch: ReplicaBatch, running_mean: tf.Tensor) -> Gradients:
-            others = tf.zeros([]) if phase == "G_reg" and count > 1 else None
-            return self._of_part(phase, self._part(batch, 0, size), running_mean, others)
+        def gradients(batch: ReplicaBatch, mean: tf.Tensor) -> Gradients:
+            means = [mean] * (2 if count > 1 else 1) if phase.takes_path_lengths else []
+            return self._of_part(phase, self._part(batch, 0, size), *means)
 
         zero = tf.constant(0, tf.int64)
-        batch = ReplicaBatch(zero, phase_seed(self.config.seed, zero, PHASES.index(phase)), zero, images, labels)
+        batch = ReplicaBatch(zero, phase_seed(self.config.seed, zero, phase.position), zero, images, labels)
         return tf.function(gradients, autograph=False).get_concrete_function(batch, tf.zeros([])).graph
 
     # the mean path length over the whole batch, which every part of it needs
 
-    @property
-    def needs_other_path_lengths(self) -> bool:
+    def needs_other_path_lengths(self, phase: Phase) -> bool:
         """Whether a part needs the mean path length of others: it is one of several."""
-        return self.parts("G_reg")[0] * self.layout.num_replicas > 1
+        return phase.takes_path_lengths and self.parts(phase)[0] * self.layout.num_replicas > 1
 
-    @property
-    def num_path_lengths(self) -> int:
+    def num_path_lengths(self, phase: Phase) -> int:
         """Of all replicas."""
-        count, size = self.parts("G_reg")
+        count, size = self.parts(phase)
         return self.losses.path_batch_size(size) * count * self.layout.num_replicas
 
-    def total_path_length(self, batch: ReplicaBatch) -> tf.Tensor:
+    def total_path_length(self, phase: Phase, batch: ReplicaBatch) -> tf.Tensor:
         """Sum of the path lengths of this replica's samples."""
-        count, size = self.parts("G_reg")
+        count, size = self.parts(phase)
 
         def share(index: Any) -> tf.Tensor:
             return tf.reduce_sum(self.losses.path_lengths(self._part(batch, index, size)))
@@ -135,22 +129,13 @@ class PhaseGradients:
             images_seen=batch.step * layout.global_size,
         )
 
-    def _of_part(
-        self, phase: str, part: MicroBatch, running_mean: tf.Tensor, batch_mean: tf.Tensor | None
-    ) -> Gradients:
-        variables = self._variables[phase[0]]
-        keep = contextlib.nullcontext() if phase.endswith("_reg") else self._rematerialization.enabled()
+    def _of_part(self, phase: Phase, part: MicroBatch, *path_means: tf.Tensor) -> Gradients:
+        variables = self._variables[phase.network]
+        keep = contextlib.nullcontext() if phase.second_order else self._rematerialization.enabled()
         with keep, tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:
                 tape.watch(variable)
-            if phase == "G_reg":
-                loss, statistics = self.losses.generator_regularizer(part, running_mean, batch_mean)
-            else:
-                loss, statistics = {
-                    "G": self.losses.generator_main,
-                    "D": self.losses.discriminator_main,
-                    "D_reg": self.losses.discriminator_regularizer,
-                }[phase](part)
+            loss, statistics = phase.loss(part, *path_means)
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return gradients, statistics
 

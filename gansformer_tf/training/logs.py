@@ -19,13 +19,12 @@ from tqdm import tqdm
 from gansformer_tf.files import read_json_lines, write_atomically
 from gansformer_tf.training.faults import writing
 from gansformer_tf.training.run_dir import RunDir
-from gansformer_tf.training.step import PHASES
 
 # A terminal is refreshed often; a log file would only grow.
 _REFRESH_SECONDS = 0.5
 _REFRESH_SECONDS_IN_FILES = 15.0
-# Records hold the seconds that one run of a phase takes under these names.
-PHASE_SECONDS = tuple(f"seconds/{name}" for name in (*PHASES, "EMA"))
+# Names that begin so hold what one run of a phase takes.
+PHASE_SECONDS = "seconds/"
 
 
 class Averages:
@@ -210,7 +209,11 @@ def tick_line(record: Mapping[str, Any]) -> str:
     parts += [f"{name.removeprefix('penalty/')} {record[name]:.4f}" for name in record if name.startswith("penalty/")]
     if "augment_p" in record:
         parts.append(f"p {record['augment_p']:.3f}")
-    phases = [f"{name.removeprefix('seconds/')} {value:.3g}" for name, value in record.items() if name in PHASE_SECONDS]
+    phases = [
+        f"{name.removeprefix(PHASE_SECONDS)} {value:.3g}"
+        for name, value in record.items()
+        if name.startswith(PHASE_SECONDS)
+    ]
     if phases:
         parts.append(f"seconds {' '.join(phases)}")
     parts.append(f"memory {record['peak_memory_mb']:.0f} MB")

@@ -9,6 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from gansformer_tf.training.plan import Phase
+
 # Memory held by TensorFlow's libraries, the data pipeline and the compiled functions, measured on Linux.
 _LIBRARIES = 700 << 20
 # Parallel execution, convolution scratch space and fragmentation on top of the tensors that must be alive.
@@ -154,17 +156,19 @@ def estimate(step: Any) -> MemoryEstimate:
             optimizer += size
         else:
             weights += size
-    phases = {name: _phase_bytes(step, name, images, labels) for name in step.phases_of(0)}
-    gradients, activations = max(phases.values(), key=sum)
-    if "G_reg" in phases:
-        activations += min(phases["G_reg"][1], _PATH_LENGTH_GAPS)
+    phases = step.phases_of(0)
+    sizes = [_phase_bytes(step, phase, images, labels) for phase in phases]
+    gradients, activations = max(sizes, key=sum)
+    for phase, (_, size) in zip(phases, sizes, strict=True):
+        if phase.takes_path_lengths:
+            activations += min(size, _PATH_LENGTH_GAPS)
     return MemoryEstimate(_LIBRARIES, weights, optimizer, gradients, activations)
 
 
-def _phase_bytes(step: Any, name: str, images: tf.Tensor, labels: tf.Tensor) -> tuple[int, int]:
+def _phase_bytes(step: Any, phase: Phase, images: tf.Tensor, labels: tf.Tensor) -> tuple[int, int]:
     """What a phase holds beside the weights: the sum of its parts' gradients, if there are several, and tensors."""
-    count, _ = step.gradients.parts(name)
-    network = step.generator if name.startswith("G") else step.discriminator
-    gradients = sum(4 * math.prod(variable.shape) for variable in network.trainable_variables)
-    graph = step.gradients.trace(name, images, labels)
+    count, _ = step.gradients.parts(phase)
+    variables = step.optimizers[phase.network].variables_to_train
+    gradients = sum(4 * math.prod(variable.shape) for variable in variables)
+    graph = step.gradients.trace(phase, images, labels)
     return gradients if count > 1 else 0, int(peak_bytes(graph, graph.outputs) * _OVERHEAD)

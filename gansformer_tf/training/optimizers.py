@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from gansformer_tf.training.schedule import Schedule
+
 
 class Adam(tf.Module):
     """Adam (Kingma and Ba 2015) whose main and regularisation steps share one state.
@@ -24,26 +26,32 @@ class Adam(tf.Module):
     Args:
         variables: The `tf.Variable`s to train, in a fixed order. Their state is created here, so build the optimizer
             inside the strategy's scope.
-        learning_rate, beta1, beta2: As if there were no regularisation steps.
+        learning_rate, beta1, beta2: As if there were no regularisation steps. Rate and beta2 may follow a schedule;
+            the correction of the second moment's start then takes the beta2 of the moment, as PyTorch's Adam does.
         epsilon: Added to the root of the second moment.
         lazy_interval: Main steps per regularisation step; None when there is no regularisation step.
+
+    Attributes:
+        learning_rate, beta1, beta2: With that correction, at the beginning of a schedule.
     """
 
     def __init__(
         self,
         variables: Sequence[tf.Variable],
         *,
-        learning_rate: float,
+        learning_rate: float | Schedule,
         beta1: float,
-        beta2: float,
+        beta2: float | Schedule,
         epsilon: float,
         lazy_interval: int | None = None,
     ) -> None:
         super().__init__(name="adam")
-        correction = 1.0 if lazy_interval is None else lazy_interval / (lazy_interval + 1.0)
-        self.learning_rate = learning_rate * correction
-        self.beta1 = beta1**correction
-        self.beta2 = beta2**correction
+        self._correction = 1.0 if lazy_interval is None else lazy_interval / (lazy_interval + 1.0)
+        self._rate = learning_rate if isinstance(learning_rate, Schedule) else Schedule(learning_rate)
+        self._beta2 = beta2 if isinstance(beta2, Schedule) else Schedule(beta2)
+        self.learning_rate = self._rate.start * self._correction
+        self.beta1 = beta1**self._correction
+        self.beta2 = self._beta2.start**self._correction
         self.epsilon = epsilon
         self._strategy = tf.distribute.get_strategy()
         self.variables_to_train = list(variables)
@@ -51,7 +59,7 @@ class Adam(tf.Module):
         self.second_moments = [_slot(variable, "v") for variable in variables]
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="adam_step")
 
-    def apply(self, gradients: Sequence[tf.Tensor], scale: Any = 1.0, taken: Any = True) -> None:
+    def apply(self, gradients: Sequence[tf.Tensor], scale: Any = 1.0, taken: Any = True, images_seen: Any = 0) -> None:
         """Makes one step; call it in cross-replica context with gradients already summed over replicas.
 
         Args:
@@ -60,15 +68,18 @@ class Adam(tf.Module):
             taken: Whether there is a step at all. False leaves every number of the optimizer and of the variables as
                 it is, whatever the gradients are. A `tf.cond` would do the same with three times the operations: its
                 branches take each variable in and hand it on.
+            images_seen: Real images of all steps before, for the schedules.
         """
+        learning_rate = self._rate.at(images_seen) * self._correction
+        beta2 = self._beta2.at(images_seen) ** self._correction
         time = tf.cast(self.step.read_value() + 1, tf.float32)
         self.step.assign_add(tf.cast(taken, tf.int64))
         constants = {
             "beta1_power": tf.pow(tf.constant(self.beta1, tf.float32), time),
-            "beta2_power": tf.pow(tf.constant(self.beta2, tf.float32), time),
-            "lr": tf.where(taken, self.learning_rate, 0.0),
+            "beta2_power": tf.pow(tf.cast(beta2, tf.float32), time),
+            "lr": tf.where(taken, learning_rate, 0.0),
             "beta1": tf.where(taken, self.beta1, 1.0),
-            "beta2": tf.where(taken, self.beta2, 1.0),
+            "beta2": tf.where(taken, beta2, 1.0),
             "epsilon": tf.constant(self.epsilon, tf.float32),
         }
         # Not a number times zero is zero in `multiply_no_nan`; times one it is exact, like any product.

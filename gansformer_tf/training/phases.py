@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from gansformer_tf.config import TrainConfig
-from gansformer_tf.training import losses, mixing, regularizers
+from gansformer_tf.config.objectives import D_LOSSES, D_PENALTIES, G_LOSSES, objective
+from gansformer_tf.training import mixing, penalties
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.blur import blur_sigma, blurred
 from gansformer_tf.training.draws import SampleStream
 from gansformer_tf.training.ema import ema_beta
+from gansformer_tf.training.losses import Scores
+from gansformer_tf.training.schedule import Schedule
 
 # Sums over the samples at hand, divided by the global batch size: adding them over micro-batches and replicas gives the
 # mean over the global batch.
@@ -55,27 +59,37 @@ class PhaseLosses:
         self.config = config
         self.augmentation = augmentation
         self.unread_layers = 0 if config.count_unread_layer else generator.config.unread_layers
-        self.w_average_phases = tuple(config.w_avg_phases or ()) or generator.config.w_average_phases
+        self.gamma = Schedule(config.gamma, config.gamma_end, *config.schedule_images)
+        self.generator_loss = objective(G_LOSSES, config.g_loss)
+        self.discriminator_loss = objective(D_LOSSES, config.d_loss)
+        self.penalties = {name: objective(D_PENALTIES, name) for name in config.penalties}
+        # The averages of the generator that a main phase moves, by network.
+        moving = tuple(config.w_avg_phases or ()) or generator.config.w_average_phases
+        self.averages: dict[str, tuple[str, ...]] = {
+            network: ("w_average",) if network in moving else () for network in ("G", "D")
+        }
+        if generator.config.tracks_magnitudes:
+            # As in the published code those of D's fake images move them.
+            self.averages["D"] += ("magnitudes",)
 
     # main phases
 
     def generator_main(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
         """Adversarial loss of the generator."""
         stream = batch.stream()
-        images, averages = self._generate(batch, stream, "G")
-        scores = self._scores(images, batch, stream)
-        loss = tf.reduce_sum(losses.generator_loss(self.config.g_loss, scores)) / batch.global_size
+        images, averages = self._generate(batch, stream, self.averages["G"])
+        fake = self._scores(images, batch, stream)
+        scores = Scores(fake, lambda: self._scores(batch.images, batch, stream))
+        loss = tf.reduce_sum(self.generator_loss(scores)) / batch.global_size
         return loss, {"loss/g": loss, **averages}
 
     def discriminator_main(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
         """Adversarial loss of the discriminator on real and on freshly generated images."""
         stream = batch.stream()
-        fake, averages = self._generate(batch, stream, "D")
-        fake = tf.stop_gradient(fake)
-        fake_scores = self._scores(fake, batch, stream)
+        fake, averages = self._generate(batch, stream, self.averages["D"])
+        fake_scores = self._scores(tf.stop_gradient(fake), batch, stream)
         real_scores = self._scores(batch.images, batch, stream)
-        per_pair = losses.discriminator_loss(self.config.d_loss, real_scores, fake_scores)
-        loss = tf.reduce_sum(per_pair) / batch.global_size
+        loss = tf.reduce_sum(self.discriminator_loss(Scores(fake_scores, lambda: real_scores))) / batch.global_size
         return loss, {
             "loss/d": loss,
             "score/real": tf.reduce_sum(real_scores) / batch.global_size,
@@ -87,24 +101,25 @@ class PhaseLosses:
     # regularisation phases; their losses are multiplied by the interval at which they run
 
     def discriminator_regularizer(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
-        """Gradient penalty of the discriminator."""
+        """Gradient penalties of the discriminator, added up."""
         stream = batch.stream()
-        kind = self.config.d_reg
-        fake = None
-        if kind in ("r2", "gp"):
-            fake = tf.stop_gradient(self._generate(batch, stream, "D_reg")[0])
-        mix = stream.uniform([batch.size]) if kind == "gp" else None
-        score_stream = stream.fork()
-        penalty = regularizers.gradient_penalty(
-            kind,
-            lambda images: self._scores(images, batch, score_stream),
-            real=batch.images,
-            fake=fake,
-            mix=mix,
-            gamma=self.config.gamma,
+
+        def score() -> penalties.ScoreFunction:
+            score_stream = stream.fork()
+            return lambda images: self._scores(images, batch, score_stream)
+
+        judged = penalties.Judged(
+            batch.images,
+            fake=lambda: tf.stop_gradient(self._generate(batch, stream)[0]),
+            mix=lambda: stream.uniform([batch.size]),
+            score=score,
         )
-        value = tf.reduce_sum(penalty) / batch.global_size
-        return value * self.config.d_reg_interval, {f"penalty/{kind}": value}
+        gamma = self.gamma.at(batch.images_seen)
+        values = {
+            f"penalty/{name}": tf.reduce_sum(gamma * penalty(judged)) / batch.global_size
+            for name, penalty in self.penalties.items()
+        }
+        return tf.add_n(list(values.values())) * self.config.d_reg_interval, values
 
     def path_lengths(self, batch: MicroBatch) -> tf.Tensor:
         """Path lengths of one sample in `path_length_batch_shrink` of the micro-batch, at least one: `[samples]`."""
@@ -116,10 +131,10 @@ class PhaseLosses:
         w, _ = self._latents(stream, labels, size, shared)
         config = self.generator.config
         noise = stream.normal([size, config.height, config.width, config.image_channels])
-        return regularizers.path_lengths(lambda w: self._synthesize(w, stream, shared), w, noise, self.unread_layers)
+        return penalties.path_lengths(lambda w: self._synthesize(w, stream, shared), w, noise, self.unread_layers)
 
     def generator_regularizer(
-        self, batch: MicroBatch, running_mean: tf.Tensor, batch_mean: tf.Tensor | None
+        self, batch: MicroBatch, running_mean: tf.Tensor, batch_mean: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, Statistics]:
         """Path-length penalty.
 
@@ -133,57 +148,38 @@ class PhaseLosses:
         if batch_mean is None:
             batch_mean = tf.stop_gradient(tf.reduce_mean(lengths))
         weight = self.config.path_length_weight * self.config.g_reg_weight
-        penalty = regularizers.path_length_loss(
-            lengths, batch_mean, running_mean, self.config.path_length_decay, weight
-        )
+        penalty = penalties.path_length_loss(lengths, batch_mean, running_mean, self.config.path_length_decay, weight)
         value = tf.reduce_sum(penalty) / global_size
         return value * (self.config.g_reg_interval or 1), {
             "penalty/path_length": value,
             "path_length": tf.stop_gradient(tf.reduce_sum(lengths)) / global_size,
         }
 
-    def statistics_of(self, phase: str) -> dict[str, list[int]]:
-        """Names and shapes of the statistics of a phase."""
-        scalars = {
-            "G": ["loss/g"],
-            "G_reg": ["penalty/path_length", "path_length"],
-            "D": ["loss/d", "score/real", "score/fake", "score/real_sign"],
-            "D_reg": [f"penalty/{self.config.d_reg}"],
-        }[phase]
-        shapes: dict[str, list[int]] = {name: [] for name in scalars}
-        if phase in self.w_average_phases:
-            shapes["w_average"] = [self.generator.config.style_dim]
-        if self._tracks_magnitudes(phase):
-            shapes["magnitudes"] = [len(self.generator.magnitudes)]
-        return shapes
-
     def path_batch_size(self, size: int) -> int:
         return max(1, size // self.config.path_length_batch_shrink)
 
     # parts
 
-    def _generate(self, batch: MicroBatch, stream: SampleStream, phase: str) -> tuple[tf.Tensor, Statistics]:
-        """New images, and the averages of the generator that the phase moves.
+    def _generate(
+        self, batch: MicroBatch, stream: SampleStream, averages: Collection[str] = ()
+    ) -> tuple[tf.Tensor, Statistics]:
+        """New images, and the averages of the generator that are asked for.
 
         "w_average" is the mean of w over samples and components before mixing, "magnitudes" are those of
         `StyleGAN3Generator`.
         """
         shared = self.generator.shared_draws(batch.size, stream)
         w, average = self._latents(stream, batch.labels, batch.size, shared)
-        averages = {"w_average": average} if phase in self.w_average_phases else {}
-        if self._tracks_magnitudes(phase):
+        found = {"w_average": average} if "w_average" in averages else {}
+        if "magnitudes" in averages:
             decay = ema_beta(batch.global_size, self.config.magnitude_half_life_kimg)
-            images, averages["magnitudes"] = self.generator.synthesize(
+            images, found["magnitudes"] = self.generator.synthesize(
                 w, noise_mode="random", training=True, rng=stream, magnitude_decay=decay
             )
         else:
             images = self._synthesize(w, stream, shared)
         share = batch.size / batch.global_size
-        return images, {name: value * share for name, value in averages.items()}
-
-    def _tracks_magnitudes(self, phase: str) -> bool:
-        """Whether a phase moves the average magnitudes; as in the published code that of D's fake images does."""
-        return phase == "D" and self.generator.config.tracks_magnitudes
+        return images, {name: value * share for name, value in found.items()}
 
     def _latents(
         self, stream: SampleStream, labels: tf.Tensor | None, size: int, shared: dict[str, tf.Tensor]

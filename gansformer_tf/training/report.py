@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,20 @@ from gansformer_tf.files import read_json_lines, write_atomically
 from gansformer_tf.models.snapshot import kimg_of
 from gansformer_tf.training.run_dir import RunDir
 
-# Curves by panel; a panel without any of its series is left out.
+# Curves by panel: names, or how they begin. A panel without any of its series is left out.
 PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Losses", ("loss/g", "loss/d")),
+    ("Losses", ("loss/",)),
     ("Scores of the discriminator", ("score/real", "score/fake")),
-    ("Penalties", ("penalty/r1", "penalty/r2", "penalty/gp", "penalty/path_length")),
-    ("Gradient norms", ("gradient_norm/g", "gradient_norm/d", "gradient_norm/g_reg", "gradient_norm/d_reg")),
+    ("Penalties", ("penalty/",)),
+    ("Gradient norms", ("gradient_norm/",)),
     ("Augmentation probability", ("augment_p",)),
     ("Images per second", ("img_per_second",)),
-    ("Seconds per phase", ("seconds/G", "seconds/D", "seconds/G_reg", "seconds/D_reg")),
+    ("Seconds per phase", ("seconds/",)),
     ("Peak memory (MB)", ("peak_memory_mb",)),
 )
 # Measured of snapshots; a metric's panel is named as the metric.
 SNAPSHOT_TITLES = {"diversity": "Diversity of the fixed samples"}
-COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
+COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2", "#17becf")
 MAX_GRIDS = 8
 GRID_WIDTH = 900  # pixels
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 200, 60, 28, 10
@@ -57,7 +58,7 @@ def write_report(run_dir: RunDir) -> Path:
         f"<style>{STYLE}</style></head><body><h1>{name}</h1>",
         _summary(records),
         "<h2>Curves</h2>",
-        *(_panel(title, names, records) for title, names in PANELS),
+        *(_panel(title, _logged(names, records), records) for title, names in PANELS),
         *(_panel(SNAPSHOT_TITLES.get(name, name), (name,), snapshots) for name in _measured(snapshots)),
         "<h2>Samples</h2>",
         *_grids(run_dir.samples),
@@ -66,6 +67,13 @@ def write_report(run_dir: RunDir) -> Path:
     path = run_dir.path / "report.html"
     write_atomically(path, "\n".join(part for part in parts if part))
     return path
+
+
+def _logged(names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The logged series that `names` stand for, in the order they first appear."""
+    starts = tuple(name for name in names if name.endswith("/"))
+    found = dict.fromkeys(name for record in records for name in record)
+    return [name for name in found if name in names or name.startswith(starts)]
 
 
 def _measured(snapshots: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -118,7 +126,7 @@ def _panel(title: str, names: Sequence[str], records: Sequence[Mapping[str, Any]
         label = f"{kimg:.4g}" + (" kimg" if share == 1.0 else "")
         marks.append(f"<text x='{x:.1f}' y='{HEIGHT - 8}' text-anchor='{anchor}' font-size='11'>{label}</text>")
     legend = []
-    for (name, points), color in zip(series.items(), COLORS, strict=False):
+    for (name, points), color in zip(series.items(), itertools.cycle(COLORS), strict=False):
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
         marks.append(f"<polyline points='{line}' fill='none' stroke='{color}' stroke-width='1.6'/>")
         legend.append(f"<span style='color:{color}'>&#9632;</span> {html.escape(name)}")

@@ -14,11 +14,13 @@ from gansformer_tf.config import TrainConfig
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.ema import ema_beta
-from gansformer_tf.training.gradients import PHASES, PhaseGradients, ReplicaBatch
+from gansformer_tf.training.gradients import PhaseGradients, ReplicaBatch
 from gansformer_tf.training.layout import BatchLayout
 from gansformer_tf.training.optimizers import Adam, clip_scale, global_norm
 from gansformer_tf.training.phases import PhaseLosses, Statistics
+from gansformer_tf.training.plan import Phase, plan_of
 from gansformer_tf.training.remat import Rematerialization
+from gansformer_tf.training.schedule import Schedule
 from gansformer_tf.training.variables import network_state, raw_variable, raw_variables, unfrozen_variables
 
 
@@ -32,6 +34,10 @@ class TrainStep:
         ema_generator: Generator of the same configuration that holds the moving average.
         config: Settings.
         strategy: The distribution strategy; the default one trains on one device.
+
+    Attributes:
+        phases: All phases by name, in their order.
+        phases_done: How far the current step is: the position behind the last phase that was made; 0 between steps.
     """
 
     def __init__(
@@ -59,26 +65,33 @@ class TrainStep:
         self.compiled = uses_xla(config.jit)
         self.trace_counts: collections.Counter[str] = collections.Counter()
 
-        common = {"beta1": config.adam_beta1, "beta2": config.adam_beta2, "epsilon": config.adam_epsilon}
+        way = config.schedule_images
+        common: dict[str, Any] = {
+            "beta1": config.adam_beta1,
+            "beta2": Schedule(config.adam_beta2, config.adam_beta2_end, *way),
+            "epsilon": config.adam_epsilon,
+        }
         # As in the published code, the generator's rates are corrected also when path length is off (StyleGAN3 sets no
         # interval).
         self.g_optimizer = Adam(
             raw_variables(generator.trainable_variables),
-            learning_rate=config.g_learning_rate,
+            learning_rate=Schedule(config.g_learning_rate, config.g_learning_rate_end, *way),
             lazy_interval=config.g_reg_interval,
             **common,
         )
         self.d_optimizer = Adam(
             raw_variables(unfrozen_variables(discriminator, config.freeze_d)),
-            learning_rate=config.d_learning_rate,
-            lazy_interval=None if config.d_reg == "none" else config.d_reg_interval,
+            learning_rate=Schedule(config.d_learning_rate, config.d_learning_rate_end, *way),
+            lazy_interval=config.d_reg_interval if config.penalties else None,
             **common,
         )
+        self.optimizers = {"G": self.g_optimizer, "D": self.d_optimizer}
+        self.phases = plan_of(self.losses, config)
         self.gradients = PhaseGradients(
             self.losses,
             self.layout,
             config,
-            {"G": self.g_optimizer.variables_to_train, "D": self.d_optimizer.variables_to_train},
+            {network: optimizer.variables_to_train for network, optimizer in self.optimizers.items()},
             rematerialization,
             # A compiled loop reads a variable once, before it begins.
             goes_on=(lambda: True) if self.compiled else lambda: tf.logical_not(self._interrupted.read_value()),
@@ -86,27 +99,16 @@ class TrainStep:
         # The variable is for loops on the devices to read, the other for this process: reading it waits for no device.
         self._interrupted, self._is_interrupted = _counter(False, "interrupted", tf.bool), False
         self.path_mean = _counter(0.0, "path_mean", tf.float32)
-        self.skipped = {network: _counter(0, f"skipped_{network}") for network in ("G", "D")}
+        self.skipped = {network: _counter(0, f"skipped_{network}") for network in self.optimizers}
         # Of each phase by itself: a penalty may stay finite where the loss does not, or the other way round.
-        self.skipped_in_row = {name: _counter(0, f"skipped_in_row_{name}") for name in PHASES}
-        self._phases: dict[str, Any] = {name: self._compile(name) for name in PHASES}
+        self.skipped_in_row = {name: _counter(0, f"skipped_in_row_{name}") for name in self.phases}
+        self._phases: dict[str, Any] = {name: self._compile(phase) for name, phase in self.phases.items()}
         self._update_average = tf.function(self._ema_phase, autograph=False)
-        # How far the current step is, as a position in `PHASES`; 0 between two steps.
         self.phases_done = 0
 
-    def phases_of(self, step: int) -> list[str]:
-        """Names of the phases that step number `step` runs."""
-        config = self.config
-        return [
-            name
-            for name, runs in (
-                ("G", True),
-                ("G_reg", config.path_length and step % (config.g_reg_interval or 1) == 0),
-                ("D", True),
-                ("D_reg", config.d_reg != "none" and step % config.d_reg_interval == 0),
-            )
-            if runs
-        ]
+    def phases_of(self, step: int) -> list[Phase]:
+        """The phases that step number `step` runs."""
+        return [phase for phase in self.phases.values() if phase.runs_in(step)]
 
     def interrupt(self, on: bool = True) -> None:
         """Makes `run` return soon, and at once in later calls until this is taken back.
@@ -142,31 +144,31 @@ class TrainStep:
         images, labels = self._distribute(images), self._distribute(labels)
         phases = self.phases_of(step)
         # Waiting for a device costs time itself, so only these rare steps do.
-        clock = _PhaseClock(statistics) if self._is_timed(step, phases) else None
-        for name in phases:
-            if PHASES.index(name) < self.phases_done:
+        clock = _PhaseClock(statistics) if self._is_timed(phases) else None
+        for phase in phases:
+            if phase.position < self.phases_done:
                 continue
             if self._is_interrupted:
                 return None
-            found = self._phases[name](counter, images, labels)
+            found = self._phases[phase.name](counter, images, labels)
             complete = found.pop("complete")
             # Only then, for reading the answer means waiting for the device.
             if self._is_interrupted and not complete:
                 return None
             statistics |= found
             if clock:
-                clock.stop(name, next(iter(found.values())))
-            self.phases_done = PHASES.index(name) + 1
+                clock.stop(phase.name, next(iter(found.values())))
+            self.phases_done = phase.position + 1
         self.update_average((step + 1) * self.layout.global_size)
         self.phases_done = 0
         if clock:
             clock.stop("EMA", self.ema_generator.w_avg)
         return statistics
 
-    def _is_timed(self, step: int, phases: Sequence[str]) -> bool:
+    def _is_timed(self, phases: Sequence[Phase]) -> bool:
         """Whether every phase there is runs in this call, and none is traced in it."""
         whole = phases == self.phases_of(0) and not self.phases_done
-        return whole and all(self.trace_counts[name] for name in phases)
+        return whole and all(self.trace_counts[phase.name] for phase in phases)
 
     def update_average(self, images_seen: int) -> None:
         """Moves the averaged generator towards the current one."""
@@ -180,7 +182,7 @@ class TrainStep:
         state |= network_state(self.discriminator, "discriminator")
         state |= network_state(self.ema_generator, "ema_generator")
         state |= {f"augment/{name}": variable for name, variable in self.augmentation.state().items()}
-        for network, optimizer in (("G", self.g_optimizer), ("D", self.d_optimizer)):
+        for network, optimizer in self.optimizers.items():
             state[f"skipped/{network}"] = self.skipped[network]
             # Those of the penalties are left out: no checkpoint is written while one of the four is above 0.
             state[f"skipped_in_row/{network}"] = self.skipped_in_row[network]
@@ -192,29 +194,31 @@ class TrainStep:
 
     # one phase
 
-    def _compile(self, name: str) -> Callable[..., Statistics]:
+    def _compile(self, phase: Phase) -> Callable[..., Statistics]:
         def gradients_of(batch: ReplicaBatch, *path_means: tf.Tensor) -> tuple[list[tf.Tensor], Statistics]:
-            return self.gradients.of(name, batch, *path_means)
+            return self.gradients.of(phase, batch, *path_means)
 
-        total_path_length = self.gradients.total_path_length
+        def total_path_length(batch: ReplicaBatch) -> tf.Tensor:
+            return self.gradients.total_path_length(phase, batch)
+
         if self.compiled:
             gradients_of = tf.function(gradients_of, autograph=False, jit_compile=True)
             total_path_length = tf.function(total_path_length, autograph=False, jit_compile=True)
 
-        def phase(step: tf.Tensor, images: Any, labels: Any) -> Statistics:
-            self.trace_counts[name] += 1
-            seed = phase_seed(self.config.seed, step, PHASES.index(name))
+        def run(step: tf.Tensor, images: Any, labels: Any) -> Statistics:
+            self.trace_counts[phase.name] += 1
+            seed = phase_seed(self.config.seed, step, phase.position)
 
             def replica(images: tf.Tensor, labels: tf.Tensor) -> tuple[list[tf.Tensor], Statistics]:
                 context = tf.distribute.get_replica_context()
                 replica_id = tf.cast(context.replica_id_in_sync_group, tf.int64)
                 batch = ReplicaBatch(step, seed, replica_id, images, labels)
-                path_means = [self.path_mean.read_value()]
-                if name == "G_reg" and self.gradients.needs_other_path_lengths:
+                path_means = [self.path_mean.read_value()] if phase.takes_path_lengths else []
+                if self.gradients.needs_other_path_lengths(phase):
                     total = total_path_length(batch)
                     if self.strategy.num_replicas_in_sync > 1:
                         total = context.all_reduce(tf.distribute.ReduceOp.SUM, total)
-                    path_means.append(total / self.gradients.num_path_lengths)
+                    path_means.append(total / self.gradients.num_path_lengths(phase))
                 gradients, statistics = gradients_of(batch, *path_means)
                 if self.strategy.num_replicas_in_sync > 1:
                     # A sum with one non-finite part is not finite, so all replicas take the same decision below.
@@ -225,21 +229,21 @@ class TrainStep:
             gradients = [self._local(gradient) for gradient in per_replica]
             statistics = {key: self._local(value) for key, value in statistics.items()}
             norm = global_norm(gradients)
-            statistics[f"gradient_norm/{name.lower()}"] = norm
-            num_parts = self.gradients.parts(name)[0] * self.layout.num_replicas
+            statistics[f"gradient_norm/{phase.name.lower()}"] = norm
+            num_parts = self.gradients.parts(phase)[0] * self.layout.num_replicas
             statistics["complete"] = tf.equal(statistics.pop("parts"), num_parts)
-            return self._apply(name, per_replica, norm, statistics)
+            return self._apply(phase, step, per_replica, norm, statistics)
 
-        return tf.function(phase, autograph=False)
+        return tf.function(run, autograph=False)
 
-    def _apply(self, name: str, gradients: Sequence[Any], norm: tf.Tensor, statistics: Statistics) -> Statistics:
+    def _apply(
+        self, phase: Phase, step: tf.Tensor, gradients: Sequence[Any], norm: tf.Tensor, statistics: Statistics
+    ) -> Statistics:
         """Makes the optimizer step of a phase unless the gradients are not finite or not complete.
 
         Returns:
             The scalars to log, and "complete".
         """
-        network = name[0]
-        optimizer = self.g_optimizer if network == "G" else self.d_optimizer
         finite, complete = tf.math.is_finite(norm), statistics["complete"]
         taken = tf.logical_and(finite, complete)
 
@@ -247,7 +251,8 @@ class TrainStep:
             variable.assign(tf.where(taken, value, variable.read_value()))
 
         limit = self.config.clip_norm
-        optimizer.apply(gradients, 1.0 if limit is None else clip_scale(norm, limit), taken)
+        scale = 1.0 if limit is None else clip_scale(norm, limit)
+        self.optimizers[phase.network].apply(gradients, scale, taken, step * self.layout.global_size)
         if "w_average" in statistics:
             average, w_average = raw_variable(self.generator.w_avg), statistics.pop("w_average")
             assign(average, w_average + self.config.w_avg_decay * (average - w_average))
@@ -261,8 +266,8 @@ class TrainStep:
         if "score/real_sign" in statistics:
             self.augmentation.observe(statistics["score/real_sign"], taken)
         lost = tf.cast(tf.logical_and(complete, tf.logical_not(finite)), tf.int64)
-        self.skipped[network].assign_add(lost)
-        in_row = self.skipped_in_row[name]
+        self.skipped[phase.network].assign_add(lost)
+        in_row = self.skipped_in_row[phase.name]
         in_row.assign(tf.where(complete, lost * (in_row + 1), in_row))
         return statistics
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -59,13 +59,14 @@ def plot_series(
 
     Args:
         series: Name -> (kimg, values), from `read_series`.
-        panels: (axis label, names of the series in it); panels none of whose series exist are left out.
+        panels: (axis label, names of the series in it, or how they begin where they end in "/"); panels none of whose
+            series exist are left out.
         title: Above the figure.
 
     Raises:
         ValueError: None of the named series exists.
     """
-    shown = [(label, [name for name in names if name in series]) for label, names in panels]
+    shown = [(label, [found for name in names for found in _of_name(name, series)]) for label, names in panels]
     shown = [(label, names) for label, names in shown if names]
     if not shown:
         raise ValueError(f"none of the series to draw is in the log; it has: {', '.join(sorted(series))}.")
@@ -94,10 +95,14 @@ def loss_plot(run: str | Path) -> Figure:
 
 
 DEFAULT_PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("loss", ("loss/g", "loss/d")),
+    ("loss", ("loss/",)),
     ("scores of D", ("score/real", "score/fake")),
-    ("penalty", ("penalty/r1", "penalty/r2", "penalty/gp", "penalty/path_length")),
+    ("penalty", ("penalty/",)),
 )
+
+
+def _of_name(name: str, series: Collection[str]) -> list[str]:
+    return [found for found in series if found == name or (name.endswith("/") and found.startswith(name))]
 
 
 def _running_mean(values: np.ndarray) -> np.ndarray:

@@ -17,10 +17,10 @@ from gansformer_tf.layers import LatentUpdate
 from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.merge import ComponentMerge
 from gansformer_tf.models import Discriminator, build_generator
+from gansformer_tf.training import losses as objectives
 from gansformer_tf.training.augment.control import Augmentation
-from gansformer_tf.training.losses import discriminator_loss, generator_loss
+from gansformer_tf.training.penalties import path_lengths
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses
-from gansformer_tf.training.regularizers import path_lengths
 from tests.models.tiny import (
     DUPLEX,
     KGAN,
@@ -102,7 +102,7 @@ def test_baselines_run(name: str) -> None:
     g, d = build_generator(g_config), Discriminator(d_config)
     with tf.GradientTape() as tape:
         pictures = g(latents(g), rng=1)
-        loss = tf.reduce_mean(generator_loss("logistic_ns", d(pictures)))
+        loss = tf.reduce_mean(tf.nn.softplus(-d(pictures)))
     assert pictures.shape == (2, 32, 32, 3)
     assert g.config.style == (name in ("StyleGAN2", "kGAN"))
     found = {v.path: g for v, g in zip(g.trainable_variables, gradient(loss, tape, g.trainable_variables), strict=True)}
@@ -313,9 +313,10 @@ def test_dropout_of_the_discriminator_is_off_outside_training() -> None:
 
 def test_hinge_is_the_standard_hinge() -> None:
     scores = tf.constant([-3.0, 0.0, 3.0])
-    np.testing.assert_allclose(generator_loss("hinge", scores), [3, 0, -3])
-    np.testing.assert_allclose(generator_loss("hinge_code", scores), [0, -1, -4])
-    np.testing.assert_allclose(discriminator_loss("hinge", scores, tf.zeros(3)), [5, 2, 1])
+    pairs = objectives.Scores(scores, lambda: tf.zeros(3))
+    np.testing.assert_allclose(objectives.g_hinge(pairs), [3, 0, -3])
+    np.testing.assert_allclose(objectives.g_hinge_code(pairs), [0, -1, -4])
+    np.testing.assert_allclose(objectives.d_hinge(objectives.Scores(tf.zeros(3), lambda: scores)), [5, 2, 1])
 
 
 # -- sizes ---------------------------------------------------------------------------------------------------------

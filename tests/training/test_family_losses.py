@@ -15,8 +15,8 @@ from gansformer_tf.convert.pytorch_names import names_of
 from gansformer_tf.ops import SeedStream
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.blur import blur_sigma, blurred
+from gansformer_tf.training.penalties import path_length_loss, path_lengths, update_path_mean
 from gansformer_tf.training.phases import MicroBatch, PhaseLosses
-from gansformer_tf.training.regularizers import path_length_loss, path_lengths, update_path_mean
 from gansformer_tf.training.variables import network_state
 from tests.convert.pytorch_golden import gradient_pairs
 from tests.models.family_golden import ARRAYS, INDEX

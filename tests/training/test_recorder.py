@@ -57,6 +57,22 @@ def test_a_tick_is_logged_shown_and_warned_about(make):
     assert said[1].startswith("WARNING: 50% of the time went into waiting for images")
 
 
+def test_the_report_draws_what_it_finds(make):
+    run_dir, recorder = make([])
+    for kimg in (1.0, 2.0):
+        recorder.tick(
+            TICK | {"kimg": kimg, "penalty/mine": kimg, "penalty/r2": 1.0, "seconds/X": 1.0, "score/sign": 0.5}
+        )
+    recorder.close()
+    page = write_report(run_dir).read_text()
+    panels = dict(re.findall(r"<figcaption>(.*?) &nbsp; (.*?)</figcaption>", page))
+    shown = {title: re.findall(r"</span> (\S+)", legend) for title, legend in panels.items()}
+    assert shown["Penalties"] == ["penalty/mine", "penalty/r2"]
+    assert shown["Seconds per phase"] == ["seconds/G", "seconds/D", "seconds/X"]
+    assert "score/sign" not in page.partition("Configuration")[0]
+    assert page.count("<polyline") == sum(map(len, shown.values()))
+
+
 def test_a_snapshot_leaves_networks_samples_numbers_and_report(make):
     said, measured = [], []
     run_dir, recorder = make(said, meter=lambda path: measured.append(path) or {"fid": 12.5}, keep_snapshots=1)

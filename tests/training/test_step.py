@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.config import ConfigError
-from gansformer_tf.training.gradients import PHASES, PhaseGradients
+from gansformer_tf.training.gradients import PhaseGradients
 from gansformer_tf.training.phases import MicroBatch
+from gansformer_tf.training.plan import PHASES
 from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.variables import raw_variables
 from tests.training.tiny_networks import RESOLUTION, tiny_networks, tiny_train_config
@@ -93,8 +94,9 @@ def test_gradient_accumulation_makes_the_same_update(whole, micro):
 
 def test_path_length_in_parts_makes_the_same_update(whole, monkeypatch):
     """It goes through in two parts even where the batch is whole, for its gradients hold the most."""
-    assert whole[0].gradients.parts("G") == (1, 8)
-    assert whole[0].gradients.parts("G_reg") == (2, 4)
+    step, _ = whole
+    assert step.gradients.parts(step.phases["G"]) == (1, 8)
+    assert step.gradients.parts(step.phases["G_reg"]) == (2, 4)
     monkeypatch.setattr(PhaseGradients, "parts", lambda self, phase: (1, 8))
     for ours, theirs in zip(train(make_step()), whole[1], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-4)

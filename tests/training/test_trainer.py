@@ -20,9 +20,9 @@ from gansformer_tf.training import recorder, trainer
 from gansformer_tf.training.checkpoint import CheckpointStore
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.logs import MetricsLog, Progress
+from gansformer_tf.training.plan import PHASES
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.samples import SampleWriter
-from gansformer_tf.training.step import PHASES
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator
 from tests.training.tiny_run import stop_within_phase, tiny_run_config
 

@@ -7,6 +7,7 @@ half-precision types quickly.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import tensorflow as tf
 
@@ -25,41 +26,60 @@ def squared_gradient_norms(score: ScoreFunction, images: tf.Tensor) -> tf.Tensor
     return tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3])
 
 
-def gradient_penalty(
-    kind: str,
-    score: ScoreFunction,
-    *,
-    real: tf.Tensor,
-    fake: tf.Tensor | None,
-    mix: tf.Tensor | None,
-    gamma: float,
-) -> tf.Tensor:
-    """Penalty of one kind, per sample.
+class Judged:
+    """What the gradient penalties of a batch are made of; each part is made when one first asks for it.
 
     Args:
-        kind: "r1" (zero-centred at real images, Mescheder et al. 2018, eq. 9), "r2" (the same at generated images) or
-            "gp" (one-centred between the two, Gulrajani et al. 2017, eq. 3).
-        score: The discriminator as a function of images.
         real: Real images, `[batch, height, width, channels]`.
-        fake: Generated images; needed by "r2" and "gp".
-        mix: Mixing factors in [0, 1], `[batch]`; needed by "gp".
-        gamma: Weight. r1 and r2 are multiplied by `gamma / 2`, gp by `gamma`.
+        fake: Makes as many generated ones.
+        mix: Makes mixing factors in [0, 1], `[batch]`.
+        score: Makes the discriminator as a function of images.
 
-    Returns:
-        `[batch]`, weight included.
+    Attributes:
+        real, fake, mix, score: As above.
     """
-    if kind == "r1":
-        return 0.5 * gamma * squared_gradient_norms(score, real)
-    if fake is None:
-        raise ValueError(f"the penalty {kind!r} needs generated images.")
-    if kind == "r2":
-        return 0.5 * gamma * squared_gradient_norms(score, fake)
-    if kind == "gp":
-        if mix is None:
-            raise ValueError("the penalty 'gp' needs mixing factors.")
-        points = real + (fake - real) * tf.reshape(mix, [-1, 1, 1, 1])
-        return gamma * tf.square(_safe_sqrt(squared_gradient_norms(score, points)) - 1.0)
-    raise ValueError(f"unknown penalty {kind!r}; use r1, r2 or gp.")
+
+    def __init__(
+        self,
+        real: tf.Tensor,
+        fake: Callable[[], tf.Tensor],
+        mix: Callable[[], tf.Tensor],
+        score: Callable[[], ScoreFunction],
+    ) -> None:
+        self.real = real
+        self._fake, self._mix, self._score = fake, mix, score
+
+    @cached_property
+    def fake(self) -> tf.Tensor:
+        return self._fake()
+
+    @cached_property
+    def mix(self) -> tf.Tensor:
+        return self._mix()
+
+    @cached_property
+    def score(self) -> ScoreFunction:
+        return self._score()
+
+
+# Penalties, `[batch]` and without the weight gamma; `config.objectives` names them.
+
+
+def r1(batch: Judged) -> tf.Tensor:
+    """Half the squared gradient at real images (Mescheder et al. 2018, eq. 9)."""
+    return 0.5 * squared_gradient_norms(batch.score, batch.real)
+
+
+def r2(batch: Judged) -> tf.Tensor:
+    """The same at generated images."""
+    fake = batch.fake
+    return 0.5 * squared_gradient_norms(batch.score, fake)
+
+
+def gp(batch: Judged) -> tf.Tensor:
+    """Distance of the gradient's length from one between the two, squared (Gulrajani et al. 2017, eq. 3)."""
+    points = batch.real + (batch.fake - batch.real) * tf.reshape(batch.mix, [-1, 1, 1, 1])
+    return tf.square(_safe_sqrt(squared_gradient_norms(batch.score, points)) - 1.0)
 
 
 def path_lengths(
