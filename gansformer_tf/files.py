@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import stat
+import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _CHUNK = 1 << 20
+# TensorFlow's file systems take these for a pattern.
+_PATTERN = re.compile(r"[*?\[\]\\{}]")
 
 
 @contextmanager
@@ -20,18 +26,79 @@ def replacing(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Pa
 
     The temporary name starts with a dot and ends in `.tmp` and the suffix of `path`, which some writers go by. After
     an error `path` is as it was and no temporary file is left. `durable` waits until the content has reached the disk,
-    so that it also outlives a power cut; pictures by the thousand do without.
+    so that it also outlives a power cut; images by the thousand do without. The file gets the permissions that the
+    process gives to new files, whatever the writer gave it.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         yield temporary
+        _give_usual_mode(temporary)
         if durable:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _give_usual_mode(path: Path) -> None:
+    """Gives a new file the mode that files get here, where a library has chosen a narrower one."""
+    probe = path.with_suffix(".mode")
+    try:
+        probe.touch(exist_ok=False)
+        usual = probe.stat().st_mode
+    finally:
+        probe.unlink(missing_ok=True)
+    if path.stat().st_mode != usual:
+        path.chmod(stat.S_IMODE(usual))
+
+
+@contextmanager
+def without_pattern(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a name of `folder` under which TensorFlow finds what is in it.
+
+    TensorFlow takes some paths for patterns, that of a checkpoint to read for one: in a folder `results [v2]` it finds
+    nothing, and no spelling escapes the bracket. Such a folder goes by a link in a temporary one meanwhile.
+
+    Raises:
+        OSError: The link cannot be made.
+    """
+    folder = Path(folder).absolute()
+    if not is_pattern(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="gansformer-tf-") as place:
+        link = Path(place) / "folder"
+        link.symlink_to(folder, target_is_directory=True)
+        yield link
+
+
+def is_pattern(path: str | os.PathLike[str]) -> bool:
+    """Whether TensorFlow would take a path for a pattern."""
+    return _PATTERN.search(os.fspath(path)) is not None
+
+
+def take_lock(file: IO[Any], wait: bool = False) -> bool:
+    """Locks an open file for this process until it is closed, and tells whether it could.
+
+    The lock is the kernel's: no file that stays behind can block a later start. Where the system has none (Windows)
+    that is said in one line, and the file counts as locked.
+
+    Args:
+        file: Open for writing.
+        wait: Whether to wait for a process that has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        print("This system has no file locks: let no second process write to the same folder.", file=sys.stderr)
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gansformer_tf.export.errors import ExportError
+from gansformer_tf.files import is_pattern
 
 _TEMPORARY = ".export-"  # TensorFlow Serving looks at names that are numbers only
 
@@ -22,9 +23,14 @@ def new_version(base: str | Path) -> Iterator[tuple[Path, list[Path]]]:
     Gives a temporary folder to fill, and a list that holds the final one once the block is left without an error.
 
     Raises:
-        ExportError: `base` holds something else than versions.
+        ExportError: `base` holds something else than versions, or TensorFlow could not load it.
         OSError: It cannot be written to.
     """
+    if is_pattern(Path(base).absolute()):
+        raise ExportError(
+            f"TensorFlow takes {base} for a pattern of names and could not load a model from there; name a folder "
+            "without * ? [ ] { } and backslash with --output-dir."
+        )
     base = _writable(base)
     strange = sorted(entry.name for entry in base.iterdir() if not _expected(entry))
     if strange:

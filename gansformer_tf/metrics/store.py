@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.files import replacing, write_atomically
+from gansformer_tf.files import replacing, take_lock, write_atomically
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.moments import Moments, moments
 
@@ -64,7 +63,7 @@ class FeatureStore:
     def lock(self) -> Iterator[None]:
         """Waits until no other process works on this folder."""
         with open(self.folder / "lock", "a", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            take_lock(file, wait=True)
             yield
 
     def append(self, features: np.ndarray, logits: np.ndarray) -> None:

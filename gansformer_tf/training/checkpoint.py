@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from gansformer_tf.files import without_pattern
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.run_dir import CHECKPOINT_PREFIX as PREFIX
 
@@ -76,7 +77,8 @@ class CheckpointStore:
             self._require_space(variables)
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
-            tf.train.Checkpoint(**_trackable(variables)).write(str(temporary / _DATA))
+            with without_pattern(temporary) as place:
+                tf.train.Checkpoint(**_trackable(variables)).write(str(place / _DATA))
             sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir())}
             for name in sizes:
                 _sync(temporary / name)
@@ -129,9 +131,10 @@ class CheckpointStore:
             found = (folder / name).stat().st_size
             if found != size:
                 raise ValueError(f"{name} has {found} bytes in place of {size}")
-        # TensorFlow itself would complain of every variable that does not fit in a line of its own.
-        _require_same_variables(str(folder / _DATA), variables)
-        tf.train.Checkpoint(**_trackable(variables)).read(str(folder / _DATA)).assert_consumed()
+        with without_pattern(folder) as place:
+            # TensorFlow itself would complain of every variable that does not fit in a line of its own.
+            _require_same_variables(str(place / _DATA), variables)
+            tf.train.Checkpoint(**_trackable(variables)).read(str(place / _DATA)).assert_consumed()
         self.restored_notes = marker.get("notes", {})
         return marker["metadata"]
 

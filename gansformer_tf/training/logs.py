@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -61,7 +60,7 @@ class Progress:
         self._bar = tqdm(
             total=total_images / 1000.0,
             initial=done_images / 1000.0,
-            disable=not enabled,
+            disable=not enabled or done_images >= total_images,  # there is nothing to show
             dynamic_ncols=True,
             bar_format="{l_bar}{bar:12}| {n:.2f}/{total:.4g} kimg [{elapsed}{postfix}]",
             desc="training",
@@ -79,6 +78,7 @@ class Progress:
         self._bar.n = min(images, self._total) / 1000.0
         if self._start is None:  # the first step compiles and says nothing about speed
             self._start = (now, images)
+            self._bar.set_postfix_str("", refresh=False)
             return
         if self._bar.disable or now - self._shown < self._interval:
             return
@@ -216,7 +216,8 @@ def tick_line(record: Mapping[str, Any]) -> str:
     ]
     if phases:
         parts.append(f"seconds {' '.join(phases)}")
-    parts.append(f"memory {record['peak_memory_mb']:.0f} MB")
+    if math.isfinite(record["peak_memory_mb"]):
+        parts.append(f"memory {record['peak_memory_mb']:.0f} MB")
     skipped = record.get("skipped_steps", 0)
     if skipped:
         parts.append(f"SKIPPED {skipped} steps (gradients not finite)")
@@ -224,10 +225,15 @@ def tick_line(record: Mapping[str, Any]) -> str:
 
 
 def peak_memory_mb() -> float:
-    """Peak resident memory of this process, or of the first GPU where there is one, in MB."""
+    """Peak resident memory of this process, or of the first GPU where there is one, in MB; NaN where nobody tells."""
     if tf.config.list_logical_devices("GPU"):
         return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.nan
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # macOS counts bytes, Linux kilobytes
 
 
 def _json_value(value: Any) -> Any:

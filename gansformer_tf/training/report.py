@@ -90,7 +90,7 @@ def _summary(records: Sequence[Mapping[str, Any]]) -> str:
         ("Trained on", f"{last['kimg']:.2f} kimg (step {last['step']})"),
         ("Time", f"{last['seconds'] / 3600:.2f} h"),
         ("Speed", f"{last['img_per_second']:.1f} images/s"),
-        ("Peak memory", f"{last['peak_memory_mb']:.0f} MB"),
+        ("Peak memory", "not known" if last["peak_memory_mb"] is None else f"{last['peak_memory_mb']:.0f} MB"),
         ("Skipped steps", f"{last['skipped_steps']}"),
     ]
     cells = "".join(f"<tr><td>{label}</td><td>{value}</td></tr>" for label, value in rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from gansformer_tf.config import ConfigError, RunConfig
-from gansformer_tf.files import write_atomically
+from gansformer_tf.files import take_lock, write_atomically
 from gansformer_tf.training.errors import TrainingError
 
 # Folders of checkpoints are called this and the number of the step.
@@ -136,22 +135,18 @@ class RunDir:
     def lock(self) -> None:
         """Takes the run for this process until `unlock` or its end, however it ends.
 
-        The lock is the kernel's, on an open file: no file that stays behind can block a later start.
-
         Raises:
             TrainingError: Another process trains here.
         """
         file = open(self._lock_path, "a+", encoding="utf-8")  # noqa: SIM115 - stays open while locked
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take_lock(file):
             file.seek(0)
             owner = file.read().strip() or "unknown"
             file.close()
             raise TrainingError(
                 f"the run {self.path} is being trained by another process ({owner}); "
                 "stop it first, or use another --expname or --restart for a new run."
-            ) from None
+            )
         file.truncate(0)
         file.write(f"pid {os.getpid()} on {socket.gethostname()}\n")
         file.flush()

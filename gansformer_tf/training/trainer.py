@@ -170,7 +170,8 @@ class Trainer:
 
     def _loop(self, total: int, stop: StopRequest) -> None:
         if self.images >= total:
-            self._say(f"This run has had its {self.config.train.total_kimg:g} kimg; raise --total-kimg to train on.")
+            wanted = self.config.train.total_kimg
+            self._say(f"This run has had {self.kimg:g} kimg of {wanted:g}; raise --total-kimg to train on.")
             stop.at_once = False
             return
         # Processes of a cluster stop together, so none may leave at once, nor in the middle of a step.

@@ -79,6 +79,20 @@ def test_r1_and_r2_by_hand():
         np.testing.assert_allclose(value, 1.5 * float(tf.reduce_sum(tf.square(weights))), rtol=1e-5)
 
 
+def test_path_length_is_drawn_to_a_mean_with_the_configured_decay():
+    """Another decay or weight than configured would show in the value, and in the running mean of a step."""
+    losses = losses_of(path_length_decay=0.25, path_length_weight=3.0, g_reg_weight=0.5, g_reg_interval=4)
+    lengths = losses.path_lengths(micro_batch()).numpy()
+    mean = 0.7 + 0.25 * (lengths.mean() - 0.7)
+    loss, values = losses.generator_regularizer(micro_batch(), tf.constant(0.7))
+    np.testing.assert_allclose(values["penalty/path_length"], 1.5 * np.mean((lengths - mean) ** 2), rtol=1e-5)
+    np.testing.assert_allclose(loss, 4 * values["penalty/path_length"], rtol=1e-6)
+    step = TrainStep(*tiny_networks(), tiny_train_config(path_length_decay=0.25))
+    step.path_mean.assign(0.7)
+    found = step._phases["G_reg"](tf.constant(0, tf.int64), tf.constant(IMAGES), tf.constant(NO_LABELS))
+    np.testing.assert_allclose(step.path_mean, 0.7 + 0.25 * (found["path_length"] - 0.7), rtol=1e-6)
+
+
 @pytest.mark.parametrize("micro", [8, 4])
 def test_relativistic_pairing_with_both_penalties_trains(micro):
     settings = {"g_loss": "rpgan", "d_loss": "rpgan", "d_reg": "r1,r2", "d_reg_interval": 2}

@@ -15,6 +15,7 @@ from gansformer_tf.config import DataConfig, RunConfig
 from gansformer_tf.files import read_json_lines
 from gansformer_tf.models.snapshot import find_snapshot
 from gansformer_tf.training.errors import TrainingError
+from gansformer_tf.training.logs import peak_memory_mb
 from gansformer_tf.training.recorder import Recorder
 from gansformer_tf.training.report import write_report
 from gansformer_tf.training.run_dir import RunDir
@@ -55,6 +56,24 @@ def test_a_tick_is_logged_shown_and_warned_about(make):
     assert read_json_lines(run_dir.metrics) == [TICK]
     assert "seconds G 0.1 D 0.2" in said[0] and "50.0 s/kimg" in said[0]
     assert said[1].startswith("WARNING: 50% of the time went into waiting for images")
+
+
+@pytest.mark.parametrize(("platform", "megabytes"), [("linux", 2048.0), ("darwin", 2.0)])
+def test_peak_memory_in_the_units_of_the_system(platform, megabytes, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("resource.getrusage", lambda who: types.SimpleNamespace(ru_maxrss=2 << 20))
+    assert peak_memory_mb() == megabytes
+
+
+def test_peak_memory_that_nobody_tells_is_left_out(make, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    said = []
+    run_dir, recorder = make(said)
+    recorder.tick(TICK | {"peak_memory_mb": peak_memory_mb()})
+    recorder.close()
+    assert "memory" not in said[0]
+    assert read_json_lines(run_dir.metrics)[0]["peak_memory_mb"] is None
+    assert "not known" in write_report(run_dir).read_text()
 
 
 def test_the_report_draws_what_it_finds(make):

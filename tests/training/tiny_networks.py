@@ -34,6 +34,9 @@ class TinyGenerator(keras.Model):
             painter.build((None, config.num_latents * config.latent_dim))
         self.built = True
 
+    def shared_draws(self, batch_size: int, rng: Any) -> dict[str, Any]:
+        return {}
+
     def map(
         self, z: Any, labels: Any = None, truncation_psi: float = 1.0, training: bool = False, rng: Any = None
     ) -> Any:

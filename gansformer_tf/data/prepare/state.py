@@ -7,7 +7,6 @@ was written; the state is written first, so a final name is never a half-written
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gansformer_tf.data.manifest import BAD_IMAGES, MANIFEST, DatasetError, Shard, read_manifest
-from gansformer_tf.files import write_atomically
+from gansformer_tf.files import take_lock, write_atomically
 
 FOLDER = ".preparation"
 
@@ -114,13 +113,9 @@ class Preparation:
 
 def _take_lock(path: Path, folder: Path) -> BinaryIO:
     lock = path.open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not take_lock(lock):
         lock.close()
-        raise DatasetError(
-            f"another process is preparing {folder} right now; wait for it, or choose another name."
-        ) from None
+        raise DatasetError(f"another process is preparing {folder} right now; wait for it, or choose another name.")
     return lock
 
 
