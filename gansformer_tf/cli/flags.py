@@ -328,7 +328,7 @@ EVALUATION = (
     ),
     Flag("--eval-images-num", "images per metric (default: {default})", int, MEASURE, "images_num", metavar="N"),
     Flag("--inception-weights", "file, or auto to download (default: {default})", path, MEASURE, "inception_weights"),
-    Flag("--feature-network", "inception, inception-random, keras:NAME (see docs/metrics.md)", str, MEASURE, "network"),
+    Flag("--feature-network", "inception, efficientnet-lite0, ... (docs/metrics.md)", str, MEASURE, "network"),
     Flag("--fid-ddof", "1: covariance / (N - 1), as published; 0: / N, as StyleGAN3", int, MEASURE, "fid_ddof", (0, 1)),
     Flag("--ppl-space", "where paths run", str, MEASURE, "ppl_space", ("w", "z")),
     Flag("--ppl-sampling", "measure at the ends of paths, or anywhere", str, MEASURE, "ppl_sampling", ("end", "full")),

@@ -31,7 +31,7 @@ class Metric:
         needs_network: It uses a feature network, whose label results carry unless it is the published one.
         needs_classes: That network has to give class scores.
         own_rows: Its numbers are made of rows that `task` of its module computes, not of plain features.
-        always_labelled: Results carry the label of the published network too.
+        by_distance: It uses the network's distance of images; results always carry the name of that distance.
         less_is_better: Which of two snapshots is the better one.
         least_images: Smallest number of images of each kind, for a `MetricConfig`.
         capability: Field of the generator's configuration that must be on, and what is said if it is off.
@@ -45,7 +45,7 @@ class Metric:
     needs_network: bool = False
     needs_classes: bool = False
     own_rows: bool = False
-    always_labelled: bool = False
+    by_distance: bool = False
     less_is_better: bool = False
     least_images: Callable[[Any], int] = lambda config: 1
     capability: tuple[str, str] | None = None
@@ -142,8 +142,7 @@ register(
         needs_generator=True,
         needs_network=True,
         own_rows=True,
-        # path lengths are of features, not of the perceptual distance of papers
-        always_labelled=True,
+        by_distance=True,  # of features, not the perceptual distance of papers
         less_is_better=True,
         aliases={"ppl2_wend": {}},
     )

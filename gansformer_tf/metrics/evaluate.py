@@ -157,7 +157,9 @@ class Evaluation:
         if metric.needs_network:
             network = self.networks[0]
             manifest |= network.describe()
-            if metric.always_labelled or network.label != PUBLISHED:
+            if metric.by_distance:
+                name = f"{name}-{network.distance_label}"
+            elif network.label != PUBLISHED:
                 name = f"{name}-{network.label}"
         return Result(name, dict(measured.values), manifest, dict(measured.details), tuple(measured.notes))
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from gansformer_tf.convert.errors import ForeignFileError
+from gansformer_tf.convert.torch_file import read_torch_file
 from gansformer_tf.data.download.cache import cache_folder
 from gansformer_tf.data.download.fetch import DownloadError, download
 from gansformer_tf.files import sha256_of
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.inception import check_weights, random_weights
-from gansformer_tf.metrics.torch_file import read_torch_file
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 URLS = (
@@ -116,4 +117,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 return dict(file)
         except (ValueError, OSError, EOFError) as error:
             raise MetricError(f"{path} is no readable npz file ({error}); get it again.") from error
-    return read_torch_file(path)
+    try:
+        return read_torch_file(path)
+    except ForeignFileError as error:
+        raise MetricError(str(error)) from error

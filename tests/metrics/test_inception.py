@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from gansformer_tf.data.download import fetch as download
+from gansformer_tf.convert.errors import ForeignFileError
+from gansformer_tf.convert.torch_file import read_torch_file
+from gansformer_tf.data.download import cache
 from gansformer_tf.metrics import inception_weights
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.inception import (
@@ -25,7 +27,6 @@ from gansformer_tf.metrics.inception import (
 )
 from gansformer_tf.metrics.inception_weights import load_inception_weights, weights_hash
 from gansformer_tf.metrics.networks import FeatureNetwork, as_rgb, feature_network
-from gansformer_tf.metrics.torch_file import read_torch_file
 from tests.metrics.golden import FOLDER, arrays, values
 
 DATA, EXPECTED = arrays("inception"), values("inception")
@@ -120,7 +121,7 @@ def test_nothing_in_a_torch_file_is_run(tmp_path, monkeypatch, form):
         head = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
         stream = b"".join(pickle.dumps(value) for value in head) + evil + pickle.dumps([])
         (tmp_path / "evil.pth").write_bytes(stream)
-    with pytest.raises(MetricError, match="system, which no file of weights needs"):
+    with pytest.raises(ForeignFileError, match="system, which no file of weights needs"):
         read_torch_file(tmp_path / "evil.pth")
     assert not (tmp_path / "RAN").exists()
 
@@ -131,7 +132,7 @@ def test_every_cut_of_a_torch_file_is_an_error(tmp_path, form):
     path = tmp_path / "cut.pth"
     for length in range(0, len(whole) - 1, 13):
         path.write_bytes(whole[:length])
-        with pytest.raises(MetricError, match="PyTorch file of weights"):
+        with pytest.raises(ForeignFileError, match="PyTorch file of weights"):
             read_torch_file(path)
 
 
@@ -197,7 +198,7 @@ def test_auto_downloads_once_and_checks(tmp_path, monkeypatch, server):
     folder, address = server
     content = (FOLDER / "torch_zip.pth").read_bytes()
     (folder / "file.pth").write_bytes(content)
-    monkeypatch.setenv(download.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(inception_weights, "URLS", (f"{address}/missing.pth", f"{address}/file.pth"))
     cached = tmp_path / "cache" / inception_weights.FILE
     with pytest.raises(MetricError, match="cannot be downloaded .*404.*--inception-weights PATH"):

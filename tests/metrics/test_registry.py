@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from gansformer_tf.cli import evaluation
-from gansformer_tf.cli.flags import build_parser, typed_values
+from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.config import ConfigError, MetricConfig
 from gansformer_tf.config.metric_records import METRICS, Metric, metric_of, register, resolve
 from gansformer_tf.metrics import __main__ as folders
@@ -54,8 +54,8 @@ def test_aliases_bring_their_settings():
 def test_a_new_metric_measures_a_run_from_the_command_line(toy, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GANSFORMER_TF_CACHE", str(tmp_path / "cache"))
     path, config = make_run(tmp_path)
-    parsed = build_parser().parse_args(["--eval", "--metrics", "light50k"])
-    assert typed_values(parsed)["metrics"] == {"metrics": ("brightness",), "images_num": 10}
+    parsed = COMMAND.read(["--eval", "--metrics", "light50k"])
+    assert parsed.typed["metrics"] == {"metrics": ("brightness",), "images_num": 10}
     evaluation.evaluate(parsed, path.parent)
     shown = capsys.readouterr().out
     record = json.loads((path.parent / "metric-brightness.jsonl").read_text())

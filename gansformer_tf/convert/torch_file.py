@@ -1,7 +1,7 @@
 """Tensors of a PyTorch file of weights, without PyTorch and without running anything inside the file.
 
-Both forms are read: the zip archive of PyTorch 1.6 and later, and the older stream of pickles. The reader of pickles is
-the one of `gansformer_tf.convert`, which cannot run anything.
+Both forms are read: the zip archive of PyTorch 1.6 and later, and the older stream of pickles. Pickles are read
+by `closed_pickle`, which cannot run anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 from gansformer_tf.convert.closed_pickle import BoundedFile, Budget, ClosedUnpickler, Record
 from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.torch_stream import TENSORS, Storages, Tensor, read_stream
-from gansformer_tf.metrics.errors import MetricError
 
 MAX_BYTES = 2 << 30  # the published files have 96 MB
 
@@ -25,13 +24,13 @@ def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
     """Arrays by name of a state dictionary that PyTorch saved.
 
     Raises:
-        MetricError: The file is something else, damaged, or holds more than tensors.
+        ForeignFileError: The file is something else, damaged, or holds more than tensors.
         OSError: It cannot be read.
     """
     path = Path(path)
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise MetricError(f"{path} has more than {MAX_BYTES >> 30} GB; the Inception weights have 96 MB.")
+        raise ForeignFileError(f"{path} has more than {MAX_BYTES >> 30} GB, too much for weights of a feature network.")
     try:
         if zipfile.is_zipfile(path):
             found = _read_zip(path)
@@ -46,7 +45,7 @@ def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
             raise ForeignFileError("its tensors have more numbers than the file")
         return arrays
     except (ForeignFileError, zipfile.BadZipFile, KeyError, ValueError, RuntimeError, EOFError) as error:
-        raise MetricError(f"{path} is no usable PyTorch file of weights: {error}; get it again.") from error
+        raise ForeignFileError(f"{path} is no usable PyTorch file of weights: {error}; get it again.") from error
 
 
 def _check_tensors(found: dict[Any, Any]) -> None:
