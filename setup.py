@@ -25,6 +25,7 @@ REQUIRES = [
     "matplotlib>=3.9",
     "numpy>=2.0",
     "pillow>=12.2",
+    "pyyaml>=6",
     "safetensors>=0.5",
     "tensorboard>=2.18",
     "tensorflow-datasets>=4.9.8",
@@ -68,7 +69,6 @@ TEST = [
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.8",
     "pytest>=8",
-    "pyyaml>=6",
 ]
 
 DOCS = [

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gansformer_tf.convert.original import from_original
     from gansformer_tf.convert.pytorch import from_pytorch, w_from_pytorch
+    from gansformer_tf.convert.vqgan import from_vqgan
 
-__all__ = ["from_original", "from_pytorch", "w_from_pytorch"]
+__all__ = ["from_original", "from_pytorch", "from_vqgan", "w_from_pytorch"]
 
-_HOMES = {"from_original": "original", "from_pytorch": "pytorch", "w_from_pytorch": "pytorch"}
+_HOMES = {
+    "from_original": "original",
+    "from_pytorch": "pytorch",
+    "from_vqgan": "vqgan",
+    "w_from_pytorch": "pytorch",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -297,7 +297,7 @@ def _may_be_key(key: Any) -> bool:
     """Hashing it takes neither recursion nor, with many of them, long searches."""
     if isinstance(key, int):
         return key.bit_length() <= MAX_KEY_BITS
-    return key is None or isinstance(key, str | bytes)
+    return key is None or isinstance(key, str | bytes | Symbol)  # Lightning's checkpoints have classes as keys
 
 
 def _constant(value: Any) -> Callable[[ClosedUnpickler, Any], None]:

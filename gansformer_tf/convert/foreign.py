@@ -22,10 +22,12 @@ _WAIT_FACTOR = 4  # a busy machine may take that much longer than the computing 
 SAFETENSORS = "safetensors"
 PICKLE = "pickle"
 
+_ZIP = b"PK\x03\x04"
+
 # First bytes of what people take for a snapshot.
 _OTHERS = {
     b"\x1f\x8b": "a gzip file; unpack it first (gunzip)",
-    b"PK\x03\x04": "a zip archive or a PyTorch file of weights without their network; a snapshot is a .pkl file",
+    _ZIP: "a zip archive or a PyTorch file of weights without their network; a snapshot is a .pkl file",
     b"\xfd7zXZ": "an xz file; unpack it first (unxz)",
     b"BZh": "a bzip2 file; unpack it first (bunzip2)",
     b"7z\xbc\xaf": "a 7z archive; unpack it first",
@@ -64,22 +66,46 @@ def read_foreign(path: str | Path) -> Found:
         OSError: It cannot be read.
     """
     path = Path(path)
+    size = _size_of(path)
+    if kind_of(path) != PICKLE:
+        raise ForeignFileError(f"{path} is no pickle; it is a safetensors file already.")
+    return _read(path, size, sandbox.PICKLE)
+
+
+def read_lightning(path: str | Path) -> Found:
+    """The weights of a checkpoint of PyTorch Lightning, read in such a process too.
+
+    Raises:
+        ForeignFileError: The file is no checkpoint, or breaks a limit.
+        OSError: It cannot be read.
+    """
+    path = Path(path)
+    size = _size_of(path)
+    with path.open("rb") as file:
+        if not file.read(len(_ZIP)).startswith(_ZIP):
+            raise ForeignFileError(f"{path} is no checkpoint of PyTorch 1.6 or later, which is a zip archive.")
+    return _read(path, size, sandbox.CHECKPOINT)
+
+
+def _size_of(path: Path) -> int:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise ForeignFileError(f"{path} has {size >> 20} MB; snapshots have at most {MAX_BYTES >> 20} MB.")
-    if kind_of(path) != PICKLE:
-        raise ForeignFileError(f"{path} is no pickle; it is a safetensors file already.")
+    return size
+
+
+def _read(path: Path, size: int, kind: str) -> Found:
     try:
         with tempfile.TemporaryDirectory(prefix="gansformer_tf-") as folder:
             output = Path(folder) / "found.safetensors"
-            _run(path, size, output)
+            _run(path, size, kind, output)
             return _found(output)
     except ForeignFileError as error:
         raise ForeignFileError(f"{path} cannot be imported: {error}.") from error
 
 
-def _run(path: Path, size: int, output: Path) -> None:
-    command = [sys.executable, "-B", "-s", "-m", sandbox.__name__, str(size)]
+def _run(path: Path, size: int, kind: str, output: Path) -> None:
+    command = [sys.executable, "-B", "-s", "-m", sandbox.__name__, str(size), kind]
     # started where the package is, so that no file of the working folder can take the place of a module
     root = Path(__file__).parents[2]
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}

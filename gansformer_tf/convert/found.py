@@ -12,6 +12,7 @@ from gansformer_tf.convert.errors import ForeignFileError, quoted
 
 TENSORFLOW1 = "TensorFlow 1"
 PYTORCH = "PyTorch"
+LIGHTNING = "PyTorch Lightning"
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-/]{1,200}")
 MAX_ARRAYS = 20_000
@@ -53,8 +54,8 @@ class Found:
     """A file.
 
     Attributes:
-        kind: `TENSORFLOW1` or `PYTORCH`.
-        generator: The averaged generator.
+        kind: `TENSORFLOW1`, `PYTORCH` or `LIGHTNING`.
+        generator: The averaged generator; of a checkpoint, all of its weights.
         discriminator: None where the file has none.
         unused: What else is in the file, and why it is not imported.
     """

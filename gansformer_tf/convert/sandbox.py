@@ -1,4 +1,4 @@
-"""The process that reads a pickle: `python -m gansformer_tf.convert.sandbox SIZE`, started by `foreign`.
+"""The process that reads a pickle: `python -m gansformer_tf.convert.sandbox SIZE KIND`, started by `foreign`.
 
 It is given the file as standard input and writes a safetensors file to standard output; it has no other files. Before
 the first byte is read it gives up memory, time, and the means to open files; a hook ends it at the first attempt to
@@ -21,6 +21,7 @@ CPU_SECONDS = 60
 BYTES_PER_CPU_SECOND = 10 << 20
 STATUS_FORBIDDEN = 97
 KEY = "found"
+PICKLE, CHECKPOINT = "pickle", "checkpoint"  # kinds of files
 ERROR_KEY = "error"
 
 # Events of Python that reading a pickle has no need of.
@@ -104,10 +105,11 @@ def describe(found: Any) -> str:
     return json.dumps({"kind": found.kind, "unused": found.unused, "networks": networks})
 
 
-def main(size: int) -> int:
+def main(size: int, kind: str = PICKLE) -> int:
     """Reads standard input, writes standard output; returns the exit status."""
     # everything that reading needs is loaded before the doors are closed
     import encodings.ascii
+    import encodings.cp437
     import encodings.latin_1
     import encodings.raw_unicode_escape  # noqa: F401
 
@@ -115,13 +117,14 @@ def main(size: int) -> int:
 
     from gansformer_tf.convert.errors import ForeignFileError
     from gansformer_tf.convert.read_pickle import as_tensors, read_pickle
+    from gansformer_tf.convert.vqgan_checkpoint import read_checkpoint
 
     warnings.simplefilter("ignore")  # to show one, Python opens the source
     save({}, metadata={"warm": "up"})
     limit_resources(size)
     close_doors()
     try:
-        found = read_pickle(sys.stdin.buffer, size)
+        found = (read_checkpoint if kind == CHECKPOINT else read_pickle)(sys.stdin.buffer, size)
         metadata, tensors = {KEY: describe(found)}, as_tensors(found)
         data = save(tensors, metadata=metadata)
     except ForeignFileError as error:
@@ -139,4 +142,4 @@ def main(size: int) -> int:
 
 
 if __name__ == "__main__":
-    os._exit(main(int(sys.argv[1])))
+    os._exit(main(int(sys.argv[1]), sys.argv[2]))

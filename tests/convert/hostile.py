@@ -7,11 +7,13 @@ import io
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from tests.convert.checkpoints import archive
+from tests.convert.checkpoints import tensor as stored
 from tests.convert.makers import (
     NETWORK,
     PERSISTENT,
@@ -257,6 +259,46 @@ FILES: dict[str, bytes | Callable[[], bytes]] = {
     "one network instead of three": dumps((tf1_network("G", "Generator", {}, {}),)),
 }
 
+_EIGHT = b"\0" * 8
+_KEPT = {"state_dict": {"a": stored("0", 2)}}
+
+
+def _swollen() -> bytes:
+    """A member that is 16 MB long when it is unpacked."""
+    return archive(_KEPT, {"0": b"\0" * (1 << 24)}, zipfile.ZIP_DEFLATED)
+
+
+# Checkpoints of PyTorch Lightning: zip archives.
+CHECKPOINTS: dict[str, bytes | Callable[[], bytes]] = {
+    **{f"a weight that is {name}": archive({"state_dict": {"a": value}}, {}) for name, value in CALLS.items()},
+    "the result of os.system": archive(_SYSTEM, {}),
+    "a storage whose type is a call": archive({"state_dict": {"a": stored("0", 2, kind=_SYSTEM)}}, {"0": _EIGHT}),
+    "a storage of objects": archive({"state_dict": {"a": stored("0", 1, kind=Name("os", "system"))}}, {"0": _EIGHT}),
+    "a storage that is not there": archive(_KEPT, {}),
+    "a storage that is a path": archive({"state_dict": {"a": stored("../../../etc/passwd", 2)}}, {"0": _EIGHT}),
+    "a storage with a false count": archive(_KEPT, {"0": b"\0" * 12}),
+    "a storage of 2**60 numbers": archive({"state_dict": {"a": stored("0", 1 << 60)}}, {"0": _EIGHT}),
+    "one storage in many weights": lambda: archive(
+        {"state_dict": {f"w{index}": stored("0", 300_000) for index in range(100)}}, {"0": b"\0" * 1_200_000}
+    ),
+    "members that are compressed": _swollen,
+    "no index": archive({}, {}).replace(b"data.pkl", b"data.txt"),
+    "two indices": archive({}, {"data.pkl": b"N."}),
+    "no weights": archive({"state_dict": {}}, {}),
+    "weights that are a number": archive({"state_dict": 5}, {}),
+    "weights that are a list": archive([1], {}),
+    "a weight that is a text": archive({"state_dict": {"a": "b"}}, {}),
+    "a weight without a name": archive({"state_dict": {5: stored("0", 2)}}, {"0": _EIGHT}),
+    "a weight named to rewrite the screen": archive({"state_dict": {"\x1b[2J": stored("0", 2)}}, {"0": _EIGHT}),
+    "a tensor beyond its storage": archive({"state_dict": {"a": stored("0", 2, (3,))}}, {"0": _EIGHT}),
+    "an index that is half a pickle": archive(dumps(_KEPT, 2)[:40], {"0": _EIGHT}),
+    "an index of two million lists": lambda: archive(_P4 + b"]" * 2_000_000 + b".", {}),
+    "half an archive": archive(_KEPT, {"0": _EIGHT})[:150],
+    "an archive with other bytes in it": archive(_KEPT, {"0": _EIGHT}).replace(_EIGHT, b"\1" * 8),
+    "an empty archive": b"PK\x05\x06" + b"\0" * 18,
+    "a pickle": dumps({"a": 1}),
+}
+
 # Instructions to strew into other pickles.
 SNIPPETS: tuple[bytes, ...] = (
     *(dumps(value, 4)[2:-1].partition(b"\x95")[2][8:] or dumps(value, 4)[2:-1] for value in CALLS.values()),
@@ -281,7 +323,7 @@ SNIPPETS: tuple[bytes, ...] = (
 )
 
 
-def content(name: str) -> bytes:
+def content(name: str, files: Mapping[str, bytes | Callable[[], bytes]] = FILES) -> bytes:
     """A file by its name."""
-    made = FILES[name]
+    made = files[name]
     return made() if callable(made) else made
