@@ -14,8 +14,8 @@ from typing import Any
 _LOADED_BY_KERAS = ("IPython", "matplotlib", "pandas")
 
 
-class SetupError(RuntimeError):
-    """What is installed, or set in the environment, does not let a command compute; one line that says what to do."""
+class SetupError(ValueError):
+    """What Keras is set to does not let a command compute; one line that says what to do."""
 
 
 def import_tensorflow() -> Any:
@@ -28,7 +28,7 @@ def import_tensorflow() -> Any:
         The module. If the import fails, what was printed is shown.
 
     Raises:
-        SetupError: Keras is set to a backend or a number format that the commands do not compute with.
+        SetupError: Keras is set to a backend or a number format that commands do not compute with.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
@@ -37,9 +37,12 @@ def import_tensorflow() -> Any:
         os.dup2(kept.fileno(), 2)
         try:
             with _hidden(_LOADED_BY_KERAS):
+                _require_tensorflow_in_float32()
                 import tensorflow as tf
 
             tf.config.list_physical_devices()
+        except SetupError:
+            raise
         except BaseException:
             kept.seek(0)
             os.write(screen, kept.read())
@@ -48,6 +51,26 @@ def import_tensorflow() -> Any:
             os.dup2(screen, 2)
             os.close(screen)
     return tf
+
+
+def _require_tensorflow_in_float32() -> None:
+    """Loads Keras.
+
+    Raises:
+        SetupError: It runs on something else than TensorFlow, or its layers are not made in float32.
+    """
+    remedy = "unset KERAS_BACKEND and look into keras.json (in ~/.keras, or the folder of KERAS_HOME)."
+    try:
+        import keras
+    except ImportError as error:
+        raise SetupError(f"Keras cannot be loaded ({error}); if it is set to another backend, {remedy}") from error
+    if (backend := keras.config.backend()) != "tensorflow":
+        raise SetupError(f"Keras is set to the backend {backend}, but commands compute with TensorFlow; {remedy}")
+    if (floatx := keras.config.floatx()) != "float32":
+        raise SetupError(
+            f"Keras is set to floatx {floatx}, but networks are made in float32 (--precision chooses what training "
+            f"computes with); set floatx to float32 in keras.json (in ~/.keras, or the folder of KERAS_HOME)."
+        )
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +47,30 @@ def test_modules_are_hidden_only_where_they_are_not_loaded_and_only_for_a_while(
             importlib.import_module("this")
     assert "this" not in sys.modules
     assert sys.modules["json"] is json
+
+
+@pytest.mark.parametrize(
+    ("settings", "absent", "message"),
+    [
+        ({"backend": "torch"}, "torch", "Keras cannot be loaded (.*torch.*); if it is set to another backend, unset"),
+        (
+            {"backend": "jax"},
+            "",
+            "Keras is set to the backend jax, but commands compute with TensorFlow; unset",
+        ),
+        ({"floatx": "float16"}, "", "Keras is set to floatx float16, but networks are made in float32"),
+    ],
+)
+def test_settings_of_keras_that_commands_do_not_compute_with(settings, absent, message, tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    code = (
+        f"import sys; sys.modules[{absent!r}] = None\n"
+        "from gansformer_tf.cli import common, devices\n"
+        "common.run_script(common.Parser(prog='some.py'), lambda _: devices.select_devices(()))"
+    )
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
+    environment.pop("KERAS_BACKEND", None)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert re.match("some.py: error: " + message.replace("(", "[(]").replace(")", "[)]"), line), line

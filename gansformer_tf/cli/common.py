@@ -90,10 +90,14 @@ def quiet_tensorflow() -> None:
 def run_script(parser: Parser, main: Callable[[argparse.Namespace], int | None]) -> NoReturn:
     """Parses `sys.argv`, runs `main(arguments)` and exits with its status.
 
-    `ConfigError` and `UsageError` end with status 2, `RunError` and `OSError` with status 1, each with one line.
+    `ConfigError`, `SetupError` and `UsageError` end with status 2, `RunError` and `OSError` with status 1, each with
+    one line.
     """
     show_any_text()
     quiet_tensorflow()
+    script = sys.modules["__main__"]
+    if not hasattr(script, "__spec__"):  # of `%run` in a notebook; multiprocessing wants to read it
+        script.__spec__ = None
 
     def parse(argv: Sequence[str]) -> argparse.Namespace:
         return parser.parse_args(argv[1:])
@@ -101,9 +105,9 @@ def run_script(parser: Parser, main: Callable[[argparse.Namespace], int | None])
     def guarded(arguments: argparse.Namespace) -> int:
         try:
             return main(arguments) or 0
-        except (ConfigError, UsageError) as error:
+        except (ConfigError, SetupError, UsageError) as error:
             return _complain(parser, error, STATUS_USAGE)
-        except (RunError, SetupError) as error:
+        except RunError as error:
             return _complain(parser, error, STATUS_FAILURE)
         except OSError as error:
             return _complain(parser, _describe(error), STATUS_FAILURE)

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from gansformer_tf.terminal import show_any_text
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN = Path("demo/results/scenes-000")
 IMAGES = Path("demo/images")
@@ -38,6 +40,7 @@ NEXT = (
 
 def main() -> int:
     """Runs the steps; returns the status of the first that fails."""
+    show_any_text()
     started = time.monotonic()
     try:
         say("1/5  Data: render 4,000 scenes and store them as TFRecords.")

@@ -164,3 +164,7 @@ def main(arguments: argparse.Namespace) -> int:
 def run() -> NoReturn:
     """Entry point of the script."""
     run_script(build_parser(), main)
+
+
+if __name__ == "__main__":
+    run()

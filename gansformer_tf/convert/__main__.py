@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Converts and prints; returns the exit status."""
     show_any_text()
+    show_any_text()
     given = build_parser().parse_args(arguments)
     try:
         return _convert(given.source, Path(given.target), not given.generator_only)

@@ -18,6 +18,7 @@ import numpy as np
 from gansformer_tf.export.errors import ExportError, ServingError
 from gansformer_tf.files import replacing
 from gansformer_tf.quiet import import_tensorflow
+from gansformer_tf.terminal import path, show_any_text
 
 DEFAULT_MODEL = "gansformer"
 DEFAULT_TIMEOUT = 60.0
@@ -170,7 +171,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--truncation-psi", type=float, default=DEFAULT_PSI, metavar="PSI", help="truncation (default: %(default)s)")
     add("--labels", metavar="LIST", help="for models with labels: class numbers that the pictures take in turn, or "
         "from-seed")  # fmt: skip
-    add("--output-dir", default="images", metavar="DIR", help="folder for seed0000.png ... (default: %(default)s)")
+    add(
+        "--output-dir",
+        type=path,
+        default="images",
+        metavar="DIR",
+        help="folder for seed0000.png ... (default: %(default)s)",
+    )
     add("--batch-size", type=int, default=DEFAULT_BATCH_SIZE, metavar="N", help="pictures per request (%(default)s)")
     add("--timeout", type=float, default=DEFAULT_TIMEOUT, metavar="S", help="seconds per request (%(default)s)")
     add("--max-message-mb", type=float, default=DEFAULT_MAX_MESSAGE_BYTES / 2**20, metavar="MB",
@@ -180,6 +187,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Asks and writes the files; returns the exit status, 2 for bad usage, 1 for a request or file that failed."""
+    show_any_text()
     given = build_parser().parse_args(arguments)
     try:
         count = _draw(given)

@@ -13,6 +13,7 @@ from gansformer_tf.config.base import ConfigError
 from gansformer_tf.config.metric_records import DEFAULT, METRICS
 from gansformer_tf.config.metrics import STANDARD_IMAGES, MetricConfig
 from gansformer_tf.quiet import import_tensorflow
+from gansformer_tf.terminal import path, show_any_text
 
 STATUS_USAGE = 2
 
@@ -31,8 +32,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--fake", required=True, metavar="PLACE", help="generated pictures: folder, zip or data set")
-    parser.add_argument("--real", metavar="PLACE", help="real pictures, alike, for metrics that compare with them")
+    parser.add_argument(
+        "--fake", required=True, type=path, metavar="PLACE", help="generated images: folder, zip or data set"
+    )
+    parser.add_argument(
+        "--real", type=path, metavar="PLACE", help="real images, alike, for metrics that compare with them"
+    )
     parser.add_argument(
         "--metrics",
         default=",".join(DEFAULT),
@@ -45,7 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=_size, metavar="HxW", help="bring pictures of several sizes to one")
     parser.add_argument("--mirror", action="store_true", help="add the mirror images of a real data set")
     parser.add_argument("--feature-network", default="inception", metavar="NAME", help="see docs/metrics.md")
-    parser.add_argument("--inception-weights", default="auto", metavar="PATH", help="file, or auto to download it")
+    parser.add_argument(
+        "--inception-weights", type=path, default="auto", metavar="PATH", help="file, or auto to download it"
+    )
     parser.add_argument("--fid-ddof", type=int, default=1, metavar="N", help="0: covariance of StyleGAN3 (default: 1)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pictures at once (default: 32)")
     parser.add_argument("--json", action="store_true", help="print JSON with the manifests instead of a table")
@@ -54,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Computes and prints; returns the exit status."""
+    show_any_text()
     given = build_parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:

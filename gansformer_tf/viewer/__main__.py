@@ -8,6 +8,7 @@ import importlib.util
 from gansformer_tf.cli.common import Parser, RunError, UsageError, run_script
 from gansformer_tf.cli.snapshots import MODEL_HELP, model_file
 from gansformer_tf.cli.values import gpu_list
+from gansformer_tf.terminal import path
 
 LOOPBACK = "127.0.0.1"
 
@@ -19,7 +20,7 @@ def build_parser() -> Parser:
         description="Starts a page in the browser to look into a trained model.",
         usage="python -m %(prog)s --model PATH [options]",
     )
-    parser.add_argument("--model", metavar="PATH", help=MODEL_HELP)
+    parser.add_argument("--model", type=path, metavar="PATH", help=MODEL_HELP)
     parser.add_argument("--port", type=int, metavar="N", help="port (default: the first free one from 7860 on)")
     parser.add_argument("--host", help=f"address to listen on (default: {LOOPBACK}, this machine only)")
     parser.add_argument("--gpus", type=gpu_list, metavar="LIST", help="GPU number (default: 0)")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gansformer_tf import terminal
-from gansformer_tf.cli import generate, plot, run_network
+from gansformer_tf.cli import COMMANDS, generate, plot, run_network
 from gansformer_tf.cli.table import OWN, Command, Flag
 from gansformer_tf.config.generate import GenerateConfig
 
@@ -128,3 +128,39 @@ def test_every_place_knows_home_folders():
             named = f"{flag.metavar} {flag.name}"
             if any(word in named for word in ("PATH", "DIR", "FILE", "FOLDER", "PLACE", "-weights")):
                 assert flag.type is terminal.path, flag.name
+
+
+# other ways to start a command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_are_modules_that_run(name):
+    source = (ROOT / "gansformer_tf" / "cli" / f"{name}.py").read_text()
+    assert source.rstrip().endswith(("run()", "main())")) and 'if __name__ == "__main__":' in source
+
+
+def test_a_module_that_is_no_command_says_so(tmp_path):
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gansformer_tf.cli.export", "--model", "x"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "gansformer_tf.cli.export is no command; use run_network, generate, prepare_data, plot or demo in its place.\n"
+    )
+
+
+def test_a_notebook_runs_scripts_that_start_processes(monkeypatch, capsys):
+    import multiprocessing.spawn
+
+    from gansformer_tf.cli import common
+
+    monkeypatch.delattr(sys.modules["__main__"], "__spec__")
+    monkeypatch.setattr(sys, "argv", ["some.py"])
+    seen = []
+
+    def main(_):
+        seen.append(multiprocessing.spawn.get_preparation_data("worker"))
+
+    with pytest.raises(SystemExit) as end:
+        common.run_script(common.Parser(prog="some.py"), main)
+    assert not end.value.code and len(seen) == 1
