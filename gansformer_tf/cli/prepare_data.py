@@ -70,7 +70,9 @@ def build_parser() -> Parser:
     detail.add_argument("--channels", type=int, choices=(1, 3, 4), help="grey, RGB or RGBA (default: 3)")
 
     formats = parser.add_argument_group("details of single formats")
-    formats.add_argument("--hdf5-key", metavar="KEY", help="hdf5: data set within the file (default: the only one)")
+    formats.add_argument(
+        "--array-key", "--hdf5-key", metavar="KEY", help="hdf5, npz: which data set or array (default: the only one)"
+    )
     formats.add_argument("--tfds-key", metavar="KEY", help="tfds: feature of the pictures (default: the only one)")
     formats.add_argument("--split", metavar="NAME", help="tfds: which split (default: train)")
     formats.add_argument(

@@ -21,6 +21,7 @@ from gansformer_tf.data.prepare.shard_writer import SKIP, PrepareError
 from gansformer_tf.data.sources.base import Source, SourceError
 from gansformer_tf.data.sources.open import SourceOptions, open_source
 from gansformer_tf.data.sources.scenes import DEFAULT_COUNT, DEFAULT_RESOLUTION, SceneSource
+from gansformer_tf.data.sources.walk import listed
 from gansformer_tf.data.workers import WorkerError, default_workers
 
 SCENES = "scenes"
@@ -109,7 +110,7 @@ def _source(config: PrepareConfig, given: dict[str, Any]) -> Source:
         archive = Path(given["source_archive"]) if "source_archive" in given else None
         with _StageBars() as bars:
             return open_entry(CATALOG[config.name], Path(given.get("data_dir", "datasets")), archive, bars)
-    fields = ("hdf5_key", "tfds_key", "split", "value_range", "array_shape", "labels")
+    fields = ("array_key", "tfds_key", "split", "value_range", "array_shape", "labels")
     options = SourceOptions(**{field: given[field] for field in fields if field in given})
     source = open_source(given["images_dir"], given.get("format"), options)
     labels = f", {source.label_dim} label{'s' if source.class_names is not None else ' numbers'}"
@@ -178,8 +179,10 @@ def _say_outcome(outcome: Outcome) -> None:
         return
     size = sum(shard.num_bytes for shard in manifest.shards)
     skipped = f"; {manifest.num_skipped} skipped, see {folder / BAD_IMAGES}" if manifest.num_skipped else ""
+    converted = f"; converted: {listed(manifest.converted)}" if manifest.converted else ""
+    left_out = f"; left out: {listed(manifest.left_out)}" if manifest.left_out else ""
     kept = f" ({outcome.kept_shards} of them kept from before)" if outcome.kept_shards else ""
     print(
         f"{manifest.name}: {manifest.num_images} pictures of {manifest.height}x{manifest.width} in "
-        f"{len(manifest.shards)} shard(s){kept}, {size / 1e6:.1f} MB, in {folder}{skipped}"
+        f"{len(manifest.shards)} shard(s){kept}, {size / 1e6:.1f} MB, in {folder}{skipped}{converted}{left_out}"
     )

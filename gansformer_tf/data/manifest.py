@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,11 @@ class Shard:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Content of `manifest.json`."""
+    """Content of `manifest.json`.
+
+    `converted` counts images by what was changed in them beyond their size, `left_out` files of the source by
+    extension; manifests of before lack both.
+    """
 
     name: str
     num_images: int
@@ -51,6 +55,8 @@ class Manifest:
     source: dict[str, Any]
     settings: dict[str, Any]
     shards: tuple[Shard, ...]
+    converted: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:

@@ -22,7 +22,8 @@ from gansformer_tf.data.read.records import Records
 from gansformer_tf.data.records.original import holds_original
 from gansformer_tf.data.records.tfrecord import CorruptRecordError
 from gansformer_tf.data.sources.base import Item, SourceError
-from gansformer_tf.data.sources.open import open_source
+from gansformer_tf.data.sources.labels import NONE
+from gansformer_tf.data.sources.open import SourceOptions, open_source
 from gansformer_tf.data.spread import spread
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.errors import MetricError
@@ -164,7 +165,7 @@ class FolderPictures(Pictures):
         size: tuple[int, int] | None = None,
     ) -> None:
         try:
-            self.source = open_source(place)
+            self.source = open_source(place, options=SourceOptions(labels=NONE))
         except SourceError as error:
             reason = str(error).split(";")[0].rstrip(".")
             raise MetricError(f"no {what} pictures: {reason}; name a folder with png, jpg or webp files.") from error

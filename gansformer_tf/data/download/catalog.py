@@ -14,6 +14,7 @@ from gansformer_tf.data.sources.base import Source, SourceError
 from gansformer_tf.data.sources.folder import FolderSource
 from gansformer_tf.data.sources.lmdb import LmdbSource
 from gansformer_tf.data.sources.original import OriginalSource
+from gansformer_tf.data.sources.walk import walk
 from gansformer_tf.data.sources.zip import ZipSource
 
 # What an archive holds.
@@ -225,7 +226,7 @@ def _open_archive(known: Archive, path: Path, folder: Path, report: ReportBytes)
 
 
 def _records_folder(folder: Path) -> Path:
-    for place in (folder, *sorted(path for path in folder.rglob("*") if path.is_dir())):
+    for place in sorted({(folder / name).parent for name in walk(folder)}):
         if holds_original(place):
             return place
     raise SourceError(f"{folder} holds no TFRecords; delete it and run the command again.")

@@ -15,11 +15,15 @@ from PIL import Image, ImageOps
 from gansformer_tf.data.images import png
 
 # Decoders of other formats in Pillow have had memory-safety and decompression-bomb problems and are not needed here.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 40_000_000  # 160 MB decoded; with its copies such a picture takes a worker 200 MB, as WebP 830 MB
 MAX_ENCODED_BYTES = 128 << 20
 MIN_SIDE = 4  # smaller pictures are damaged or placeholders: enlarging them gives a flat colour
+EXIF_ORIENTATION = 0x0112
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# (mode of a file, mode wanted) that every decoder turns into the same pixels
+_ALIKE = {("1", "L"), ("P", "RGB")}
+_ALIKE_IN_WEBP = {("RGB", "L"), ("RGB", "RGBA")}
 
 # Our own limit below is stricter and gives a reason; Pillow's warning would only repeat it.
 Image.MAX_IMAGE_PIXELS = None
@@ -27,6 +31,18 @@ Image.MAX_IMAGE_PIXELS = None
 
 class BadImageError(ValueError):
     """A picture that cannot be used. The message is the reason, fit for a table of bad images."""
+
+
+def looks_like_image(head: bytes) -> bool:
+    """Whether a file that begins like this is an image; BMP's two letters say too little."""
+    return head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")) or (
+        head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    )
+
+
+def is_deep_png(head: bytes) -> bool:
+    """Whether a file that begins like this is a PNG with 16 bits per channel; Pillow gives most of them as 8."""
+    return head.startswith(b"\x89PNG\r\n\x1a\n") and head[24:25] == b"\x10"
 
 
 def decode(data: bytes) -> Image.Image:
@@ -50,16 +66,33 @@ def decode(data: bytes) -> Image.Image:
             image = Image.open(io.BytesIO(png.ease(data, MAX_PIXELS)), formats=FORMATS)
             _check_size(image)
             image.load()
-            return ImageOps.exif_transpose(image) if image.getexif().get(_EXIF_ORIENTATION, 1) != 1 else image
+            return ImageOps.exif_transpose(image) if image.getexif().get(EXIF_ORIENTATION, 1) != 1 else image
     except BadImageError:
         raise
     except Image.UnidentifiedImageError:
-        raise BadImageError("not a PNG, JPEG, WebP or BMP image") from None
+        raise BadImageError("not a PNG, JPEG, WebP, GIF or BMP image") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise BadImageError(f"damaged or cut off ({_short(error)})") from error
 
 
-_EXIF_ORIENTATION = 0x0112
+def pixels_of(data: bytes, channels: int) -> np.ndarray:
+    """Pixels of an image of a data set, as training sees them: uint8 `[H, W, channels]`.
+
+    Palettes become their colours. WebP, which has no grey and drops an alpha channel that is opaque everywhere, gets
+    back what it had.
+
+    Raises:
+        BadImageError: See `decode`; or it has another kind of pixels, which training would read in its own way.
+    """
+    image = decode(data)
+    wanted = MODES[channels]
+    if image.mode != wanted:
+        alike = _ALIKE_IN_WEBP if image.format == "WEBP" else _ALIKE
+        if (image.mode, wanted) not in alike or "transparency" in image.info:
+            raise BadImageError(f"its pixels are {image.mode} in place of {wanted}")
+        image = image.convert(wanted)
+    pixels = np.asarray(image)
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
 def _check_size(image: Image.Image) -> None:

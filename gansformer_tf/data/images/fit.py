@@ -35,7 +35,7 @@ def fit(
     """
     height, width = size
     box = _crop_box(image.size, (width, height)) if mode == "crop" else None
-    in_place = _is_large(image) and image.mode == MODES[channels] and not _see_through(image)
+    in_place = _is_large(image) and image.mode == MODES[channels] and not see_through(image)
     if not in_place:
         image, box = _to_mode(image, channels, box), None
     target = (width, height)
@@ -55,7 +55,7 @@ def _is_large(image: Image.Image) -> bool:
     return image.width * image.height > LARGE_PIXELS
 
 
-def _see_through(image: Image.Image) -> bool:
+def see_through(image: Image.Image) -> bool:
     return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
 
 
@@ -88,7 +88,7 @@ def _to_mode(image: Image.Image, channels: int, box: tuple[int, int, int, int] |
     if image.mode in ("I;16", "I;16L", "I;16B", "I", "F"):
         image = _deep_to_grey(image)
     wanted = MODES[channels]
-    if _see_through(image) and channels != 4:
+    if see_through(image) and channels != 4:
         image = image.convert("RGBA")
         canvas = Image.new("RGBA", image.size, (255, 255, 255, 255))
         canvas.alpha_composite(image)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gansformer_tf.config.data import PrepareConfig
-from gansformer_tf.data.images.decode import BadImageError, decode, from_array
+from gansformer_tf.data.images.conversions import conversions
+from gansformer_tf.data.images.decode import BadImageError, decode, from_array, is_deep_png
 from gansformer_tf.data.images.encode import encode
 from gansformer_tf.data.images.fit import fit
 from gansformer_tf.data.records import keys
@@ -24,6 +25,7 @@ class ImageRecord:
     name: str
     record: bytes | None
     problem: str | None = None
+    converted: tuple[str, ...] = ()  # what of it was changed, in words
 
 
 def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] | None = None) -> ImageRecord:
@@ -32,6 +34,7 @@ def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] 
         return ImageRecord(item.name, None, item.problem)
     try:
         image = decode(item.encoded) if item.encoded is not None else from_array(_array_of(item), value_range)
+        converted = conversions(image, config.channels, _is_deep(item))
         image = fit(image, config.size, channels=config.channels, mode=config.fit, resize_filter=config.resize_filter)
     except BadImageError as error:
         return ImageRecord(item.name, None, str(error))
@@ -47,7 +50,11 @@ def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] 
             features[keys.LABEL_VECTOR] = [float(value) for value in item.label]
         else:
             features[keys.LABEL] = item.label
-    return ImageRecord(item.name, frame(encode_example(features)))
+    return ImageRecord(item.name, frame(encode_example(features)), converted=converted)
+
+
+def _is_deep(item: Item) -> bool:
+    return is_deep_png(item.encoded) if item.encoded is not None else _array_of(item).dtype == np.uint16
 
 
 def _array_of(item: Item) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import errno
 import io
 from dataclasses import dataclass
@@ -122,6 +123,9 @@ def _complete(job: Job, preparation: Preparation, plan: dict[str, Any]) -> Manif
     states = [_state(job, index) for index in range(len(job.names))]
     bad = [row for state in states for row in state.bad]
     write_bad_images(folder, bad)
+    converted: collections.Counter[str] = collections.Counter()
+    for state in states:
+        converted.update(state.converted)
     num_images = sum(state.shard.num_images for state in states)
     if num_images == 0:
         preparation.discard()
@@ -137,6 +141,10 @@ def _complete(job: Job, preparation: Preparation, plan: dict[str, Any]) -> Manif
         name=config.name,
         num_images=num_images,
         num_skipped=len(bad),
+        converted=dict(
+            sorted(sum((collections.Counter(state.converted) for state in states), collections.Counter()).items())
+        ),
+        left_out=dict(sorted(source.left_out.items())),
         height=height,
         width=width,
         channels=config.channels,

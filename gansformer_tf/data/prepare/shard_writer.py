@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import csv
 import hashlib
 import io
@@ -38,6 +39,7 @@ def write_shard(store: ShardStore, index: int, name: str, results: Iterable[Imag
     temporary = store.temporary(index)
     lengths: list[int] = []
     bad: list[tuple[str, str]] = []
+    converted: collections.Counter[str] = collections.Counter()
     sha256 = hashlib.sha256()
     num_bytes = 0
     try:
@@ -49,12 +51,13 @@ def write_shard(store: ShardStore, index: int, name: str, results: Iterable[Imag
                         _stop(store.folder, bad)
                     continue
                 file.write(result.record)
+                converted.update(result.converted)
                 sha256.update(result.record)
                 num_bytes += len(result.record)
                 lengths.append(len(result.record) - OVERHEAD_BYTES)
             file.flush()
             os.fsync(file.fileno())
-        state = ShardState(Shard(name, len(lengths), num_bytes, sha256.hexdigest()), lengths, bad)
+        state = ShardState(Shard(name, len(lengths), num_bytes, sha256.hexdigest()), lengths, bad, dict(converted))
         store.finish(index, state)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -22,11 +22,12 @@ FOLDER = ".preparation"
 
 @dataclass(frozen=True)
 class ShardState:
-    """A finished shard: the file, the length of every record, and the pictures that gave none."""
+    """A finished shard: the file, the length of every record, the images that gave none, what was changed in others."""
 
     shard: Shard
     lengths: list[int]
     bad: list[tuple[str, str]]
+    converted: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class ShardStore:
         path = self.state / f"shard-{index:05d}.json"
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            state = ShardState(Shard(**values["shard"]), values["lengths"], [tuple(row) for row in values["bad"]])
+            bad = [tuple(row) for row in values["bad"]]
+            state = ShardState(Shard(**values["shard"]), values["lengths"], bad, values["converted"])
             if (self.folder / file).stat().st_size != state.shard.num_bytes:
                 return None
         except (OSError, ValueError, KeyError, TypeError):

@@ -16,6 +16,7 @@ from gansformer_tf.data.read.open import read_info
 from gansformer_tf.data.read.record_image import label_of, picture_of
 from gansformer_tf.data.read.records import Records
 from gansformer_tf.data.read.zip_archive import is_zip
+from gansformer_tf.data.sources.walk import listed
 from gansformer_tf.files import replacing
 
 CONTACT_SHEET = "contact_sheet.png"
@@ -27,7 +28,7 @@ _MAX_LABELS_READ = 100_000
 
 
 def inspect(folder: str | os.PathLike[str]) -> list[str]:
-    """Describes a data set and writes a contact sheet into its folder (beside it, if it is an archive).
+    """Describes a data set and writes a contact sheet into its folder (beside it, if it is an archive), if it may.
 
     Returns:
         Lines to print.
@@ -48,9 +49,14 @@ def inspect(folder: str | os.PathLike[str]) -> list[str]:
         *_labels(info, records),
     ]
     path = info.folder / (f"{info.name}_{CONTACT_SHEET}" if is_zip(info.shards[0]) else CONTACT_SHEET)
-    contact_sheet(info, records, path)
-    records.close()
-    return [*lines, f"  sheet      {path}"]
+    try:
+        contact_sheet(info, records, path)
+        lines.append(f"  sheet      {path}")
+    except OSError as error:  # a place that may be read only
+        lines.append(f"  sheet      could not be written to {path}: {error.strerror or error}")
+    finally:
+        records.close()
+    return lines
 
 
 def _made(info: DatasetInfo) -> list[str]:
@@ -66,6 +72,10 @@ def _made(info: DatasetInfo) -> list[str]:
     ]
     if manifest.num_skipped:
         lines.append(f"  skipped    {manifest.num_skipped}, listed in {info.folder / BAD_IMAGES}")
+    if manifest.converted:
+        lines.append(f"  converted  {listed(manifest.converted)}")
+    if manifest.left_out:
+        lines.append(f"  left out   {listed(manifest.left_out)}")
     return lines
 
 

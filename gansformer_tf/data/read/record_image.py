@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gansformer_tf.data.images.decode import decode
+from gansformer_tf.data.images.decode import pixels_of
 from gansformer_tf.data.read.dataset_info import DatasetInfo
 from gansformer_tf.data.records import keys
 from gansformer_tf.data.records.example import decode_example
@@ -37,11 +37,7 @@ def _pixels(stored: bytes, info: DatasetInfo) -> np.ndarray:
         if len(stored) != size:
             raise ValueError(f"{len(stored)} bytes of pixels instead of {size}")
         return np.frombuffer(stored, np.uint8).reshape(info.height, info.width, info.channels)
-    image = decode(stored)
-    if info.encoding == "webp":  # it has no grey, and drops an alpha channel that is opaque everywhere
-        image = image.convert({1: "L", 3: "RGB", 4: "RGBA"}[info.channels])
-    pixels = np.asarray(image)
-    return pixels if pixels.ndim == 3 else pixels[:, :, None]
+    return pixels_of(stored, info.channels)
 
 
 def label_of(payload: bytes, info: DatasetInfo) -> int | tuple[float, ...] | None:

@@ -6,27 +6,26 @@ module knows the difference.
 
 from __future__ import annotations
 
+import collections
+import functools
 import io
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 
-from PIL import Image
-
-from gansformer_tf.data.images.decode import BadImageError, decode
+from gansformer_tf.data.images.decode import BadImageError
+from gansformer_tf.data.images.header import Header, read_header
 from gansformer_tf.data.manifest import DatasetError
 from gansformer_tf.data.read.dataset_info import DatasetInfo
 from gansformer_tf.data.records import keys
 from gansformer_tf.data.records.example import encode_example
 from gansformer_tf.data.records.tfrecord import CorruptRecordError
-from gansformer_tf.data.sources.base import Source, SourceError
+from gansformer_tf.data.sources.base import Source, SourceError, stamp
 from gansformer_tf.data.sources.open import open_source
 from gansformer_tf.data.sources.zip import member_problem
 
-# what TensorFlow decodes while training
-ENCODINGS: Mapping[str, str] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+ENCODINGS = ("png", "jpeg", "webp")  # what TensorFlow decodes while training
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
 _REMEDY = "prepare it with prepare_data.py --format zip --images-dir"
 
@@ -37,40 +36,72 @@ def is_zip(path: str | os.PathLike[str]) -> bool:
 
 
 def read_zip(path: Path) -> DatasetInfo:
-    """What an archive holds; its first picture stands for all.
+    """What an archive holds, from the headers of all images.
 
     Raises:
-        DatasetError: There are no pictures, of several kinds, or labels that do not fit.
+        DatasetError: There are no images, of several kinds, of one that has to be converted first, or labels that do
+            not fit.
     """
+    return _read_zip(path, stamp(path))
+
+
+@functools.lru_cache(maxsize=4)  # a run asks several times, and an archive has up to a million headers
+def _read_zip(path: Path, changed: str) -> DatasetInfo:
     source = _open(path)
-    kinds = {Path(source.name(index)).suffix.lower() for index in range(len(source))}
-    encodings = {ENCODINGS.get(kind) for kind in kinds}
-    if len(encodings) > 1 or None in encodings:
-        raise DatasetError(
-            f"{path} holds {', '.join(sorted(kinds))} files; training reads an archive of .png, of .jpg or of .webp "
-            f"files: {_REMEDY} {path}."
-        )
-    item = next(iter(source.read([0])))
-    try:
-        if item.encoded is None:
-            raise BadImageError(item.problem)
-        image = decode(item.encoded)
-    except BadImageError as error:
-        raise DatasetError(f"{item.name} in {path}: {error}; {_REMEDY} {path}, which leaves it out.") from error
+    header = _common_header(path, source)
     return DatasetInfo(
         name=path.stem,
         folder=path.parent,
-        height=image.height,
-        width=image.width,
-        channels=len(image.getbands()),
+        height=header.height,
+        width=header.width,
+        channels=header.channels or 0,
         num_images=len(source),
         label_dim=source.label_dim,
         class_names=source.class_names,
-        encoding=str(encodings.pop()),
+        encoding=header.encoding,
         resize_filter="unknown",
         shards=(path.name,),
         shard_lengths=(len(source),),
     )
+
+
+def _common_header(path: Path, source: Source) -> Header:
+    """The header of the first image, if all are of its kind; damaged ones show when they are read."""
+    first: Header | None = None
+    kinds: collections.Counter[str] = collections.Counter()
+    odd: dict[str, str] = {}  # the first image of every kind
+    with zipfile.ZipFile(path) as archive:
+        for index in range(len(source)):
+            name = source.name(index)
+            try:
+                header = _header(archive, name)
+            except BadImageError as error:
+                if first is None:
+                    raise DatasetError(f"{name} in {path}: {error}; {_REMEDY} {path}, which leaves it out.") from error
+                continue
+            first = first or header
+            kind = f"{header.kind} {header.encoding}"
+            kinds[kind] += 1
+            odd.setdefault(kind, name)
+    assert first is not None, "a source holds an image"
+    if len(kinds) == 1 and first.channels is not None and first.encoding in ENCODINGS:
+        return first
+    counted = ", ".join(f"{count} {kind} (such as {odd[kind]})" for kind, count in kinds.most_common(4))
+    raise DatasetError(
+        f"{path} holds {counted}; training reads archives of grey, of RGB or of RGBA images that are all png, jpeg or "
+        f"webp: {_REMEDY} {path}."
+    )
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> Header:
+    problem = member_problem(archive.getinfo(name))
+    if problem is not None:
+        raise BadImageError(problem)
+    try:
+        with archive.open(name) as member:
+            return read_header(member)  # type: ignore[arg-type]
+    except _UNREADABLE as error:
+        raise BadImageError(f"cannot be read ({error})") from error
 
 
 class ZipShard:
@@ -104,8 +135,10 @@ class ZipShard:
             raise self._corrupt(index, name, problem)
         try:
             content = self._archive.read(name)
-            with Image.open(io.BytesIO(content)) as header:
-                width, height = header.size
+            header = read_header(io.BytesIO(content))
+            height, width = header.height, header.width
+        except BadImageError as error:
+            raise self._corrupt(index, name, f"cannot be read ({error})") from error
         except _UNREADABLE as error:
             raise self._corrupt(index, name, f"cannot be read ({error})") from error
         if (height, width) != self.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import collections
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 Label = int | tuple[float, ...]
+LeftOut = collections.Counter[str]  # by extension, or `walk.HIDDEN`
 
 
 class SourceError(ValueError):
@@ -42,12 +44,14 @@ class Source(abc.ABC):
         place: The path or name the user gave.
         class_names: Names of the classes, in order; None without class labels.
         label_dim: Number of classes, or length of label vectors; 0 without labels.
+        left_out: How many files of each extension are there and were not taken.
     """
 
     format = ""
     place = ""
     class_names: tuple[str, ...] | None = None
     label_dim = 0
+    left_out: LeftOut = LeftOut()
 
     @abc.abstractmethod
     def __len__(self) -> int: ...

@@ -8,13 +8,7 @@ from pathlib import Path
 
 from gansformer_tf.data.images.decode import MAX_ENCODED_BYTES
 from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest, stamp
-
-# WebP and BMP belong to both formats; what a file really is, its content says.
-EXTENSIONS = {
-    "png": (".png", ".webp", ".bmp"),
-    "jpg": (".jpg", ".jpeg", ".webp", ".bmp"),
-    "images": (".png", ".jpg", ".jpeg", ".webp", ".bmp"),
-}
+from gansformer_tf.data.sources.walk import EXTENSIONS, LeftOut, head_of, images_among, listed, walk
 
 
 class FolderSource(Source):
@@ -22,7 +16,7 @@ class FolderSource(Source):
 
     Args:
         folder: The folder.
-        format: "png", "jpg" or "images" (both).
+        format: "png", "jpg" or "images" (both, and any file that begins as an image does).
 
     Raises:
         SourceError: The folder is missing or holds no such file.
@@ -32,11 +26,14 @@ class FolderSource(Source):
         self.format = format
         self.place = os.fspath(folder)
         if not os.path.isdir(folder):
-            raise SourceError(f"the folder {self.place} does not exist; give the folder of pictures as --images-dir.")
-        self.names = NameTable(walk(Path(folder), EXTENSIONS[format]))
+            raise SourceError(f"the folder {self.place} does not exist; give the folder of images as --images-dir.")
+        self.left_out = LeftOut()
+        found = images_among(walk(folder, self.left_out), format, head_of(Path(folder)), self.left_out)
+        self.names = NameTable(found)
         if not len(self.names):
+            held = f" (it holds {listed(self.left_out)})" if self.left_out else ""
             raise SourceError(
-                f"the folder {self.place} holds no {', '.join(EXTENSIONS[format])} file; "
+                f"the folder {self.place} holds no {', '.join(EXTENSIONS[format])} file{held}; "
                 "check --images-dir and --format (png, jpg, or images for both)."
             )
 
@@ -54,6 +51,16 @@ class FolderSource(Source):
             except OSError as error:
                 yield Item(name, problem=f"cannot be read: {error.strerror or error}")
 
+    def text_of(self, name: str) -> str | None:
+        """Content of a text file beside the images, or None without one."""
+        path = Path(self.place) / name
+        if not path.is_file():
+            return None
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{path} cannot be read ({error}); mend it, or use --labels none.") from error
+
     def identity(self) -> str:
         return digest([self.format, *(f"{name} {stamp(os.path.join(self.place, name))}" for name in self.names)])
 
@@ -64,37 +71,3 @@ def _read(name: str, path: str) -> Item:
         if size > MAX_ENCODED_BYTES:
             return Item(name, problem=f"{size} bytes, over the limit of {MAX_ENCODED_BYTES}")
         return Item(name, encoded=file.read())
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself: reading it will say so
-        return False
-
-
-def walk(folder: Path, extensions: tuple[str, ...]) -> Iterator[str]:
-    """Relative paths of the files, sorted folder by folder; follows links to folders, but into no folder twice."""
-    seen: set[tuple[int, int]] = set()
-
-    def visit(place: str, prefix: str) -> Iterator[str]:
-        status = os.stat(place)
-        key = (status.st_dev, status.st_ino)
-        if key in seen:  # a loop of symbolic links, or two links to one folder
-            return
-        seen.add(key)
-        with os.scandir(place) as listing:
-            entries = sorted((entry.name, _is_folder(entry)) for entry in listing)
-        for name, is_folder in entries:
-            if is_folder:
-                try:
-                    yield from visit(os.path.join(place, name), f"{prefix}{name}/")
-                except PermissionError as error:
-                    raise SourceError(
-                        f"the folder {prefix}{name} below {folder} cannot be opened ({error.strerror}); "
-                        "allow reading it, or move it elsewhere."
-                    ) from error
-            elif name.lower().endswith(extensions) and not name.startswith("."):
-                yield prefix + name
-
-    yield from visit(os.fspath(folder), "")

@@ -97,9 +97,9 @@ def _find(file: object, key: str | None, place: str) -> str:
     if key is None:
         if len(found) == 1:
             return found[0]
-        raise SourceError(f"{place} has {len(found)} data sets of pictures ({listed}); choose one with --hdf5-key.")
+        raise SourceError(f"{place} has {len(found)} data sets of pictures ({listed}); choose one with --array-key.")
     if key.strip("/") not in found:
-        raise SourceError(f"{place} has no data set of pictures named {key!r}; it has: {listed}. Check --hdf5-key.")
+        raise SourceError(f"{place} has no data set of pictures named {key!r}; it has: {listed}. Check --array-key.")
     return key.strip("/")
 
 

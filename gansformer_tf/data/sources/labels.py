@@ -1,11 +1,10 @@
-"""Labels from sub-folder names, a CSV file or a JSON file, joined to the pictures of a source by name."""
+"""Labels from folder names, a CSV file or a JSON file, joined to the images of a source by name."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,42 +12,61 @@ from typing import Any
 import numpy as np
 
 from gansformer_tf.data.sources.base import Item, Label, Source, SourceError, digest
+from gansformer_tf.data.sources.folder import FolderSource
+from gansformer_tf.data.sources.label_tables import csv_rows, has_labels, json_rows
+from gansformer_tf.data.sources.label_values import encode_labels
+from gansformer_tf.data.sources.walk import LeftOut
+from gansformer_tf.data.sources.zip import ZipSource
 
-FOLDERS = "folders"
-MAX_CLASSES = 100_000  # a column of file sizes or ids taken for labels would ask for far more
+FOLDERS, NONE = "folders", "none"
+LABELS_FILE = "dataset.json"
 
 
 def with_folder_labels(source: Source) -> Source:
-    """The class of a picture is the name of the folder it is in: the first one below the source.
+    """The class of an image is the name of the folder it is in, at the first level where folders differ.
 
     Raises:
-        SourceError: Pictures without a folder, or only one folder.
+        SourceError: Images without a folder, or only one folder.
     """
-    found = set()
-    for index in range(len(source)):
-        name = source.name(index)
-        if "/" not in name:
-            raise SourceError(
-                f"{name} lies in no sub-folder of {source.place}, so --labels folders gives it no class; move it, or "
-                "give the labels in a file."
-            )
-        found.add(name.split("/", 1)[0])
-    names = sorted(found)
-    if len(names) < 2:
-        raise SourceError(f"all pictures of {source.place} lie in one sub-folder ({names[0]}); leave --labels out.")
-    numbers = {name: number for number, name in enumerate(names)}
-    classes = (numbers[source.name(index).split("/", 1)[0]] for index in range(len(source)))
-    return _Labelled(source, np.fromiter(classes, np.int64, len(source)), tuple(names))
+    common = common_folders(source)
+    depth = len(common)
+    if all(source.name(index).count("/") == depth for index in range(len(source))):
+        raise SourceError(
+            f"all images of {source.place} lie in one folder{f' ({common[-1]})' if common else ''}, which makes no "
+            "classes; leave --labels out."
+        )
+    names = {_class_of(source, index, common) for index in range(len(source))}
+    ordered = sorted(names)
+    numbers = {name: number for number, name in enumerate(ordered)}
+    classes = (numbers[_class_of(source, index, common)] for index in range(len(source)))
+    return _Labelled(source, np.fromiter(classes, np.int64, len(source)), tuple(ordered))
+
+
+def _class_of(source: Source, index: int, common: list[str]) -> str:
+    parts = source.name(index).split("/")[len(common) :]
+    if len(parts) < 2:
+        raise SourceError(
+            f"{source.name(index)} lies in no sub-folder of {'/'.join((source.place, *common))}, so --labels folders "
+            "gives it no class; move it, or give the labels in a file."
+        )
+    return parts[0]
+
+
+def common_folders(source: Source) -> list[str]:
+    """Folders that all images lie in: `pets` for an archive of `pets/cat/...` and `pets/dog/...`."""
+    common = source.name(0).split("/")[:-1]
+    for index in range(1, len(source)):
+        folders = source.name(index).split("/")[:-1]
+        while common != folders[: len(common)]:
+            common.pop()
+    return common
 
 
 def with_file_labels(source: Source, path: str | os.PathLike[str]) -> Source:
-    """Labels from a `.csv` file (picture, label or several numbers) or a `.json` file.
-
-    JSON is either `{"picture": label, ...}` or `{"labels": [["picture", label], ...]}` as StyleGAN writes it. A label
-    is a class number, a class name, or a list of numbers (a vector).
+    """Labels from a `.json` or another file, which is read as CSV; see `label_tables`.
 
     Raises:
-        SourceError: The file cannot be read, names a picture twice, or leaves pictures without a label.
+        SourceError: The file cannot be read, names an image twice, or leaves images without a label.
     """
     path = Path(path)
     try:
@@ -56,42 +74,39 @@ def with_file_labels(source: Source, path: str | os.PathLike[str]) -> Source:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"the labels {path} cannot be read ({error}); check --labels.") from error
     if path.suffix.lower() == ".json":
-        return with_json_labels(source, text, str(path))
-    return _join(source, _csv_rows(text), str(path))
+        return _join(source, json_rows(text, str(path)), str(path))
+    keys = _keys(source)
+    return _join(source, csv_rows(text, str(path), lambda name: bool((keys == _key(name)).any())), str(path))
 
 
-def with_json_labels(source: Source, text: str, origin: str) -> Source:
-    """Like `with_file_labels`, for the content of a JSON file."""
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SourceError(f"{origin} is not valid JSON ({error}).") from error
-    if isinstance(values, dict) and "labels" in values:
-        values = values["labels"]
-    rows = values.items() if isinstance(values, dict) else values
-    try:
-        return _join(source, ((str(name), label) for name, label in rows), origin)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, SourceError):
-            raise
-        raise SourceError(
-            f'{origin} must hold {{"picture": label, ...}} or {{"labels": [["picture", label], ...]}} ({error}).'
-        ) from error
+def with_own_labels(source: FolderSource | ZipSource) -> Source:
+    """The labels of a `dataset.json` among the images, as StyleGAN's tool writes it; the source itself without one.
+
+    It lies at the top, or in a folder that all images lie in.
+
+    Raises:
+        SourceError: The file is damaged or does not fit.
+    """
+    folders = common_folders(source)
+    for depth in range(len(folders) + 1):
+        below = "".join(f"{folder}/" for folder in folders[:depth])
+        text = source.text_of(below + LABELS_FILE)
+        if text is None or not has_labels(text):
+            continue
+        source.left_out -= LeftOut({".json": 1})
+        origin = f"{below}{LABELS_FILE} in {source.place}"
+        return _join(source, [(below + name, label) for name, label in json_rows(text, origin)], origin)
+    return source
 
 
-def _csv_rows(text: str) -> Iterator[tuple[str, Any]]:
-    rows = [row for row in csv.reader(text.splitlines()) if row]
-    if rows and rows[0][0].strip().lower() in ("file", "filename", "name", "image", "path", "picture"):
-        rows = rows[1:]
-    for row in rows:
-        if len(row) < 2:
-            raise SourceError(f"the line {row[0]!r} of the labels has no label after the picture's name.")
-        yield row[0].strip(), row[1].strip() if len(row) == 2 else [float(value) for value in row[1:]]
+def _keys(source: Source) -> np.ndarray:
+    return np.fromiter((_key(source.name(index)) for index in range(len(source))), np.uint64, len(source))
 
 
 def _key(name: str) -> int:
-    # 64 bits of a hash instead of the name: a few million names take 8 bytes each
-    cleaned = os.path.normpath(name.replace("\\", "/"))
+    # 64 bits of a hash instead of the name: a few million names take 8 bytes each. macOS writes names in decomposed
+    # form, tables are written in composed form.
+    cleaned = unicodedata.normalize("NFC", os.path.normpath(name.replace("\\", "/")))
     return int.from_bytes(hashlib.blake2b(cleaned.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "little")
 
 
@@ -112,38 +127,21 @@ def _join(source: Source, rows: Iterable[tuple[str, Any]], origin: str) -> Sourc
             f"{origin} names {names[order[twice[0]]]} twice, with labels {labels[order[twice[0]]]!r} and "
             f"{labels[order[twice[0] + 1]]!r}; keep one."
         )
-    wanted = np.fromiter((_key(source.name(index)) for index in range(len(source))), np.uint64, len(source))
+    wanted = _keys(source)
     found = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
     missing = np.flatnonzero(ordered[found] != wanted)
     if missing.size:
         raise SourceError(
-            f"{origin} has no label for {missing.size} of {len(source)} pictures, the first is "
-            f"{source.name(int(missing[0]))}; add them, or remove the pictures."
+            f"{origin} has no label for {missing.size} of {len(source)} images, the first is "
+            f"{source.name(int(missing[0]))}; add them, or remove the images."
         )
-    values, class_names = _encode(labels, origin)
+    values, class_names = encode_labels(labels, origin)
     return _Labelled(source, values[order[found]], class_names)
 
 
-def _encode(labels: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Class numbers `[N]` with names, or vectors `[N, D]` without."""
-    if all(isinstance(label, list | tuple) for label in labels):
-        sizes = {len(label) for label in labels}
-        if len(sizes) != 1:
-            raise SourceError(f"{origin} holds label vectors of different lengths: {sorted(sizes)[:4]}.")
-        return np.array(labels, np.float32), None
-    if any(isinstance(label, list | tuple | float | dict) or label is None for label in labels):
-        raise SourceError(f"{origin} mixes kinds of labels; use class numbers, class names, or vectors throughout.")
-    texts = [str(label) for label in labels]
-    if all(text.isdecimal() for text in texts):
-        numbers = np.array([int(text) for text in texts], np.int64)
-        if numbers.max() >= MAX_CLASSES:
-            raise SourceError(f"{origin} holds the class number {numbers.max()}; at most {MAX_CLASSES - 1} is allowed.")
-        return numbers, tuple(str(number) for number in range(int(numbers.max()) + 1))
-    names = sorted(set(texts))
-    if len(names) > MAX_CLASSES:
-        raise SourceError(f"{origin} holds {len(names)} class names; at most {MAX_CLASSES} are allowed.")
-    positions = {name: number for number, name in enumerate(names)}
-    return np.array([positions[text] for text in texts], np.int64), tuple(names)
+def without_labels(source: Source) -> Source:
+    """The source without the labels it came with."""
+    return _Labelled(source, np.zeros((len(source), 0), np.float32), None) if source.label_dim else source
 
 
 class _Labelled(Source):
@@ -151,7 +149,7 @@ class _Labelled(Source):
 
     def __init__(self, source: Source, values: np.ndarray, class_names: tuple[str, ...] | None) -> None:
         self.source, self.values, self.class_names = source, values, class_names
-        self.format, self.place = source.format, source.place
+        self.format, self.place, self.left_out = source.format, source.place, source.left_out
         self.label_dim = len(class_names) if class_names is not None else values.shape[1]
 
     def __len__(self) -> int:
@@ -164,7 +162,9 @@ class _Labelled(Source):
         for index, item in zip(indices, self.source.read(indices), strict=True):
             yield Item(item.name, item.encoded, item.array, self.label(index), item.problem)
 
-    def label(self, index: int) -> Label:
+    def label(self, index: int) -> Label | None:
+        if not self.label_dim:
+            return None
         value = self.values[index]
         return int(value) if self.class_names is not None else tuple(float(one) for one in value)
 

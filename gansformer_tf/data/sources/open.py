@@ -10,12 +10,20 @@ from gansformer_tf.data.records.original import holds_original
 from gansformer_tf.data.sources.base import Source, SourceError
 from gansformer_tf.data.sources.folder import FolderSource
 from gansformer_tf.data.sources.hdf5 import Hdf5Source
-from gansformer_tf.data.sources.labels import FOLDERS, with_file_labels, with_folder_labels, with_json_labels
+from gansformer_tf.data.sources.labels import (
+    FOLDERS,
+    NONE,
+    with_file_labels,
+    with_folder_labels,
+    with_own_labels,
+    without_labels,
+)
 from gansformer_tf.data.sources.lmdb import LmdbSource
-from gansformer_tf.data.sources.npy import NpySource
+from gansformer_tf.data.sources.npy import ARRAY_EXTENSIONS, NpySource
 from gansformer_tf.data.sources.original import OriginalSource
 from gansformer_tf.data.sources.tfds import INFO, TfdsSource
-from gansformer_tf.data.sources.zip import LABELS_MEMBER, ZipSource, has_json_labels
+from gansformer_tf.data.sources.walk import EXTENSIONS, extension_of, walk
+from gansformer_tf.data.sources.zip import ZipSource
 
 FORMATS = ("png", "jpg", "images", "npy", "hdf5", "lmdb", "tfds", "zip", "tfrecords")
 
@@ -24,10 +32,10 @@ FORMATS = ("png", "jpg", "images", "npy", "hdf5", "lmdb", "tfds", "zip", "tfreco
 class SourceOptions:
     """What a source needs to be told beside its place.
 
-    `labels` is "folders", a path of a CSV or JSON file, or None: those the source itself comes with.
+    `labels` is "folders", "none", a path of a CSV or JSON file, or None: those the source itself comes with.
     """
 
-    hdf5_key: str | None = None
+    array_key: str | None = None
     tfds_key: str | None = None
     split: str = "train"
     value_range: tuple[float, float] | None = None
@@ -51,14 +59,14 @@ def open_source(
     options = options or SourceOptions()
     format = format or guess_format(place)
     source = _open(place, format, options)
+    if options.labels == NONE:
+        return without_labels(source)
     if options.labels == FOLDERS:
         return with_folder_labels(source)
     if options.labels is not None:
         return with_file_labels(source, options.labels)
-    if isinstance(source, ZipSource):
-        text = source.labels_text()
-        if text is not None and has_json_labels(text):
-            return with_json_labels(source, text, f"{LABELS_MEMBER} in {source.place}")
+    if isinstance(source, FolderSource | ZipSource):
+        return with_own_labels(source)
     return source
 
 
@@ -66,9 +74,9 @@ def _open(place: str | os.PathLike[str], format: str, options: SourceOptions) ->
     if format in ("png", "jpg", "images"):
         return FolderSource(place, format)
     if format == "npy":
-        return NpySource(place, options.value_range)
+        return NpySource(place, options.value_range, options.array_key)
     if format == "hdf5":
-        return Hdf5Source(place, options.hdf5_key, options.value_range)
+        return Hdf5Source(place, options.array_key, options.value_range)
     if format == "lmdb":
         return LmdbSource(place, options.array_shape)
     if format == "tfds":
@@ -87,7 +95,7 @@ def guess_format(place: str | os.PathLike[str]) -> str:
         SourceError: There is nothing, or nothing known.
     """
     path = Path(place)
-    suffixes = {".zip": "zip", ".npy": "npy", ".h5": "hdf5", ".hdf5": "hdf5", ".mdb": "lmdb"}
+    suffixes = {".zip": "zip", ".npy": "npy", ".npz": "npy", ".h5": "hdf5", ".hdf5": "hdf5", ".mdb": "lmdb"}
     if path.is_file() and path.suffix.lower() in suffixes:
         return suffixes[path.suffix.lower()]
     if not path.is_dir():
@@ -98,6 +106,21 @@ def guess_format(place: str | os.PathLike[str]) -> str:
         return "lmdb"
     if holds_original(path):
         return "tfrecords"
-    if any(entry.suffix == ".npy" for entry in path.iterdir()):
-        return "npy"
+    if any(extension_of(entry.name) in ARRAY_EXTENSIONS for entry in path.iterdir()):
+        return _images_or_arrays(path)
     return "images"
+
+
+def _images_or_arrays(folder: Path) -> str:
+    """A stray array among images is left out; images among arrays may be anything, so the user has to say."""
+    names = [name.lower() for name in walk(folder)]
+    arrays = sum(name.endswith(ARRAY_EXTENSIONS) for name in names)
+    images = sum(name.endswith(EXTENSIONS["images"]) for name in names)
+    if not images:
+        return "npy"
+    if images >= arrays:
+        return "images"
+    raise SourceError(
+        f"{folder} holds {arrays} array(s) and {images} image(s); say which are meant with --format npy or "
+        "--format images."
+    )

@@ -17,6 +17,7 @@ import numpy as np
 from gansformer_tf.data.records.example import decode_example
 from gansformer_tf.data.records.tfrecord import CorruptRecordError, RecordFile, scan
 from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, stamp
+from gansformer_tf.data.sources.walk import walk
 
 INFO, FEATURES = "dataset_info.json", "features.json"
 _NAME = re.compile(r"[a-z0-9_]+(?::[\w.*]+)?(?:/[\w.:*=,-]+)*")
@@ -116,9 +117,9 @@ def _find_folder(place: str) -> Path:
     if path.is_dir():
         if (path / INFO).is_file():
             return path
-        versions = sorted(path.glob(f"**/{INFO}"), key=lambda found: _version(found.parent.name))
-        if versions:
-            return versions[-1].parent
+        found = [path / name for name in walk(path) if name.endswith(f"/{INFO}")]
+        if found:
+            return max(found, key=lambda file: _version(file.parent.name)).parent
         raise SourceError(f"{place} is no TFDS folder (no {INFO} in it or below it).")
     if not _NAME.fullmatch(place):
         raise SourceError(f"{place!r} is neither a folder nor a TFDS name such as cifar10 or mnist:3.0.1.")

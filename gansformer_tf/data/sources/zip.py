@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import posixpath
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 
 from gansformer_tf.data.images.decode import MAX_ENCODED_BYTES
 from gansformer_tf.data.sources.base import Item, NameTable, Source, SourceError, digest, stamp
-from gansformer_tf.data.sources.folder import EXTENSIONS
+from gansformer_tf.data.sources.walk import EXTENSIONS, HIDDEN, LeftOut, images_among, is_no_data, listed
 
-LABELS_MEMBER = "dataset.json"
-_MAX_LABELS_BYTES = 1 << 30
+_MAX_TEXT_BYTES = 1 << 30
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError)
 
 
 class ZipSource(Source):
@@ -37,23 +35,28 @@ class ZipSource(Source):
         self.place = os.fspath(place)
         if not os.path.isfile(place):
             raise SourceError(f"the archive {self.place} does not exist; give a .zip file as --images-dir.")
+        self.left_out = LeftOut()
         try:
             with zipfile.ZipFile(place) as archive:
-                names = sorted(
-                    name
-                    for name in archive.namelist()
-                    if name.startswith(below) and name.lower().endswith(EXTENSIONS["images"]) and not _hidden(name)
-                )
-                self.has_labels = LABELS_MEMBER in archive.NameToInfo
+                members = sorted(name for name in archive.namelist() if name.startswith(below) and name[-1:] != "/")
+                data = [name for name in members if self._is_data(name)]
+                names = list(images_among(data, "images", lambda name, size: _head(archive, name, size), self.left_out))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise SourceError(
                 f"{self.place} is no readable ZIP archive ({error}); copy or download it again."
             ) from error
         if not names:
+            held = f" (it holds {listed(self.left_out)})" if self.left_out else ""
             raise SourceError(
-                f"{self.place} holds no {', '.join(EXTENSIONS['images'])} file{below and ' below ' + below}."
+                f"{self.place} holds no {', '.join(EXTENSIONS['images'])} file{below and ' below ' + below}{held}."
             )
         self.names = NameTable(names)
+
+    def _is_data(self, name: str) -> bool:
+        hidden = any(is_no_data(part) for part in name.split("/") if part != "..")
+        if hidden and name.lower().endswith(EXTENSIONS["images"]):
+            self.left_out[HIDDEN] += 1
+        return not hidden
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,34 +75,32 @@ class ZipSource(Source):
                 try:
                     with archive.open(name) as member:
                         yield Item(name, encoded=member.read(MAX_ENCODED_BYTES + 1))
-                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+                except _UNREADABLE as error:
                     yield Item(name, problem=f"cannot be read: {error}")
 
-    def labels_text(self) -> str | None:
-        """Content of `dataset.json`, or None without one."""
-        if not self.has_labels:
-            return None
+    def text_of(self, name: str) -> str | None:
+        """Content of a text member, or None without one."""
         with zipfile.ZipFile(self.place) as archive:
-            info = archive.getinfo(LABELS_MEMBER)
-            if info.file_size > _MAX_LABELS_BYTES:
-                raise SourceError(f"{LABELS_MEMBER} in {self.place} claims {info.file_size} bytes; remove it.")
-            return archive.read(info).decode("utf-8")
+            info = archive.NameToInfo.get(name)
+            if info is None:
+                return None
+            if info.file_size > _MAX_TEXT_BYTES:
+                raise SourceError(f"{name} in {self.place} claims {info.file_size} bytes; remove it.")
+            try:
+                return archive.read(info).decode("utf-8-sig")
+            except (*_UNREADABLE, UnicodeDecodeError) as error:
+                raise SourceError(f"{name} in {self.place} cannot be read ({error}); use --labels none.") from error
 
     def identity(self) -> str:
         return digest([stamp(self.place), *self.names])
 
 
-def has_json_labels(text: str) -> bool:
-    """Whether a `dataset.json` holds labels; StyleGAN writes `{"labels": null}` without any."""
+def _head(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError:
-        return True  # reading the labels will say what is wrong
-    return not (isinstance(values, dict) and "labels" in values and values["labels"] is None)
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith("__MACOSX/") or posixpath.basename(name).startswith(".")
+        with archive.open(name) as member:
+            return member.read(size)
+    except _UNREADABLE:
+        return b""
 
 
 def member_problem(info: zipfile.ZipInfo) -> str | None:

@@ -170,7 +170,7 @@ def test_duplicate_labels(tmp_path):
 
 def test_hdf5_without_the_key(tmp_path):
     with pytest.raises(SourceError, match="no data set of pictures named 'x'; it has: data/images"):
-        open_source(makers.make_hdf5(tmp_path / "x.h5", [GOOD]), None, SourceOptions(hdf5_key="x"))
+        open_source(makers.make_hdf5(tmp_path / "x.h5", [GOOD]), None, SourceOptions(array_key="x"))
 
 
 def test_cut_hdf5(tmp_path):

@@ -227,8 +227,8 @@ def test_sources_that_cannot_be_used(tmp_path, arrays):
     with pytest.raises(SourceError, match="has 2 data sets of pictures .data/images, more.; choose one"):
         open_source(two)
     with pytest.raises(SourceError, match="no data set of pictures named 'nope'"):
-        open_source(two, None, SourceOptions(hdf5_key="nope"))
-    assert len(open_source(two, None, SourceOptions(hdf5_key="/more"))) == COUNT
+        open_source(two, None, SourceOptions(array_key="nope"))
+    assert len(open_source(two, None, SourceOptions(array_key="/more"))) == COUNT
     makers.make_tfds(tmp_path / "t", arrays, LABELS)
     with pytest.raises(SourceError, match="no split 'test'; it has: train"):
         open_source(tmp_path / "t", None, SourceOptions(split="test"))
