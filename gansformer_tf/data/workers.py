@@ -6,9 +6,11 @@ import collections
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -54,11 +56,15 @@ def ordered_map(
         initializer(*arguments)
         yield from map(function, tasks)
         return
-    pool = ProcessPoolExecutor(workers, _context(), _start, (initializer, arguments))
+    context = _context()
+    pool = ProcessPoolExecutor(workers, context, _start, (initializer, arguments))
+    forks = context.get_start_method() == "fork"
+    hiding = contextlib.nullcontext if forks or _names_main((function, initializer, arguments)) else _without_main
     waiting: collections.deque[Future[ResultT]] = collections.deque()
     try:
         for task in tasks:
-            waiting.append(pool.submit(function, task))
+            with hiding():
+                waiting.append(pool.submit(function, task))  # which starts processes as they are needed
             if len(waiting) >= workers * TASKS_PER_WORKER:
                 yield waiting.popleft().result()
         while waiting:
@@ -77,6 +83,28 @@ def _context() -> multiprocessing.context.BaseContext:
     if sys.platform == "linux" and threading.active_count() == 1 and "tensorflow" not in sys.modules:
         return multiprocessing.get_context("fork")
     return multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+
+
+def _names_main(value: object) -> bool:
+    """Whether a value needs the user's script to be unpickled, such as an object of a class defined there."""
+    return b"__main__" in pickle.dumps(value)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Starts processes that do not run the user's script again.
+
+    A new interpreter does so for the sake of what is defined there, of which these workers need nothing. A script
+    without `if __name__ == "__main__":` would start over in each of them, and notebooks have a main module that it
+    cannot deal with.
+    """
+    main = sys.modules["__main__"]
+    blank = types.ModuleType("__main__")
+    sys.modules["__main__"] = blank
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _start(initializer: Callable[..., None], arguments: tuple) -> None:

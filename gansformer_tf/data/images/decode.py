@@ -70,7 +70,7 @@ def decode(data: bytes) -> Image.Image:
     except BadImageError:
         raise
     except Image.UnidentifiedImageError:
-        raise BadImageError("not a PNG, JPEG, WebP, GIF or BMP image") from None
+        raise BadImageError("not a PNG, JPEG, WebP, BMP or GIF image") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise BadImageError(f"damaged or cut off ({_short(error)})") from error
 

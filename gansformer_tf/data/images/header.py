@@ -46,7 +46,7 @@ def read_header(file: BinaryIO) -> Header:
             width, height = image.size
             return Header((image.format or "").lower(), height, width, kind, channels)
     except Image.UnidentifiedImageError:
-        raise BadImageError("not a PNG, JPEG, WebP, GIF or BMP image") from None
+        raise BadImageError("not a PNG, JPEG, WebP, BMP or GIF image") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
         raise BadImageError(f"damaged or cut off ({' '.join(str(error).split())[:120]})") from error
 

@@ -134,16 +134,19 @@ class NpySource(Source):
 
 
 def _member(path: Path, key: str | None) -> str | None:
-    """Name of the array of images in an `.npz` file; None for a `.npy` file, and where the file is damaged."""
+    """Name of the array of images in an `.npz` file (empty where that is no archive); None for a `.npy` file."""
     if path.suffix.lower() != ".npz":
         return None
     try:
         names = names_in(path)
-        if key in names:
-            return key
-        found = [name for name in names if _may_be_images(load_array(path, name))]
     except ArrayError:
         return ""
+    if key in names:
+        return key
+    try:
+        found = [name for name in names if _may_be_images(load_array(path, name))]
+    except ArrayError:
+        return names[0]  # reading it says what is wrong
     if key is None and len(found) == 1:
         return found[0]
     wanted = "" if key is None else f", none of them named {key!r}"

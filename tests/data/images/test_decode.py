@@ -42,7 +42,7 @@ def test_exif_rotation_is_applied():
     ("data", "reason"),
     [
         (b"", r"empty \(0 bytes\)"),
-        (b"hello", "not a PNG, JPEG, WebP or BMP"),
+        (b"hello", "not a PNG, JPEG, WebP, BMP or GIF"),
         (b"GIF89a" + bytes(40), "not a PNG"),
         (encoded(picture(1))[:-300], "damaged or cut off"),
         (encoded(picture(1), "JPEG")[:-200], "damaged or cut off"),

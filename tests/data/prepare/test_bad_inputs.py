@@ -79,10 +79,15 @@ FILES: dict[str, tuple[str, Callable[[], bytes], str | None]] = {
         "damaged or cut off",
     ),
     "zero bytes": ("x.png", bytes, "the file is empty (0 bytes)"),
-    "text named .png": ("x.png", lambda: b"Dear diary", "not a PNG, JPEG, WebP or BMP image"),
+    "text named .png": ("x.png", lambda: b"Dear diary", "not a PNG, JPEG, WebP, BMP or GIF image"),
     "1x1": ("x.png", lambda: png(GOOD[:1, :1]), "1x1 pixels: both sides must have at least 4"),
     "20,000x20,000": ("x.png", huge, "20000x20000 pixels, over the limit of 40000000"),
-    "gif named .png": ("x.png", lambda: saved(Image.fromarray(GOOD), "GIF"), "not a PNG, JPEG, WebP or BMP image"),
+    "tiff named .png": (
+        "x.png",
+        lambda: saved(Image.fromarray(GOOD), "TIFF"),
+        "not a PNG, JPEG, WebP, BMP or GIF image",
+    ),
+    "gif named .png": ("x.png", lambda: saved(Image.fromarray(GOOD), "GIF"), None),
     "16 bits": ("x.png", lambda: png(GOOD[:, :, 0].astype(np.uint16) * 257), None),
     "cmyk": ("x.jpg", lambda: saved(Image.fromarray(GOOD).convert("CMYK"), "JPEG", quality=100), None),
     "palette": ("x.png", lambda: saved(Image.fromarray(GOOD).quantize(64), "PNG"), None),
@@ -194,7 +199,7 @@ def test_bad_value_in_lmdb(tmp_path):
     with lmdb.open(str(place)) as environment, environment.begin(write=True) as transaction:
         transaction.put(b"zz\xff", b"rubbish")
     prepare(open_source(place), CONFIG, tmp_path)
-    assert rows_of(tmp_path) == [[r"zz\xff", "not a PNG, JPEG, WebP or BMP image"]]
+    assert rows_of(tmp_path) == [[r"zz\xff", "not a PNG, JPEG, WebP, BMP or GIF image"]]
 
 
 def test_zip_that_leads_outside(tmp_path):

@@ -11,6 +11,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gansformer_tf.config.base import ConfigError
 from gansformer_tf.config.data import PrepareConfig, picture_size
@@ -242,7 +243,7 @@ def test_bad_pictures_are_skipped_and_listed(tmp_path, folder):
     assert rows == [
         ["file", "reason"],
         ["a/002.png", "the file is empty (0 bytes)"],
-        ["b/003.png", "not a PNG, JPEG, WebP or BMP image"],
+        ["b/003.png", "not a PNG, JPEG, WebP, BMP or GIF image"],
     ]
     assert len(pixels(tmp_path / "set")) == COUNT - 2
 
@@ -286,3 +287,47 @@ def test_half_a_file_of_a_killed_process_is_removed(tmp_path, folder):
     (tmp_path / "set" / ".record_lengths.npy.x1.tmp").write_bytes(b"half")
     prepare(open_source(folder, None, SourceOptions()), CONFIG, tmp_path)
     assert not [path for path in (tmp_path / "set").iterdir() if path.name.startswith(".")]
+
+
+def test_what_was_converted_and_left_out_is_counted(tmp_path):
+    place = tmp_path / "in"
+    place.mkdir()
+    image = Image.fromarray(makers.picture(0))
+    clear = Image.fromarray(np.dstack([makers.picture(1), np.full((20, 24), 100, np.uint8)]))
+    opaque = Image.fromarray(np.dstack([makers.picture(1), np.full((20, 24), 255, np.uint8)]))
+    files = {
+        "0.png": image,
+        "1.png": image.convert("L"),
+        "2.png": clear,
+        "3.png": opaque,
+        "4.png": image.quantize(16),
+        "5.png": Image.fromarray(makers.picture(2, channels=1)[:, :, 0].astype(np.uint16) * 257),
+        "6.jpg": image.convert("CMYK"),
+    }
+    for name, one in files.items():
+        one.save(place / name)
+    image.save(place / "7.gif", save_all=True, append_images=[clear.convert("RGB")])
+    image.save(place / "8.tif")
+    expected = {
+        "CMYK (to RGB)": 1,
+        "animated (first frame)": 1,
+        "grey (to RGB)": 2,
+        "of 16 bits (to 8)": 1,
+        "transparent (over white)": 1,
+    }
+    for workers in (0, 2):
+        config = PrepareConfig(f"set{workers}", resolution=16, num_shards=3)
+        manifest = prepare(open_source(place), config, tmp_path, runner=local_runner(workers)).manifest
+        assert manifest.converted == expected and manifest.left_out == {".tif": 1}
+        assert manifest.num_images == 8
+    grey = prepare(open_source(place), PrepareConfig("grey", resolution=16, channels=1), tmp_path).manifest
+    assert grey.converted["coloured (to grey)"] == 6
+
+
+def test_files_have_the_mode_that_the_umask_asks_for(tmp_path, folder):
+    before = os.umask(0o027)
+    try:
+        out = prepare(open_source(folder), CONFIG, tmp_path).folder
+    finally:
+        os.umask(before)
+    assert {oct(path.stat().st_mode & 0o777) for path in out.iterdir()} == {"0o640"}

@@ -113,8 +113,11 @@ def test_a_changed_byte_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"a.png": encoded(pixels_of(0)), "b.jpg": encoded(pixels_of(0), "JPEG")}, "holds .jpg, .png files"),
-        ({"a.bmp": encoded(pixels_of(0), "BMP")}, "holds .bmp files"),
+        (
+            {"a.png": encoded(pixels_of(0)), "b.jpg": encoded(pixels_of(0), "JPEG")},
+            "holds 1 RGB png .such as a.png., 1 RGB jpeg ",
+        ),
+        ({"a.bmp": encoded(pixels_of(0), "BMP")}, "holds 1 RGB bmp "),
         ({"a.png": b"nothing"}, "a.png in"),
         ({"../a.png": encoded(pixels_of(0))}, "leads outside of the archive"),
         ({"a.txt": b""}, "holds no .* file"),
@@ -138,3 +141,70 @@ def test_inspecting_writes_beside_the_archive(tmp_path):
     lines = inspect(path)
     assert any("3 classes: " in line for line in lines)
     assert (tmp_path / "pictures_contact_sheet.png").is_file()
+
+
+def image(seed: int, mode: str = "RGB") -> Image.Image:
+    return Image.fromarray(pixels_of(seed)).convert(mode)
+
+
+def archive_of(path, *images, kind="PNG", **options):
+    with zipfile.ZipFile(path, "w") as archive:
+        for index, one in enumerate(images):
+            data = io.BytesIO()
+            one.save(data, kind, **options)
+            archive.writestr(f"{index:03d}.{kind.lower()}", data.getvalue())
+    return path
+
+
+@pytest.mark.parametrize("colors", [2, 16, 200])
+def test_indexed_images_have_their_colours_everywhere(tmp_path, colors):
+    originals = [image(seed).quantize(colors) for seed in range(6)]
+    path = archive_of(tmp_path / "palette.zip", *originals)
+    info = read_info(path)
+    assert (info.channels, info.encoding) == (3, "png")
+    records = Records(info)
+    wanted = [np.asarray(one.convert("RGB")) for one in originals]
+    np.testing.assert_array_equal([picture_of(records.read(index), info) for index in range(6)], wanted)
+    batch = next(iter(training_dataset(path, batch_size=6, seed=1)))["image"].numpy()
+    assert sorted(one.tobytes() for one in batch) == sorted(one.tobytes() for one in wanted)
+    assert not verify(path).problems
+    sheet = np.asarray(Image.open(inspect(path) and tmp_path / "palette_contact_sheet.png"))
+    np.testing.assert_array_equal(sheet[:16, :16], wanted[0])
+
+
+def test_one_bit_is_grey_everywhere(tmp_path):
+    originals = [image(seed, "1") for seed in range(3)]
+    path = archive_of(tmp_path / "bits.zip", *originals)
+    info = read_info(path)
+    assert info.channels == 1
+    records, wanted = Records(info), [np.asarray(one.convert("L"))[:, :, None] for one in originals]
+    np.testing.assert_array_equal([picture_of(records.read(index), info) for index in range(3)], wanted)
+    batch = next(iter(training_dataset(path, batch_size=3, seed=1)))["image"].numpy()
+    assert sorted(one.tobytes() for one in batch) == sorted(one.tobytes() for one in wanted)
+
+
+def turned() -> dict:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {"exif": exif}
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        ([image(0, "L"), image(1), image(2)], {}, "holds 2 RGB png .such as 001.png., 1 grey png .such as 000.png.;"),
+        ([image(0, "LA")], {}, "holds 1 grey with transparency png"),
+        ([image(0).quantize(8)], {"transparency": 0}, "holds 1 a colour that is transparent png"),
+        ([image(0), image(1, "RGBA")], {}, "holds 1 RGB png .*, 1 RGBA png"),
+        ([Image.fromarray(np.zeros((16, 16), np.uint16))], {}, "holds 1 grey of 16 bits png"),
+        ([image(0, "CMYK")], {"kind": "JPEG"}, "holds 1 CMYK jpeg"),
+        ([image(0)], {"kind": "JPEG", **turned()}, "holds 1 turned by EXIF jpeg"),
+        ([image(0)], {"kind": "PNG", "save_all": True, "append_images": [image(1)]}, "holds 1 an animation png"),
+    ],
+)
+def test_images_that_have_to_be_converted_first_are_refused(tmp_path, images, options, message):
+    path = archive_of(tmp_path / "odd.zip", *images, **options)
+    for read in (read_info, verify, inspect):
+        with pytest.raises(DatasetError, match=f"{message}.*: prepare it with prepare_data.py --format zip") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)

@@ -10,7 +10,6 @@ import pytest
 
 from gansformer_tf.data.images.decode import decode, from_array
 from gansformer_tf.data.sources.base import NameTable, SourceError, runs
-from gansformer_tf.data.sources.labels import with_file_labels
 from gansformer_tf.data.sources.open import SourceOptions, guess_format, open_source
 from tests.data import makers
 
@@ -166,41 +165,6 @@ def test_formats_choose_their_files(tmp_path, arrays):
     makers.make_folder(tmp_path, arrays[:4], ".jpg")
     makers.make_folder(tmp_path, arrays[:1], ".webp")
     assert [len(open_source(tmp_path, format)) for format in ("png", "jpg", "images")] == [3, 5, 7]
-
-
-def test_labels_from_folders_and_files(tmp_path, arrays):
-    place = makers.make_folder(tmp_path / "in", arrays[:4])  # a/000 a/002 b/001 b/003
-    by_folder = open_source(place, "png", SourceOptions(labels="folders"))
-    assert [item.label for item in by_folder.read(range(4))] == [0, 0, 1, 1] and by_folder.class_names == ("a", "b")
-    (tmp_path / "l.csv").write_text(
-        "file,label\na/000.png,dog\nb/001.png,cat\n./a/002.png,cat\nb\\003.png,dog\nx.png,cat\n"
-    )
-    by_csv = open_source(place, "png", SourceOptions(labels=str(tmp_path / "l.csv")))
-    assert [item.label for item in by_csv.read(range(4))] == [1, 0, 0, 1] and by_csv.class_names == ("cat", "dog")
-    (tmp_path / "l.json").write_text(
-        '{"a/000.png": [0, 1.5], "a/002.png": [1, 2], "b/001.png": [3, 4], "b/003.png": [5, 6]}'
-    )
-    by_json = open_source(place, "png", SourceOptions(labels=str(tmp_path / "l.json")))
-    assert by_json.class_names is None and by_json.label_dim == 2
-    assert next(iter(by_json.read([3]))).label == (5.0, 6.0)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a/000.png,1\na/002.png,1\n", "no label for 1 of 3 pictures, the first is b/001.png"),
-        ("a/000.png,1\na/000.png,2\n", "names a/000.png twice, with labels '1' and '2'"),
-        ("a/000.png\n", "has no label after"),
-        ("a/000.png,1,2\na/002.png,1\nb/001.png,1,2\n", "mixes kinds of labels"),
-        ("a/000.png,99999999\na/002.png,1\nb/001.png,1\n", "class number 99999999; at most"),
-        ("", "holds no label"),
-    ],
-)
-def test_wrong_labels_are_refused(tmp_path, arrays, text, message):
-    source = open_source(makers.make_folder(tmp_path / "in", arrays[:3]), "png")
-    (tmp_path / "l.csv").write_text(text)
-    with pytest.raises(SourceError, match=message):
-        with_file_labels(source, tmp_path / "l.csv")
 
 
 def test_sources_that_cannot_be_used(tmp_path, arrays):
