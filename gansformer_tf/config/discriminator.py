@@ -22,6 +22,10 @@ class DiscriminatorConfig(AttentionConfig):
     # score = features of this size times a mapping of the label (projection discriminator); None: one score per class
     cmap_dim: int | None = None
     cmap_layers: int = 8
+    # of imported networks: sizes of the label's embedding and between the layers of its mapping (None: cmap_dim)
+    cmap_embedding_dim: int | None = None
+    cmap_hidden_dim: int | None = None
+    cmap_lr_multiplier: float = 0.01
     # the image listens to the aggregators as well
     latent_to_image: bool = False
     # aggregators start from a table of their own, not from the embedding that tells them apart
@@ -51,7 +55,7 @@ class DiscriminatorConfig(AttentionConfig):
                     f"mbstd_num_features {self.mbstd_num_features} does not divide the {size} {what}; "
                     "choose a divisor.",
                 )
-        for name in ("conv_clamp", "cmap_dim"):
+        for name in ("conv_clamp", "cmap_dim", "cmap_embedding_dim", "cmap_hidden_dim", "cmap_lr_multiplier"):
             if getattr(self, name) is not None:
                 require_positive(name, getattr(self, name))
         require(

@@ -153,21 +153,21 @@ def _stylegan2_discriminator(arguments: Arguments) -> dict[str, Any]:
     arguments.ignore("num_fp16_res")
     geometry, channels = _geometry(arguments), _channels(arguments)
     cmap_dim = arguments.take("cmap_dim", None) or min(channels["channel_base"] // 2, channels["channel_max"])
-    for name in ("embed_features", "layer_features"):
-        value = mapping.take(name, None)
-        if value not in (None, cmap_dim):
-            raise ConfigError(f"{name} is {value}; labels are mapped at the size of the features, {cmap_dim}.")
-    mapping.expect("lr_multiplier", 0.01, "the mapping of labels has no other multiplier")
     mapping.ignore("freeze_layers", "freeze_embed", "w_avg_beta")
-    layers = mapping.take("num_layers", 8)
+    label_mapping = {
+        "cmap_dim": cmap_dim,
+        "cmap_layers": mapping.take("num_layers", 8),
+        "cmap_embedding_dim": mapping.take("embed_features", None),
+        "cmap_hidden_dim": mapping.take("layer_features", None),
+        "cmap_lr_multiplier": mapping.take("lr_multiplier", 0.01),
+    }
     return {
         **geometry,
         **channels,
         **_minibatch_stddev(epilogue),
         "architecture": arguments.take("architecture", "resnet"),
         "conv_clamp": arguments.take("conv_clamp", 256),
-        "cmap_dim": cmap_dim if geometry["label_dim"] else None,
-        "cmap_layers": layers,
+        **(label_mapping if geometry["label_dim"] else {}),
     }
 
 
@@ -189,24 +189,26 @@ def _ganformer_generator(arguments: Arguments) -> dict[str, Any]:
     mapping.expect("shared", False, "the port cannot run it")
     z_dim, w_dim = arguments.take("z_dim"), arguments.take("w_dim")
     layer_dim = mapping.take("layer_dim", None)
-    if layer_dim not in (None, w_dim):
-        raise ConfigError(f"layer_dim is {layer_dim}; only mapping layers of the size of w, {w_dim}, can be built.")
     layers, residual = mapping.take("num_layers", 8), mapping.take("resnet", False)
     transformer = _agree(mapping, synthesis, "transformer", False)
     count = arguments.take("k")
     if not transformer and count != 1:
         raise ConfigError(f"k is {count} without transformer; the port's networks without attention have k = 1.")
     components = count - 1 if transformer else 1
+    attention = _ganformer_attention(mapping, synthesis, transformer)
+    if layer_dim not in (None, w_dim) and (residual or attention.get("mapping_self_attention")):
+        raise ConfigError(f"layer_dim is {layer_dim}; residual and attending layers have the size of w, {w_dim}, only.")
     return {
         **_geometry(arguments),
         **_channels(synthesis),
-        **_ganformer_attention(mapping, synthesis, transformer),
+        **attention,
         "num_components": components,
         "latent_size": z_dim * components,
         "w_dim": w_dim,
         # residual pairs round up there; the plain form has one more layer than its argument says
         "mapping_layers": 2 * ((layers + 1) // 2) if residual else layers + 1,
         "mapping_residual": residual,
+        "mapping_hidden_dim": layer_dim if layer_dim != w_dim else None,
         "mapping_lr_multiplier": mapping.take("lrmul", 0.01),
         "latent_normalization": "all",
         "normalize_global": mapping.take("normalize_global", True),

@@ -37,13 +37,19 @@ def _shared(arguments: Arguments) -> dict[str, Any]:
     arguments.expect("nonlinearity", "lrelu", _ONLY_LRELU)
     arguments.expect("resample_kernel", FIR_TAPS, "no other filter is built")
     arguments.expect("fmap_decay", 1, "channels double with every halving of the resolution")
-    arguments.expect("fmap_min", 1, "there is no other smallest number of channels")
     arguments.ignore("dtype", "impl", "fused_modconv")  # how it was computed
+    resolution, base = arguments.take("resolution", 1024), arguments.take("fmap_base", 16384)
+    least = arguments.take("fmap_min", 1)
+    if least > 1 and least * resolution > 2 * base:
+        raise ConfigError(
+            f"fmap_min of the {arguments.where} is {least}, more than fmap_base {base} leaves at {resolution} pixels; "
+            "no such smallest number of channels is built."
+        )
     return {
         "image_channels": arguments.take("num_channels", 3),
-        "resolution": arguments.take("resolution", 1024),
+        "resolution": resolution,
         "label_dim": arguments.take("label_size", 0),
-        "channel_base": arguments.take("fmap_base", 16384),
+        "channel_base": base,
         "channel_max": arguments.take("fmap_max", 512),
         "attention_form": "code",
         "original_behaviour": True,

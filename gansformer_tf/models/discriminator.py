@@ -276,14 +276,16 @@ class Discriminator(keras.Model):
         self.label_mapping: list[EqualizedDense] = []
         if config.cmap_dim is None:
             return
-        self.label_embedding = EqualizedDense(config.cmap_dim, name="label_embedding", dtype=dtype)
+        width = config.cmap_embedding_dim or config.cmap_dim
+        self.label_embedding = EqualizedDense(width, name="label_embedding", dtype=dtype)
         self.label_embedding.build((None, config.label_dim))
-        for index in range(config.cmap_layers):
-            layer = EqualizedDense(
-                config.cmap_dim, lr_multiplier=0.01, activation="lrelu", name=f"label_mapping{index}", dtype=dtype
-            )
-            layer.build((None, config.cmap_dim))
+        hidden = [config.cmap_hidden_dim or config.cmap_dim] * (config.cmap_layers - 1)
+        options = {"lr_multiplier": config.cmap_lr_multiplier, "activation": "lrelu", "dtype": dtype}
+        for index, units in enumerate([*hidden, config.cmap_dim]):
+            layer = EqualizedDense(units, name=f"label_mapping{index}", **options)
+            layer.build((None, width))
             self.label_mapping.append(layer)
+            width = units
 
     def call(self, images: Any, labels: Any = None, training: bool = False, rng: Any = None) -> Any:
         config = self.config

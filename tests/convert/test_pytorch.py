@@ -180,6 +180,57 @@ def test_positions_that_cannot_be_theirs_are_refused():
         from_pytorch(**with_positions("linear", **{name: wrong}))
 
 
+# -- sizes and multipliers that no stored file has ---------------------------------------------------------------------
+
+
+def dense(x, state, name, multiplier=0.01):
+    """A layer of a mapping network: equalised, leaky ReLU, gain sqrt(2)."""
+    weight, bias = state[f"{name}.weight"], state.get(f"{name}.bias", state.get(f"{name}.biasAct.bias"))
+    x = x @ weight.T * multiplier / np.sqrt(weight.shape[1]) + multiplier * bias
+    return np.sqrt(2) * np.where(x > 0, x, 0.2 * x)
+
+
+def random_layers(names, sizes, multiplier):
+    rng = np.random.default_rng(3)
+    found = {}
+    for name, inputs, outputs in zip(names, sizes[:-1], sizes[1:], strict=True):
+        found[f"{name}.weight"] = (rng.standard_normal((outputs, inputs)) / multiplier).astype(np.float32)
+        found[f"{name}.bias"] = rng.standard_normal(outputs).astype(np.float32) / multiplier
+    return found
+
+
+def test_labels_mapped_at_sizes_of_their_own():
+    golden, multiplier = TorchGolden("sg2_D_cond"), 0.1
+    sizes = {"num_layers": 3, "embed_features": 6, "layer_features": 9, "lr_multiplier": multiplier}
+    names = [f"mapping.fc{index}" for index in range(3)]
+    rng = np.random.default_rng(4)
+    state = {name: array for name, array in golden.state.items() if not name.startswith("mapping.")}
+    state |= random_layers(names, (6, 9, 9, 7), multiplier)
+    state |= {"mapping.embed.weight": rng.standard_normal((6, 5)).astype(np.float32), "mapping.embed.bias": np.ones(6)}
+    discriminator = golden.load(state=state, kwargs=golden.kwargs | {"mapping_kwargs": sizes})
+    x = state["mapping.embed.weight"].T / np.sqrt(5) + state["mapping.embed.bias"]  # of all classes
+    x /= np.sqrt(np.mean(np.square(x), axis=1, keepdims=True) + 1e-8)
+    for name in names:
+        x = dense(x, state, name, multiplier)
+    found = [discriminator._label_scores(np.eye(7, dtype=np.float32), np.eye(5)[[label] * 7]) for label in range(5)]
+    np.testing.assert_allclose(np.squeeze(found, -1), x / np.sqrt(7), rtol=1e-4, atol=1e-5)
+
+
+def test_layers_of_the_ports_mapping_network_with_a_width_of_their_own():
+    golden, width = TorchGolden("ganf_G_stylegan"), 11
+    kwargs = golden.kwargs | {"mapping_kwargs": golden.kwargs["mapping_kwargs"] | {"layer_dim": width, "resnet": False}}
+    count, dim = kwargs["mapping_kwargs"].get("num_layers", 8), kwargs["z_dim"]
+    names = [*(f"mapping.global_mlp.l{index}" for index in range(count)), "mapping.global_mlp.out_layer"]
+    state = {name: array for name, array in golden.state.items() if "_mlp." not in name}
+    state |= random_layers(names, (dim, *[width] * count, kwargs["w_dim"]), 0.01)
+    generator = golden.load(state=state, kwargs=kwargs)
+    x = golden.z.numpy()[:, 0]
+    x /= np.sqrt(np.mean(np.square(x), axis=1, keepdims=True) + 1e-8)
+    for name in names:
+        x = dense(x, state, name)
+    np.testing.assert_allclose(np.asarray(generator.map(golden.z))[:, 0, 0], x, rtol=1e-4, atol=1e-5)
+
+
 # -- what is refused ---------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +250,7 @@ def test_missing_left_over_and_misshapen_arrays_are_named():
 
 GENERATOR = {"z_dim": 8, "c_dim": 0, "w_dim": 8, "img_resolution": 16, "img_channels": 3}
 PORT = GENERATOR | {"k": 3}
+PLAIN = GENERATOR | {"k": 1}
 DISCRIMINATOR = {"c_dim": 0, "img_resolution": 16, "img_channels": 3}
 
 
@@ -215,7 +267,12 @@ DISCRIMINATOR = {"c_dim": 0, "img_resolution": 16, "img_channels": 3}
         ("ganformer", "generator", PORT, "k is 3 without transformer"),
         ("ganformer", "generator", PORT | {"synthesis_kwargs": {"iterative": True}}, "the port cannot run it"),
         ("ganformer", "generator", PORT | {"synthesis_kwargs": {"transformer": True}}, "transformer is False in map"),
-        ("ganformer", "generator", PORT | {"mapping_kwargs": {"layer_dim": 9}}, "layer_dim is 9"),
+        (
+            "ganformer",
+            "generator",
+            GENERATOR | {"k": 1, "mapping_kwargs": {"layer_dim": 9, "resnet": True}},
+            "layer_dim is 9",
+        ),
         ("ganformer", "discriminator", DISCRIMINATOR | {"conv_clamp": 1}, "unknown static argument 'conv_clamp'"),
     ],
 )

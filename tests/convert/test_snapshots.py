@@ -116,6 +116,9 @@ def test_the_pytorch_port(sample):
 # -- what is not understood --------------------------------------------------------------------------------------------
 
 
+SMALL = {"resolution": 16, "fmap_base": 64}
+
+
 def tf1_file(function: str = "Generator", **arguments) -> bytes:
     generator = tf1_generator("Gs", function, arguments, {"dlatent_avg": np.zeros(8, np.float32)})
     return dumps((generator, tf1_network("D", "Discriminator", {}, {}), generator))
@@ -128,6 +131,11 @@ def tf1_file(function: str = "Generator", **arguments) -> bytes:
         (tf1_file(resolution="large"), "its Gs .Generator. cannot be built: "),
         (tf1_file(resolution=8), "its Gs: the original variable 'G_mapping/Dense0/bias' is missing"),
         (tf1_file("G_main", conv_clamp=256), "its Gs: unknown static argument 'conv_clamp' of the StyleGAN2 generator"),
+        (
+            tf1_file("G_main", fmap_min=33),
+            "fmap_min of the StyleGAN2 generator is 33, more than fmap_base 16384 leaves at",
+        ),
+        (tf1_file("G_main", fmap_min=32), "its Gs: the original variable 'G_mapping/Dense0/bias' is missing"),
         (tf1_file("G_main", fmap_decay=0.5), "'fmap_decay' of the StyleGAN2 generator is 0.5; only 1 works"),
         (tf1_file("G_style"), "class 'G_style' of training.networks_stylegan .StyleGAN. is not supported"),
         (tf1_file("G_mine"), "class 'G_mine' of its Gs is not supported; of TensorFlow 1, GANformer, StyleGAN2 are"),
