@@ -16,7 +16,7 @@ def blur_sigma(images_seen: Any, initial: float, fade_kimg: float) -> tf.Tensor:
 
 
 def blurred(images: tf.Tensor, sigma: tf.Tensor, largest: float) -> tf.Tensor:
-    """Pictures convolved with `2 ** -(d / sigma) ** 2` along both axes, with zeros beyond their borders.
+    """Images convolved with `2 ** -(d / sigma) ** 2` along both axes, with zeros beyond their borders.
 
     Args:
         images: `[batch, height, width, channels]`.

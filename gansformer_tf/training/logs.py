@@ -146,10 +146,10 @@ class MetricsLog:
                 if name != "step" and isinstance(value, int | float):
                     tf.summary.scalar(name, value)
 
-    def images(self, name: str, pictures: np.ndarray, step: int) -> None:
-        """Writes pictures uint8 `[count, height, width, channels]` to TensorBoard."""
+    def images(self, name: str, images: np.ndarray, step: int) -> None:
+        """Writes images uint8 `[count, height, width, channels]` to TensorBoard."""
         with self._events(step):
-            tf.summary.image(name, pictures, max_outputs=len(pictures))
+            tf.summary.image(name, images, max_outputs=len(images))
 
     def histograms(self, values: Mapping[str, Any], step: int) -> None:
         """Writes distributions to TensorBoard."""

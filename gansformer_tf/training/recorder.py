@@ -34,7 +34,7 @@ class Recorder:
         say: Prints a line above the progress bar.
         step: Step that training goes on from.
         meter: Called with every new snapshot; what it returns is logged.
-        stopping: Whether training is asked to stop; pictures and metrics, which take long, are then left out.
+        stopping: Whether training is asked to stop; images and metrics, which take long, are then left out.
     """
 
     def __init__(
@@ -67,19 +67,19 @@ class Recorder:
 
     @property
     def num_samples(self) -> int:
-        """Pictures in the sample grid."""
+        """Images in the sample grid."""
         return self._samples.count
 
     def first_samples(self, reals: np.ndarray) -> None:
-        """Writes real pictures to compare with, and the untrained generator's.
+        """Writes real images to compare with, and the untrained generator's.
 
         Args:
             reals: uint8 `[num_samples, height, width, channels]`.
         """
         self._samples.save(reals, "reals.png")
-        pictures = self._samples.draw(self._stopping)
-        if pictures is not None:
-            self._samples.write(pictures, 0.0)
+        images = self._samples.draw(self._stopping)
+        if images is not None:
+            self._samples.write(images, 0.0)
 
     def tick(self, record: Mapping[str, Any]) -> None:
         """Logs the numbers of one tick and says what is wrong with them."""
@@ -100,24 +100,24 @@ class Recorder:
         self._last_snapshot = step
         path = self._save_networks(step, kimg)
         record: dict[str, Any] = {"step": step, "kimg": kimg, "snapshot": path.name}
-        pictures = self._samples.draw(self._stopping)
-        if pictures is not None:
-            record["diversity"] = self._show(pictures, step, kimg)
+        images = self._samples.draw(self._stopping)
+        if images is not None:
+            record["diversity"] = self._show(images, step, kimg)
             if self._meter is not None and not self._stopping():
                 record |= self._meter(path)
         self.log.write_snapshot(record)
         self._track(record)
         write_report(self.run_dir)
 
-    def _show(self, pictures: np.ndarray, step: int, kimg: float) -> float:
-        """Writes pictures and distributions of the weights; returns how much the pictures differ."""
-        self._samples.write(pictures, kimg)
-        shown = pictures[: self.config.train.sample_columns]
+    def _show(self, images: np.ndarray, step: int, kimg: float) -> float:
+        """Writes images and distributions of the weights; returns how much the images differ."""
+        self._samples.write(images, kimg)
+        shown = images[: self.config.train.sample_columns]
         self.log.images("samples", shown, step)
         self.log.histograms(self._weights(), step)
         if self._wandb is not None:
             self._wandb.images("samples", shown, step)
-        spread = diversity(pictures)
+        spread = diversity(images)
         warning = collapse_warning(spread, self._best_diversity)
         self._best_diversity = max(self._best_diversity, spread)
         if warning:

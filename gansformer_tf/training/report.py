@@ -154,11 +154,11 @@ def _grids(folder: Path) -> list[str]:
 
 
 def _embedded(path: Path) -> str:
-    """A picture as a data address, made smaller where it is wide."""
+    """An image as a data address, made smaller where it is wide."""
     with Image.open(path, formats=("PNG",)) as image:
-        picture = image.convert("RGB")
-    if picture.width > GRID_WIDTH:
-        picture = picture.resize((GRID_WIDTH, round(picture.height * GRID_WIDTH / picture.width)), Image.Resampling.BOX)
+        shown = image.convert("RGB")
+    if shown.width > GRID_WIDTH:
+        shown = shown.resize((GRID_WIDTH, round(shown.height * GRID_WIDTH / shown.width)), Image.Resampling.BOX)
     content = io.BytesIO()
-    picture.save(content, "JPEG", quality=88)
+    shown.save(content, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""Pictures a run draws of itself, always from the same seeds."""
+"""Images a run draws of itself, always from the same seeds."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class SampleWriter:
     """Draws the fixed sample grid of a run.
 
     Args:
-        run_dir: The run; pictures go to `samples/`.
+        run_dir: The run; images go to `samples/`.
         generator: The averaged generator.
         rows, columns: Of the grid.
         truncation_psi: For the samples.
-        batch_size: Pictures computed at once.
+        batch_size: Images computed at once.
         keep: False keeps only the newest grid.
     """
 
@@ -44,22 +44,22 @@ class SampleWriter:
 
     def draw(self, stopping: Callable[[], bool] = lambda: False) -> np.ndarray | None:
         """uint8 `[count, height, width, channels]`; None when `stopping`, asked before every portion, says so."""
-        pictures: list[np.ndarray] = []
+        images: list[np.ndarray] = []
         for portion in self._sampler.batches(range(self.count)):
             if stopping():
                 return None
-            pictures.extend(sample.pixels for sample in self._sampler.draw(*portion))
-        return np.stack(pictures)
+            images.extend(sample.pixels for sample in self._sampler.draw(*portion))
+        return np.stack(images)
 
-    def write(self, pictures: np.ndarray, kimg: float) -> Path:
+    def write(self, images: np.ndarray, kimg: float) -> Path:
         """Writes `fakes-<kimg>.png`."""
         if not self.keep:
             for old in self.folder.glob("fakes-*.png"):
                 old.unlink()
-        return self.save(pictures, f"fakes-{kimg_text(kimg)}.png")
+        return self.save(images, f"fakes-{kimg_text(kimg)}.png")
 
-    def save(self, pictures: np.ndarray, name: str) -> Path:
-        """Writes a grid of pictures."""
+    def save(self, images: np.ndarray, name: str) -> Path:
+        """Writes a grid of images."""
         path = self.folder / name
-        save_image(path, image_grid(pictures, self.columns), {"software": SOFTWARE, "kind": SHEET}, durable=True)
+        save_image(path, image_grid(images, self.columns), {"software": SOFTWARE, "kind": SHEET}, durable=True)
         return path

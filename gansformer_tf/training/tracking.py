@@ -1,4 +1,4 @@
-"""Weights & Biases: the same numbers and pictures, sent to a tracking server (extra `[wandb]`)."""
+"""Weights & Biases: the same numbers and images, sent to a tracking server (extra `[wandb]`)."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ class WandbRun:
         values = {name: value for name, value in record.items() if isinstance(value, int | float)}
         self._run.log(values, step=int(record["step"]))
 
-    def images(self, name: str, pictures: np.ndarray, step: int) -> None:
-        """Sends pictures uint8 `[count, height, width, channels]`."""
-        self._run.log({name: [self._wandb.Image(picture) for picture in pictures]}, step=step)
+    def images(self, name: str, images: np.ndarray, step: int) -> None:
+        """Sends images uint8 `[count, height, width, channels]`."""
+        self._run.log({name: [self._wandb.Image(image) for image in images]}, step=step)
 
     def close(self) -> None:
         self._run.finish()

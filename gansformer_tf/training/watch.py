@@ -19,13 +19,13 @@ WAIT_SHARE = 0.2
 STALL_SECONDS = 60.0
 
 
-def diversity(pictures: np.ndarray) -> float:
-    """How much pictures differ from each other: standard deviation over the batch, averaged over pixels, in [0, 1].
+def diversity(images: np.ndarray) -> float:
+    """How much images differ from each other: standard deviation over the batch, averaged over pixels, in [0, 1].
 
     Args:
-        pictures: uint8 `[count, height, width, channels]`.
+        images: uint8 `[count, height, width, channels]`.
     """
-    return float(np.mean(np.std(pictures.astype(np.float32) / 255.0, axis=0)))
+    return float(np.mean(np.std(images.astype(np.float32) / 255.0, axis=0)))
 
 
 def collapse_warning(current: float, best: float) -> str | None:

@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("family", choices=GENERATORS)
     parser.add_argument("out", help="file for all variables behind the steps")
     parser.add_argument("--devices", type=int, default=1, help="logical CPU devices that train together")
-    parser.add_argument("--at-once", type=int, default=4, help="pictures on one device")
+    parser.add_argument("--at-once", type=int, default=4, help="images on one device")
     parser.add_argument("--steps", type=int, default=4)
     options = parser.parse_args()
     if options.devices > 1:

@@ -182,7 +182,7 @@ def test_augmentation_does_not_leak_into_the_generator(p, leaks):
         images = base + rng.normal(0, 8, (8, RESOLUTION, RESOLUTION, 3))
         step.run(index, np.clip(images, 0, 255).astype(np.uint8), np.zeros((8, 0), np.float32))
     z = tf.random.stateless_normal([64, 3, 4], [1, 2])
-    pictures = step.ema_generator(z).numpy()
-    upright = pictures[:, : RESOLUTION // 2].mean((1, 2, 3)) - pictures[:, RESOLUTION // 2 :].mean((1, 2, 3))
+    images = step.ema_generator(z).numpy()
+    upright = images[:, : RESOLUTION // 2].mean((1, 2, 3)) - images[:, RESOLUTION // 2 :].mean((1, 2, 3))
     share = np.mean(upright > 0.3)
     assert (share > 0.9) != leaks, share

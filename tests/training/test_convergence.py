@@ -18,8 +18,8 @@ STEPS, BATCH = 60, 8
 POLICIES = {"float32": "float32", "bfloat16": dtype_policy("bfloat16"), "mixed": HighResolutionPolicy(num_levels=1)}
 
 
-def pictures() -> np.ndarray:
-    """Bright to the left, dark to the right, each picture a little different."""
+def images() -> np.ndarray:
+    """Bright to the left, dark to the right, each image a little different."""
     base = np.where(np.arange(8) < 4, 200, 50)[None, None, :, None]
     noise = np.random.default_rng(0).integers(-20, 21, (STEPS, BATCH, 8, 1, 3))
     return np.broadcast_to(base + noise, (STEPS, BATCH, 8, 8, 3)).astype(np.uint8)
@@ -28,7 +28,7 @@ def pictures() -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize("jit", ["off", "on"])
 @pytest.mark.parametrize("precision", POLICIES)
-def test_pictures_come_close_to_the_data(precision, jit):
+def test_images_come_close_to_the_data(precision, jit):
     keras.utils.set_random_seed(2)
     policy = POLICIES[precision]
     generator = build_generator(GANsformerConfig(**PLAIN), dtype=policy)
@@ -41,11 +41,11 @@ def test_pictures_come_close_to_the_data(precision, jit):
     )  # fmt: skip
     step = TrainStep(generator, discriminator, average, train)
     assert step.compiled == (jit == "on")
-    data = pictures()
+    data = images()
     z = tf.random.stateless_normal([32, generator.config.num_latents, generator.config.latent_dim], [1, 2])
 
     def distance() -> float:
-        """Root mean square between the mean pictures."""
+        """Root mean square between the mean images."""
         drawn = np.mean(average(z, noise_mode="const"), axis=0)
         return float(np.sqrt(np.mean((drawn - (np.mean(data, axis=(0, 1)) / 127.5 - 1)) ** 2)))
 

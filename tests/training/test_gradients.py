@@ -31,7 +31,7 @@ def networks():
 
 
 def gradients_of(networks, at_once):
-    """Of every phase, `at_once` pictures at a time."""
+    """Of every phase, `at_once` images at a time."""
     config = TrainConfig(batch_size=BATCH, batch_size_per_replica=at_once, path_length=True)
     train_step = TrainStep(*networks, config)
     gradients = train_step.gradients

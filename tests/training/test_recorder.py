@@ -131,7 +131,7 @@ def test_snapshots_of_one_kimg_keep_apart(make):
     assert find_snapshot(run_dir.path).name == "network-snapshot-000002.048.safetensors"
 
 
-def test_a_stop_leaves_out_pictures_and_metrics(make):
+def test_a_stop_leaves_out_images_and_metrics(make):
     run_dir, recorder = make([], meter=lambda path: pytest.fail("metrics take long"))
     recorder._stopping = lambda: True
     recorder.snapshot(8, 1.0)
@@ -230,8 +230,8 @@ class FakeWandb(types.ModuleType):
         self.calls.append(("init", options))
         return self
 
-    def Image(self, picture):
-        return picture.shape
+    def Image(self, image):
+        return image.shape
 
     def log(self, values, step):
         self.calls.append((step, values))
@@ -240,7 +240,7 @@ class FakeWandb(types.ModuleType):
         self.calls.append(("finish", None))
 
 
-def test_weights_and_biases_gets_numbers_and_pictures(make, monkeypatch):
+def test_weights_and_biases_gets_numbers_and_images(make, monkeypatch):
     fake = FakeWandb()
     monkeypatch.setitem(sys.modules, "wandb", fake)
     identities = []

@@ -10,11 +10,11 @@ import pytest
 from gansformer_tf.training.watch import collapse_warning, diversity, stall_warning, tick_warnings
 
 
-def test_diversity_of_equal_and_opposite_pictures():
-    pictures = np.zeros((4, 2, 2, 3), np.uint8)
-    assert diversity(pictures) == 0
-    pictures[::2] = 255
-    assert diversity(pictures) == pytest.approx(0.5)
+def test_diversity_of_equal_and_opposite_images():
+    images = np.zeros((4, 2, 2, 3), np.uint8)
+    assert diversity(images) == 0
+    images[::2] = 255
+    assert diversity(images) == pytest.approx(0.5)
 
 
 def test_samples_that_became_alike_are_reported():
