@@ -17,7 +17,7 @@ from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.gradients import ReplicaBatch
 from gansformer_tf.training.step import TrainStep
 
-BATCH, RESOLUTION = 8, 16
+BATCH, RESOLUTION = 8, 8
 IMAGES = np.random.default_rng(0).integers(0, 256, (BATCH, RESOLUTION, RESOLUTION, 3), np.uint8)
 
 
@@ -25,7 +25,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (BATCH, RESOLUTION, RESOLUTIO
 def networks():
     sections = preset("gansformer-default")
     geometry = {"resolution": RESOLUTION, "channel_base": 256, "channel_max": 16}
-    config = GANsformerConfig(**(sections["generator"] | geometry))
+    config = GANsformerConfig(**(sections["generator"] | geometry | {"mapping_layers": 2}))
     discriminator = Discriminator(DiscriminatorConfig(**(sections["discriminator"] | geometry)))
     return build_generator(config), discriminator, build_generator(config)
 

@@ -28,10 +28,14 @@ def micro_batch(images_seen=0):
     return MicroBatch(SEED, 0, tf.cast(IMAGES, tf.float32) / 127.5 - 1.0, None, 8, images_seen)
 
 
-def trained(count=2, **changes):
-    """A step that made `count` steps, and the statistics of each."""
+def trained(eager=False, **changes):
+    """A step that made two steps, and the statistics of each; `eager` saves the time of tracing."""
     step = TrainStep(*tiny_networks(), tiny_train_config(path_length=False, **changes))
-    return step, [step.run(index, IMAGES, NO_LABELS) for index in range(count)]
+    tf.config.run_functions_eagerly(eager)
+    try:
+        return step, [step.run(index, IMAGES, NO_LABELS) for index in range(2)]
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def test_a_new_loss_and_a_new_penalty_are_a_function_and_a_line(monkeypatch):
@@ -54,8 +58,9 @@ def test_a_new_loss_and_a_new_penalty_are_a_function_and_a_line(monkeypatch):
         assert all(np.isfinite(float(value)) for value in values.values())
     weights = step.discriminator.get_weights()
     for other in ({"d_reg": "r1"}, {"g_loss": "logistic_ns"}, {"d_loss": "logistic"}):
-        theirs = trained(**(toy | other))[0].discriminator.get_weights()
-        assert any(np.any(ours != others) for ours, others in zip(weights, theirs, strict=True)), other
+        theirs = trained(eager=True, **(toy | other))[0].discriminator.get_weights()
+        moved = max(np.abs(ours - others).max() for ours, others in zip(weights, theirs, strict=True))
+        assert moved > 1e-4, other
 
 
 def test_penalties_together_are_their_sum():
@@ -93,12 +98,12 @@ def test_path_length_is_drawn_to_a_mean_with_the_configured_decay():
     np.testing.assert_allclose(step.path_mean, 0.7 + 0.25 * (found["path_length"] - 0.7), rtol=1e-6)
 
 
-@pytest.mark.parametrize("micro", [8, 4])
-def test_relativistic_pairing_with_both_penalties_trains(micro):
+def test_relativistic_pairing_with_both_penalties_trains():
+    """The same however the batch is cut: a pair stays a pair."""
     settings = {"g_loss": "rpgan", "d_loss": "rpgan", "d_reg": "r1,r2", "d_reg_interval": 2}
-    step, (first, second) = trained(batch_size_per_replica=micro, **settings)
+    step, (first, second) = trained(batch_size_per_replica=4, **settings)
     assert {"penalty/r1", "penalty/r2"} <= first.keys() and "penalty/r1" not in second
-    whole = trained(**settings)[0]
+    whole, _ = trained(eager=True, **settings)
     for ours, theirs in zip(step.state().values(), whole.state().values(), strict=True):
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5, rtol=1e-4)
 

@@ -37,15 +37,21 @@ def whole():
     return step, train(step)
 
 
+@pytest.fixture(scope="module")
+def first_of_parts():
+    """State after one step whose batch goes through in four parts."""
+    return train(make_step(batch_size_per_replica=2), 1)
+
+
 @pytest.mark.parametrize(
     ("phase", "computed"),
     [("G", "generator_main"), ("G_reg", "path_lengths"), ("D", "discriminator_main"), ("D_reg", "_scores")],
 )
-def test_an_interrupted_phase_ends_after_the_part_at_hand_as_if_it_had_not_begun(phase, computed, monkeypatch):
+def test_an_interrupted_phase_ends_after_the_part_at_hand_as_if_it_had_not_begun(
+    phase, computed, first_of_parts, monkeypatch
+):
     """It is no skipped step either, and made again the step is what it is in one piece."""
-    settings = {"batch_size_per_replica": 2}
-    expected = train(make_step(**settings), 1)
-    step, parts, one_at_a_time = make_step(**settings), [], threading.Lock()
+    step, parts, one_at_a_time = make_step(batch_size_per_replica=2), [], threading.Lock()
     compute = getattr(step.losses, computed)
 
     def noted(*arguments):
@@ -67,7 +73,7 @@ def test_an_interrupted_phase_ends_after_the_part_at_hand_as_if_it_had_not_begun
     assert step.run(0, BATCHES[0], NO_LABELS) is None, "until it is taken back"
     step.interrupt(False)
     assert step.run(0, BATCHES[0], NO_LABELS)
-    for ours, theirs in zip(step.state().values(), expected, strict=True):
+    for ours, theirs in zip(step.state().values(), first_of_parts, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs)
 
 
@@ -226,9 +232,9 @@ def in_row(step):
     return {name: int(count) for name, count in step.skipped_in_row.items()}
 
 
-@pytest.mark.parametrize("micro", [8, 4])
-def test_compiled_phases_make_the_same_update(whole, micro):
-    step = make_step(jit="on", batch_size_per_replica=micro)
+def test_compiled_phases_make_the_same_update(whole):
+    """In parts; `test_modes.py` has a whole batch."""
+    step = make_step(jit="on", batch_size_per_replica=4)
     assert step.compiled
     for ours, theirs in zip(train(step), whole[1], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=1e-4)
