@@ -81,8 +81,9 @@ class PatchActNorm(keras.layers.Layer):
         if training:
             mean, _, unbiased = _moments(wide)
             old = ops.convert_to_tensor(self.initialized) > 0
-            self.offset.assign(ops.where(old, self.offset, -mean))
-            self.scale.assign(ops.where(old, self.scale, 1.0 / (ops.sqrt(unbiased) + ACT_EPSILON)))
+            offset, scale = -mean, 1.0 / (ops.sqrt(unbiased) + ACT_EPSILON)
+            self.offset.assign(ops.where(old, ops.convert_to_tensor(self.offset), offset))
+            self.scale.assign(ops.where(old, ops.convert_to_tensor(self.scale), scale))
             self.initialized.assign(ops.ones(()))
         return ops.cast(self.scale * (wide + self.offset), self.compute_dtype)
 
