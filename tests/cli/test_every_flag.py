@@ -1,0 +1,283 @@
+"""Every flag of `run_network.py` changes what it is there to change: networks, weights after two steps, or files."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gansformer_tf.cli.flags import COMMAND
+from gansformer_tf.cli.resolve import resolve
+from gansformer_tf.models import Discriminator, build_generator
+from gansformer_tf.ops import SeedStream
+from gansformer_tf.training import trainer
+from gansformer_tf.training.run_dir import RunDir
+from tests.training.conftest import tiny_data
+from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator
+
+__all__ = ["tiny_data"]
+
+ATTENTION = "--transformer --components-num 2 --latent-size 8 --g-end-res 4"
+POSITIONS = f"{ATTENTION} --use-pos --pos-dim 8"
+DUPLEX = f"{ATTENTION} --kmeans"
+AGGREGATORS = f"{ATTENTION} --d-transformer --d-end-res 4"
+KGAN = "--kgan --components-num 2 --latent-size 8"
+STYLEGAN3 = "--baseline StyleGAN3-T --latent-size 8"
+PLAIN = "--latent-size 8"
+
+# what is typed, and beside what
+NETWORKS = {
+    "--ratio": ("0.5", PLAIN),
+    "--channel-base": ("16", PLAIN),
+    "--channel-max": ("2", PLAIN),
+    "--g-arch": ("orig", PLAIN),
+    "--d-arch": ("skip", PLAIN),
+    "--mbstd-group-size": ("2", PLAIN),
+    "--tanh": ("", PLAIN),
+    "--style": ("False", PLAIN),
+    "--latent-stem": ("", PLAIN),
+    "--local-noise": ("False", PLAIN),
+    "--mapping-layersnum": ("3", PLAIN),
+    "--mapping-lrmul": ("0.5", PLAIN),
+    "--mapping-dim": ("12", ATTENTION),
+    "--mapping-resnet": ("", ATTENTION),
+    "--mapping-shared-dim": ("2", ATTENTION),
+    "--mapping-ltnt2ltnt": ("", ATTENTION),
+    "--transformer": ("False", ATTENTION.replace("--components-num 2", "--components-num 1")),
+    "--latent-size": ("16", ATTENTION),
+    "--components-num": ("4", ATTENTION),
+    "--num-heads": ("2", ATTENTION),
+    "--attention-form": ("paper", ATTENTION),
+    "--attention-dropout": ("0.9", ATTENTION),
+    "--component-dropout": ("0.9", ATTENTION),
+    "--normalize": ("layer", ATTENTION),
+    "--integration": ("mul", ATTENTION),
+    "--g-start-res": ("3", ATTENTION),
+    "--g-end-res": ("3", ATTENTION),
+    "--attention": ("duplex", ATTENTION),
+    "--kmeans": ("", ATTENTION),
+    "--kmeans-iters": ("3", DUPLEX),
+    "--iterative": ("", DUPLEX),
+    "--ltnt-gate": ("", ATTENTION),
+    "--img-gate": ("", ATTENTION),
+    "--g-ltnt2ltnt": ("", ATTENTION),
+    "--g-img2img": ("3", ATTENTION),
+    "--g-img2ltnt": ("", ATTENTION),
+    "--d-transformer": ("", f"{ATTENTION} --d-end-res 4"),
+    "--d-start-res": ("4", AGGREGATORS.replace("--d-end-res 4", "--d-end-res 5")),
+    "--d-end-res": ("5", AGGREGATORS),
+    "--d-ltnt2ltnt": ("", AGGREGATORS),
+    "--d-aggregators": ("", AGGREGATORS),
+    "--d-ltnt2img": ("", AGGREGATORS),
+    "--d-img2img": ("3", AGGREGATORS),
+    "--use-pos": ("", f"{ATTENTION} --pos-dim 8"),
+    "--pos-dim": ("12", POSITIONS),
+    "--pos-type": ("trainable2d", POSITIONS),
+    "--pos-init": ("normal", f"{POSITIONS} --pos-type trainable"),
+    "--pos-directions-num": ("3", POSITIONS),
+    "--kgan": ("", "--components-num 1 --latent-size 8"),
+    "--merge-layer": ("3", KGAN),
+    "--merge-type": ("sum", KGAN),
+    "--merge-same": ("", KGAN),
+    "--baseline": ("StyleGAN3-R", PLAIN),
+    "--preset": ("demo", ""),
+    "--gansformer-default": ("", ""),
+    "--num-critical": ("3", STYLEGAN3),
+    "--first-cutoff": ("1.5", STYLEGAN3),
+    "--first-stopband": ("3.5", STYLEGAN3),
+    "--last-stopband-rel": ("1.5", STYLEGAN3),
+    "--filter-size": ("4", STYLEGAN3),
+    "--lrelu-upsampling": ("1", STYLEGAN3),
+    "--output-scale": ("0.5", STYLEGAN3),
+}
+# whatever is compared after two steps: weights, names and images of the run folder, what its log says
+STEPS = {
+    "--batch-size": ("16", ""),
+    "--batch-gpu": ("4", ""),
+    "--total-kimg": ("0.008", ""),
+    "--gamma": ("1", ""),
+    "--seed": ("3", ""),
+    "--mirror-augment": ("", ""),
+    "--train-images-num": ("9", ""),
+    "--g-lr": ("0.01", ""),
+    "--d-lr": ("0.01", ""),
+    "--clip": ("0.01", ""),
+    "--g-loss": ("hinge", ""),
+    "--d-loss": ("hinge", ""),
+    "--d-reg": ("r2", ""),
+    "--d-reg-interval": ("1", ""),
+    "--pathreg": ("", "--g-reg-interval 1"),
+    "--g-reg-weight": ("7", "--pathreg --g-reg-interval 1"),
+    "--g-reg-interval": ("2", "--pathreg"),
+    "--style-mixing": ("0", ""),
+    "--component-mixing": ("1", ""),
+    "--ema-kimg": ("1", ""),
+    "--ema-rampup": ("0.05", ""),
+    "--blur-init-sigma": ("2", ""),
+    "--blur-fade-kimg": ("0.01", "--blur-init-sigma 2"),
+    "--aug": ("diffaug", ""),
+    "--augpipe": ("color", "--aug fixed --p 1"),
+    "--p": ("1", "--aug fixed --augpipe blit --p 0.1"),
+    "--tick-kimg": ("0.016", ""),
+    "--snapshot-ticks": ("2", ""),
+    "--checkpoint-ticks": ("2", ""),
+    "--last-snapshots": ("1", ""),
+    "--keep-samples": ("False", ""),
+    "--summarize": ("", ""),
+    "--beta2": ("0.5", ""),
+    "--g-lr-end": ("0.01", ""),
+    "--d-lr-end": ("0.01", ""),
+    "--gamma-end": ("1", "--d-reg-interval 1"),
+    "--beta2-end": ("0.5", ""),
+    "--schedule-begin": ("0.012", "--g-lr-end 0.01"),
+    "--schedule-end": ("0.008", "--g-lr-end 0.01"),
+}
+# the others, and what holds them
+ELSEWHERE = {
+    "tests/system/test_run_network.py": "--train --eval --vis --expname --dataset --result-dir --data-dir --resolution "
+    "--restart --fused-modconv --gpus",
+    "tests/cli/test_train_command.py": "--pretrained-pkl --reload --recompile --freeze-d --wandb",
+    "tests/training: whole trainings with labels, and steering over many steps": "--use-labels --ada-target --ada-kimg "
+    "--ada-max-p",
+    "tests/training: the same numbers by another way": "--jit --recompute --num-threads --precision",
+    "tests/models/test_original_numbers.py": "--original-behaviour",
+    "tests/visualize and tests/cli/test_family_flags.py": "--truncation-psi --scale",
+    "tests/export/test_script.py": "--export --model --output-dir --noise-mode",
+    "tests/metrics": "--metrics --eval-images-num --inception-weights --feature-network --fid-ddof --ppl-space "
+    "--ppl-sampling --metric-seed",
+    "tests/visualize/test_run.py": "--vis-images --vis-latents --vis-maps --vis-layer-maps --vis-interpolations "
+    "--interpolation-per-component --vis-noise-var --vis-style-mix --vis-truncation --vis-ablation --vis-grid "
+    "--vis-num --vis-rich-num --vis-section-size --blending-alpha --interpolation-density",
+}
+
+
+def test_every_flag_is_here():
+    held = [*NETWORKS, *STEPS, *" ".join(ELSEWHERE.values()).split()]
+    assert sorted(held) == sorted(flag.name for flag in COMMAND.flags)
+
+
+def asked(folder, *texts):
+    words = ["--dataset", "tiny", "--data-dir", folder, *" ".join(texts).split()]
+    return resolve(COMMAND.read(words), None)
+
+
+@pytest.fixture(scope="module")
+def wide_data(tmp_path_factory):
+    """The data set `tiny` with 32x32 pixels, and the height of half of them where it is cropped."""
+    from gansformer_tf.config.data import PrepareConfig
+    from gansformer_tf.data.prepare.prepare import prepare
+    from gansformer_tf.data.sources.scenes import SceneSource
+
+    folder = tmp_path_factory.mktemp("wide")
+    prepare(SceneSource(4, (32, 32)), PrepareConfig(name="tiny", resolution=32, encoding="png"), folder)
+    return str(folder)
+
+
+@functools.cache
+def networks(folder, text):
+    """Shapes of all weights, images with dropout and scores of networks with all kinds of weights."""
+    small = "" if "--channel-base" in text else "--channel-base 64"
+    small += "" if "--channel-max" in text else " --channel-max 4"
+    model = asked(folder, small, text).model
+    keras.utils.set_random_seed(1)
+    generator, discriminator = build_generator(model.generator), Discriminator(model.discriminator)
+    random = np.random.RandomState(2)
+    for network in (generator, discriminator):  # gates, biases and noise strengths begin as zeros
+        network.set_weights([value + 0.1 * random.standard_normal(value.shape) for value in network.get_weights()])
+    z = np.random.RandomState(1).standard_normal((4, model.generator.num_latents, model.generator.latent_dim))
+    images = generator(z.astype(np.float32), training=True, rng=SeedStream(5))
+    scores = discriminator(images, training=True, rng=SeedStream(6))
+    shapes = [(variable.path, tuple(variable.shape)) for variable in (*generator.weights, *discriminator.weights)]
+    return shapes, np.asarray(images), np.asarray(scores)
+
+
+@pytest.mark.parametrize("flag", NETWORKS)
+def test_networks(flag, wide_data):
+    value, beside = NETWORKS[flag]
+    (shapes, images, scores), (old_shapes, old_images, old_scores) = (
+        networks(wide_data, text) for text in (f"{beside} {flag} {value}".strip(), beside)
+    )
+    same = (
+        images.shape == old_images.shape and np.array_equal(images, old_images) and np.array_equal(scores, old_scores)
+    )
+    assert shapes != old_shapes or not same
+
+
+@pytest.fixture
+def two_steps(tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "build_generator", TinyGenerator)
+    monkeypatch.setattr(trainer, "Discriminator", TinyDiscriminator)
+    tf.config.run_functions_eagerly(True)  # nothing to compile: a run takes a second
+    yield lambda text: trained(tiny_data, text, tmp_path)
+    tf.config.run_functions_eagerly(False)
+
+
+SEEN: dict[str, object] = {}
+
+
+def trained(folder, text, place):
+    """Weights, files and log of two steps."""
+    if text in SEEN:
+        return SEEN[text]
+    common = {
+        "--transformer": "",
+        "--components-num": "2",
+        "--latent-size": "8",
+        "--mbstd-group-size": "2",
+        "--batch-size": "8",
+        "--batch-gpu": "8",
+        "--total-kimg": "0.016",
+        "--tick-kimg": "0.008",
+        "--snapshot-ticks": "1",
+        "--summarize": "False",
+    }
+    typed = " ".join(f"{flag} {value}" for flag, value in common.items() if f"{flag} " not in f"{text} ")
+    config = asked(folder, typed, text)
+    run_dir = RunDir.numbered(place / f"run{len(SEEN)}-000", 0)
+    with run_dir.taken():
+        run = trainer.Trainer(config, run_dir, progress=False)
+        run.train()
+    networks = (run.generator, run.discriminator, run.ema_generator)
+    weights = [hashlib.sha256(np.asarray(value).tobytes()).hexdigest() for net in networks for value in net.weights]
+    files = sorted(
+        (
+            str(path.relative_to(run_dir.path)).split("events.out")[0],
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == ".png" else "",
+        )
+        for path in run_dir.path.rglob("*")
+        if path.is_file()
+    )
+    timed = ("second", "share", "memory", "time", "kimg_per", "img_per")
+    log = [
+        {key: value for key, value in json.loads(line).items() if not any(word in key for word in timed)}
+        for line in Path(run_dir.path / "metrics.jsonl").read_text().splitlines()
+    ]
+    SEEN[text] = weights, files, log
+    return SEEN[text]
+
+
+@pytest.mark.parametrize("flag", STEPS)
+def test_steps(flag, two_steps):
+    value, beside = STEPS[flag]
+    before, after = two_steps(beside), two_steps(f"{beside} {flag} {value}".strip())
+    assert before != after
+
+
+def test_two_equal_trainings_are_equal(two_steps):
+    first = two_steps("")
+    SEEN.pop("")
+    assert two_steps("") == first
+
+
+def test_networks_have_the_shape_of_the_data(wide_data):
+    model = asked(wide_data, "--ratio 0.5 --latent-size 8 --channel-base 64 --channel-max 4").model
+    z = np.zeros((1, model.generator.num_latents, model.generator.latent_dim), np.float32)
+    images = build_generator(model.generator)(z, noise_mode="none")
+    assert tuple(images.shape) == (1, 16, 32, 3)
+    assert (model.discriminator.height, model.discriminator.width) == (16, 32)
