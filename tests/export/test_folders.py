@@ -75,3 +75,13 @@ def test_a_folder_that_cannot_be_made(place: Any, tmp_path: Path) -> None:
         place(tmp_path / "file" / "x"),
     ):
         raise AssertionError("must not begin")
+
+
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(tmp_path: Path) -> None:
+    """What is written there cannot be loaded: refused before anything is written."""
+    with (
+        pytest.raises(ExportError, match=r"takes .*\[v2\].* for a pattern .*--output-dir"),
+        new_version(tmp_path / "results [v2]" / "export"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
