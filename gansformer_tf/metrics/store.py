@@ -72,7 +72,7 @@ class FeatureStore:
         for name, values in zip(_ARRAYS, (features, logits), strict=True):
             if values.shape != (len(features), self.widths[name]):
                 raise ValueError(f"{name} of shape {values.shape}; expected {(len(features), self.widths[name])}.")
-            descriptor = os.open(self._path(name), os.O_WRONLY | os.O_CREAT, 0o644)
+            descriptor = os.open(self._path(name), os.O_WRONLY | os.O_CREAT, 0o666)
             with os.fdopen(descriptor, "wb") as file:
                 file.seek(rows * 4 * self.widths[name])
                 file.write(np.ascontiguousarray(values, "<f4").tobytes())
