@@ -63,7 +63,7 @@ def export_saved_model(
         signatures = build_signatures(graphs)
         module = tf.Module()
         # The network itself stays out: loading it would need this package.
-        module.parameters = [variable.value for variable in generator.variables]
+        module.parameters = [variable.value for variable in generator.weights]
         tf.saved_model.save(module, str(folder), signatures=signatures)
         warmups = write_warmup(folder, signatures)
         write_card(

@@ -21,6 +21,7 @@ from gansformer_tf.layers.attention_parts import (
 from gansformer_tf.layers.equalized import EqualizedDense
 from gansformer_tf.ops import bipartite_attention
 from gansformer_tf.ops.bipartite_attention import integrate
+from gansformer_tf.ops.random import seed_generator, stream
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -53,7 +54,7 @@ class BipartiteAttention(keras.layers.Layer):
         y_pos: `[m, position_dim_y]` or None.
         component_mask: `[batch, m]`, 0 removes a token of Y, or None.
         training: Switches dropout on.
-        rng: Seed stream for dropout.
+        rng: `SeedStream` for dropout; None takes the next seed of the layer's own generator.
 
     Returns:
         (tokens `[batch, n, channels]`, probabilities `[batch, heads, n, m]`).
@@ -93,6 +94,7 @@ class BipartiteAttention(keras.layers.Layer):
         self.key_gate = key_gate
         self.dropout = dropout
         self.score_divisions = score_divisions
+        self.seed_generator = seed_generator() if dropout > 0.0 else None
 
     @property
     def head_dim(self) -> int:
@@ -189,11 +191,15 @@ class BipartiteAttention(keras.layers.Layer):
             factors.append(self.gate_x(x, x_pos)[:, :, :, None])
         if training and self.dropout > 0.0:
             shape = (ops.shape(x)[0], self.num_heads, x.shape[1], y.shape[1])
-            factors.append(attention_dropout_scale(shape, self.dropout, rng, self.compute_dtype))
+            factors.append(self._dropout_scale(shape, rng))
         scale = None
         for factor in factors:
             scale = factor if scale is None else scale * factor
         return scale
+
+    def _dropout_scale(self, shape: tuple, rng: Any) -> Any:
+        assert self.seed_generator is not None  # there is a rate
+        return attention_dropout_scale(shape, self.dropout, stream(rng, self.seed_generator), self.compute_dtype)
 
     # -- values ------------------------------------------------------------------------------------------------
 

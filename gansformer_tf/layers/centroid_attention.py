@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from gansformer_tf.layers.attention import BipartiteAttention
-from gansformer_tf.layers.attention_parts import attention_dropout_scale, head_scores, per_head, split_heads
+from gansformer_tf.layers.attention_parts import head_scores, per_head, split_heads
 
 ASSIGNMENT_EPSILON = 1e-8
 
@@ -101,7 +101,7 @@ class CentroidAttention(BipartiteAttention):
             probabilities = ops.softmax(scores, axis=-1)
             if training and self.dropout > 0.0:
                 shape = ops.shape(probabilities)
-                probabilities = probabilities * attention_dropout_scale(shape, self.dropout, rng, self.compute_dtype)
+                probabilities = probabilities * self._dropout_scale(shape, rng)
             centroids = self._gather(normalize_over_tokens(probabilities), x, x_pos, kernels)
         weight, bias = self._centroid_scores(x, x_pos, centroids, self.element_scales[-1], kernels)
         scale = self._probability_scale(x, y, x_pos, y_pos, training, rng)

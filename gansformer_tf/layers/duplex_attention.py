@@ -37,7 +37,7 @@ class DuplexAttention(keras.layers.Layer):
         component_mask: `[batch, k]`, 0 removes a component, or None.
         assignments: `[batch, heads, k, n]` of an earlier layer, a prior for the first step (`--iterative`), or None.
         training: Switches dropout on.
-        rng: Seed stream for dropout.
+        rng: For dropout, see `BipartiteAttention`.
 
     Returns:
         (X, probabilities `[batch, heads, n, k]`, assignments `[batch, heads, k, n]`, Y).

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from gansformer_tf.ops.random import seed_generator, stream
+
 NOISE_MODES = ("random", "const", "none")
 
 
@@ -19,13 +21,14 @@ class NoiseInjection(keras.layers.Layer):
     Call arguments:
         inputs: `[batch, height, width, channels]`.
         noise_mode: "random" (use `noise`), "const" (use the buffer) or "none".
-        noise: `[batch, height, width, 1]`, standard normal; needed with "random".
+        noise: `[batch, height, width, 1]`, standard normal; with "random" it is drawn if not given.
+        rng: `SeedStream` of the draw; None takes the next seed of the layer's own generator.
 
     Returns:
         The shape of `inputs`.
 
     Raises:
-        ValueError: `noise_mode` is unknown, or "random" without `noise`.
+        ValueError: `noise_mode` is unknown.
 
     Example:
 
@@ -37,6 +40,7 @@ class NoiseInjection(keras.layers.Layer):
         super().__init__(**kwargs)
         self.maps = maps
         self.seed = seed
+        self.seed_generator = seed_generator()
 
     def build(self, input_shape: Any) -> None:
         _, height, width, _ = input_shape
@@ -48,7 +52,7 @@ class NoiseInjection(keras.layers.Layer):
             name="buffer",
         )
 
-    def call(self, inputs: Any, noise_mode: str = "random", noise: Any = None) -> Any:
+    def call(self, inputs: Any, noise_mode: str = "random", noise: Any = None, rng: Any = None) -> Any:
         if noise_mode == "none":
             return inputs
         if noise_mode == "const":
@@ -58,7 +62,7 @@ class NoiseInjection(keras.layers.Layer):
         elif noise_mode != "random":
             raise ValueError(f"noise_mode is {noise_mode!r}; it must be one of: {', '.join(NOISE_MODES)}.")
         elif noise is None:
-            raise ValueError("noise_mode 'random' needs noise; pass rng or noise to the generator.")
+            noise = stream(rng, self.seed_generator).normal((*ops.shape(inputs)[:-1], 1))
         return inputs + ops.cast(noise, self.compute_dtype) * self.strength
 
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:

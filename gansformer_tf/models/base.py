@@ -12,8 +12,10 @@ from gansformer_tf.config import GeneratorConfig, from_dict, to_dict
 from gansformer_tf.config.base import family_of
 from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.layers.noise import NOISE_MODES
+from gansformer_tf.models.blocks import BlockRunner
 from gansformer_tf.models.summary import Layer, Row, summary_rows
 from gansformer_tf.ops import SeedStream
+from gansformer_tf.ops.random import seed_generator, stream
 
 
 class Generator(keras.Model):
@@ -32,9 +34,10 @@ class Generator(keras.Model):
         truncation_cutoff: Number of layers that are truncated; None: all.
         noise_mode: "random", "const" or "none".
         noise: Noise of every layer, a list of `[batch, height, width, maps]` as `noise_shapes` says; with "random"
-            it is drawn from `rng` if not given.
+            it is drawn if not given.
         training: Switches dropout on.
-        rng: Seed of everything random in the call, an int or `SeedStream`; needed for noise and dropout.
+        rng: Seed of everything random in the call, an int or `SeedStream`: the same seed gives the same images. None
+            takes the next seed of the model's own `keras.random.SeedGenerator`.
         return_attention: Also return the attention maps.
 
     Returns:
@@ -46,6 +49,7 @@ class Generator(keras.Model):
         kwargs.setdefault("name", "generator")
         super().__init__(**kwargs)
         self.config = config
+        self.seed_generator = seed_generator()
         self._make_networks()
         self.build(None)
 
@@ -55,7 +59,7 @@ class Generator(keras.Model):
         """Sets `mapping` and `synthesis`, layers that `build` builds."""
         raise NotImplementedError
 
-    def _map(self, z: Any, labels: Any, training: bool, rng: Any, **shared: Any) -> Any:
+    def _map(self, z: Any, labels: Any, training: bool, rng: SeedStream, **shared: Any) -> Any:
         """w of one layer, `[batch, num_latents, style_dim]`, from checked latents in the dtype of the computation."""
         raise NotImplementedError
 
@@ -91,6 +95,12 @@ class Generator(keras.Model):
         """What is drawn once per image in training, and given to both `map` and `synthesize`, by argument."""
         return {}
 
+    def run_blocks_with(self, run: BlockRunner) -> None:
+        """Lets `run(block, x, **arguments)` call the blocks of the synthesis, as a trainer that recomputes them does.
+
+        A family whose synthesis has no such blocks keeps its features.
+        """
+
     # what all families have in common
 
     def build(self, input_shape: Any = None) -> None:
@@ -104,9 +114,9 @@ class Generator(keras.Model):
         """Rows (layer, parameters, output shape, weight shape) for a table."""
         return summary_rows(self._layers_of_summary())
 
-    def sample_noise(self, batch_size: Any, rng: Any) -> list[Any]:
+    def sample_noise(self, batch_size: Any, rng: Any = None) -> list[Any]:
         """Standard normal noise for every layer, as `call` takes it."""
-        rng = stream(rng)
+        rng = self._stream(rng)
         return [rng.normal((batch_size, *shape)) for shape in self.noise_shapes]
 
     def map(
@@ -133,7 +143,7 @@ class Generator(keras.Model):
                 f"z has shape {tuple(z.shape)}; "
                 f"this generator takes [batch, {config.num_latents}, {config.latent_dim}]."
             )
-        w = self._map(ops.cast(z, self.compute_dtype), labels, training, stream(rng), **shared)
+        w = self._map(ops.cast(z, self.compute_dtype), labels, training, self._stream(rng), **shared)
         w = ops.repeat(ops.cast(w, "float32")[:, :, None], config.num_layers, axis=2)
         return self.truncate(w, truncation_psi, truncation_cutoff)
 
@@ -159,7 +169,7 @@ class Generator(keras.Model):
         rng: Any = None,
         return_attention: bool = False,
     ) -> Any:
-        rng = stream(rng)
+        rng = self._stream(rng)
         shared = {"training": training, "rng": rng}
         if training:
             shared |= self.shared_draws(ops.shape(z)[0], rng)
@@ -175,6 +185,9 @@ class Generator(keras.Model):
         if return_attention and not self.config.has_attention:
             raise ValueError(f"attention maps were asked for; a {self.config.family} generator has none.")
 
+    def _stream(self, rng: Any) -> SeedStream:
+        return stream(rng, self.seed_generator)
+
     def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
         return (input_shape[0], self.config.height, self.config.width, self.config.image_channels)
 
@@ -186,8 +199,3 @@ class Generator(keras.Model):
         values = config["config"]
         chosen: type[GeneratorConfig] = family_of(values, GENERATOR_FAMILIES) or GENERATOR_FAMILIES["gansformer"]
         return cls(from_dict(chosen, values), name=config["name"], dtype=config["dtype"])
-
-
-def stream(rng: Any) -> Any:
-    """A seed as a stream of seeds."""
-    return rng if rng is None or isinstance(rng, SeedStream) else SeedStream(rng)

@@ -21,8 +21,10 @@ from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.positional import embedding_initializer
 from gansformer_tf.layers.precision import policy_at
 from gansformer_tf.layers.second_moment import normalize_second_moment
+from gansformer_tf.models.blocks import BlockRunner, call_block
 from gansformer_tf.models.summary import discriminator_layers, summary_rows
-from gansformer_tf.ops import SeedStream, downsample2d, setup_filter
+from gansformer_tf.ops import downsample2d, setup_filter
+from gansformer_tf.ops.random import seed_generator, stream
 
 FIR_TAPS = (1, 3, 3, 1)
 BASE_LEVEL = 2
@@ -176,7 +178,7 @@ class Discriminator(keras.Model):
         images: `[batch, height, width, image_channels]` in about [-1, 1].
         labels: One-hot `[batch, label_dim]`, or None for a model without labels.
         training: Switches attention dropout on.
-        rng: Seed of the dropout, an int or `SeedStream`.
+        rng: Seed of the dropout, an int or `SeedStream`; None takes the next one of the model's own generator.
 
     Returns:
         Scores `[batch, 1]`, float32, unbounded: high for real.
@@ -192,6 +194,8 @@ class Discriminator(keras.Model):
         kwargs.setdefault("name", "discriminator")
         super().__init__(**kwargs)
         self.config = config
+        self.seed_generator = seed_generator()
+        self.run_block: BlockRunner = call_block
         self.build(None)
 
     def build(self, input_shape: Any = None) -> None:
@@ -292,8 +296,7 @@ class Discriminator(keras.Model):
         expected = (config.height, config.width, config.image_channels)
         if tuple(images.shape[1:]) != expected:
             raise ValueError(f"images have shape {tuple(images.shape)}; this discriminator takes [batch, *{expected}].")
-        if rng is not None and not isinstance(rng, SeedStream):
-            rng = SeedStream(rng)
+        rng = stream(rng, self.seed_generator)
         image = ops.cast(images, self.compute_dtype)
         grids = {level: grid.encoding() for level, grid in zip(self.grid_levels, self.grids, strict=True)}
         aggregators, positions = self._initial_aggregators(ops.shape(images)[0])
@@ -319,10 +322,9 @@ class Discriminator(keras.Model):
             x = ops.concatenate([x, self.component_scores(aggregators)], axis=-1)
         return self._label_scores(ops.cast(self.output_layer(x), "float32"), labels)
 
-    @staticmethod
-    def run_block(block: DiscriminatorBlock, x: Any, **arguments: Any) -> tuple[Any, Any, Any]:
-        """Calls a block; a trainer that trades time for memory sets another way on the instance."""
-        return block(x, **arguments)
+    def run_blocks_with(self, run: BlockRunner) -> None:
+        """Lets `run(block, x, **arguments)` call the blocks; see `Generator.run_blocks_with`."""
+        self.run_block = run
 
     def _initial_aggregators(self, batch: Any) -> tuple[Any, Any]:
         if self.component_embedding is None:

@@ -11,6 +11,7 @@ from gansformer_tf.models.base import Generator
 from gansformer_tf.models.gansformer.mapping import MappingNetwork
 from gansformer_tf.models.gansformer.summary import mapping_layers
 from gansformer_tf.models.summary import Layer
+from gansformer_tf.ops import SeedStream
 
 
 class StyledGenerator(Generator):
@@ -40,7 +41,7 @@ class StyledGenerator(Generator):
             label_embedding_dim=config.style_dim,
         )
 
-    def _map(self, z: Any, labels: Any, training: bool, rng: Any, **shared: Any) -> Any:
+    def _map(self, z: Any, labels: Any, training: bool, rng: SeedStream, **shared: Any) -> Any:
         return self.mapping(z, labels=labels, training=training, rng=rng)
 
     def _layers_of_summary(self) -> Iterator[Layer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import keras
@@ -33,7 +34,8 @@ class SeedStream(keras.random.SeedGenerator):
 
     Args:
         seed: int, or an integer array or tensor of shape [2] (which may be a traced value), or another
-            `SeedStream`, whose current position is then copied.
+            `SeedStream`, whose current position is then copied, or another `keras.random.SeedGenerator`, whose next
+            seed is taken when the first number is drawn, if one ever is.
 
     Raises:
         ValueError: if `seed` is neither an integer nor of shape [2].
@@ -51,7 +53,10 @@ class SeedStream(keras.random.SeedGenerator):
         self.seed: Any
         if isinstance(seed, SeedStream):
             self.draws = seed.draws
-            seed = seed.seed
+            seed = seed.state
+        elif isinstance(seed, keras.random.SeedGenerator):
+            self.seed = seed
+            return
         elif isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
             seed = np.array([int(seed) & 0x7FFFFFFF, (int(seed) >> 31) & 0x7FFFFFFF])
         if isinstance(seed, (list, tuple)):
@@ -67,6 +72,8 @@ class SeedStream(keras.random.SeedGenerator):
     @property
     def state(self) -> Any:
         """The seed the stream was built from, shape [2]."""
+        if isinstance(self.seed, keras.random.SeedGenerator):
+            self.seed = self.seed.next()
         return self.seed
 
     def next(self, ordered: bool = True) -> Any:
@@ -78,7 +85,7 @@ class SeedStream(keras.random.SeedGenerator):
         # adding the counter would not: seed n + 1 at draw c would equal seed n at draw c + 1.
         salt = np.array([bits & 0x7FFFFFFF, (bits >> 32) & 0x7FFFFFFF], dtype=np.int64)
         dtype = _SEED_DTYPES.get(keras.backend.backend(), "int32")
-        seed = keras.ops.cast(keras.ops.convert_to_tensor(self.seed), dtype)
+        seed = keras.ops.cast(keras.ops.convert_to_tensor(self.state), dtype)
         return keras.ops.bitwise_xor(seed, keras.ops.convert_to_tensor(salt.astype(dtype), dtype=dtype))
 
     def normal(self, shape: Any, dtype: str | None = None, stddev: float = 1.0) -> Any:
@@ -117,3 +124,22 @@ class SeedStream(keras.random.SeedGenerator):
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError("a SeedStream holds a position, not a configuration; pass it as a call argument.")
+
+
+def seed_generator() -> keras.random.SeedGenerator:
+    """What a layer draws from where its caller gives no seed.
+
+    It is seeded by `keras.utils.set_random_seed`, like any of Keras's own. Unlike theirs its seed does not use up a
+    number of Python's generator, which the initial weights come from: a layer that may draw changes none of them.
+    """
+    ahead = random.Random()
+    ahead.setstate(random.getstate())
+    return keras.random.SeedGenerator(_splitmix64(ahead.getrandbits(32)) & 0x7FFFFFFF)
+
+
+def stream(rng: Any, own: keras.random.SeedGenerator) -> SeedStream:
+    """The stream of a call: `rng` as the caller gave it (an int, a seed or a stream), or a new one of the layer's own.
+
+    The seed of the latter is taken when something is drawn, so that a call that draws nothing changes no variable.
+    """
+    return rng if isinstance(rng, SeedStream) else SeedStream(own if rng is None else rng)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-# What a block of the synthesis network reads and changes beside its features.
-_STATE = ("w", "positions", "component_mask", "latents", "layer_w", "assignments")
+from gansformer_tf.ops import SeedStream
+
+# Puts other tensors in the place of those of a value.
+Rebuild = Callable[[Iterator[tf.Tensor]], Any]
 
 
 class Rematerialization:
@@ -24,9 +27,8 @@ class Rematerialization:
 
     def attach(self, generator: Any, discriminator: Any) -> None:
         """Lets the networks run their blocks through this object."""
-        if hasattr(generator.synthesis, "run_block"):  # other families keep their features
-            generator.synthesis.run_block = self.synthesis_block
-        discriminator.run_block = self.discriminator_block
+        for network in (generator, discriminator):
+            network.run_blocks_with(self.run_block)
 
     @contextlib.contextmanager
     def enabled(self) -> Iterator[None]:
@@ -37,91 +39,73 @@ class Rematerialization:
         finally:
             self._active = False
 
-    def synthesis_block(self, block: Any, x: tf.Tensor, flow: Any, image: tf.Tensor | None) -> tuple[Any, Any]:
-        """One block of the synthesis network; changes `flow` as the block itself does."""
-        if not self._active:
-            return block(x, flow=flow, image=image)
-        noise = None if flow.noise is None else [flow.noise.pop(0) for _ in block.layers_]
-        keys = [layer.grid_key for layer in block.layers_ if layer.grid_key in flow.grids]
-        inputs = {"x": x, "image": image, **{name: getattr(flow, name) for name in _STATE}}
-        inputs |= {("noise", index): value for index, value in enumerate(noise or [])}
-        inputs |= {("grid", key): flow.grids[key] for key in keys}
-        left_behind: dict[str, Any] = {}
-        replay = _Replay(flow.rng)
-
-        def run(values: dict[Any, Any]) -> dict[str, Any]:
-            inner = type(flow)(
-                w=values["w"],
-                noise_mode=flow.noise_mode,
-                noise=None if noise is None else [values["noise", index] for index in range(len(noise))],
-                grids={key: values["grid", key] for key in keys},
-                training=flow.training,
-                rng=replay.stream(),
-                grid_size=flow.grid_size,
-                **{name: values[name] for name in _STATE if name != "w"},
-            )
-            features, picture = block(values["x"], flow=inner, image=values["image"])
-            left_behind["grid_size"] = inner.grid_size
-            return {"x": features, "image": picture, **{name: getattr(inner, name) for name in _STATE}}
-
-        outputs = _recompute(run, inputs)
-        replay.finish()
-        for name in _STATE:
-            setattr(flow, name, outputs[name])
-        flow.grid_size = left_behind["grid_size"]
-        return outputs["x"], outputs["image"]
-
-    def discriminator_block(self, block: Any, x: tf.Tensor | None, **arguments: Any) -> tuple[Any, Any, Any]:
-        """One block of the discriminator."""
+    def run_block(self, block: Any, x: tf.Tensor | None, **arguments: Any) -> Any:
+        """One block of a network; a `SeedStream` among its arguments moves on as if the block had run once."""
         if not self._active:
             return block(x, **arguments)
-        training, rng = arguments.pop("training"), arguments.pop("rng")
-        replay = _Replay(rng)
+        return recomputed(lambda values: block(values.pop("x"), **values), {"x": x, **arguments})
 
-        def run(values: dict[Any, Any]) -> dict[str, Any]:
-            features = values.pop("x")
-            outputs = block(features, training=training, rng=replay.stream(), **values)
-            return dict(zip(("x", "image", "aggregators"), outputs, strict=True))
 
-        outputs = _recompute(run, {"x": x, **arguments})
+def recomputed(function: Callable[[Any], Any], arguments: Any) -> Any:
+    """`function(arguments)`, of which only the arguments are kept for the gradient.
+
+    Args:
+        function: Takes and returns tensors in dictionaries, lists, tuples and dataclasses, beside anything else: what
+            is no tensor passes as it is. Each run gets copies of the `SeedStream`s, and so draws the same numbers.
+        arguments: Its argument.
+    """
+    replays: list[_Replay] = []
+    tensors, rebuild = _split(arguments, replays)
+    rebuild_outputs: list[Rebuild] = []
+
+    def flat(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        outputs, rebuild_output = _split(function(rebuild(iter(tensors))), [])
+        rebuild_outputs[:] = [rebuild_output]
+        return outputs
+
+    results = _together(*tf.recompute_grad(flat)(*tensors))
+    for replay in replays:
         replay.finish()
-        return outputs["x"], outputs["image"], outputs["aggregators"]
+    return rebuild_outputs[0](iter(results))
 
 
 class _Replay:
-    """Gives a block the same draws each time it runs, and leaves the stream as one run of the block does."""
+    """Gives a function the same draws each time it runs, and leaves the stream as one run of the function does."""
 
-    def __init__(self, rng: Any) -> None:
-        self._rng = rng
-        self._start = None if rng is None else rng.copy()
+    def __init__(self, stream: SeedStream) -> None:
+        self._stream = stream
+        self._start = stream.copy()
 
-    def stream(self) -> Any:
-        """The stream for one run of the block."""
-        self._last = None if self._start is None else self._start.copy()
+    def copy(self) -> SeedStream:
+        """The stream for one run of the function."""
+        self._last = self._start.copy()
         return self._last
 
     def finish(self) -> None:
-        """Moves the stream on, once the block has run for the first time."""
-        if self._last is not None:
-            self._rng.draws = self._last.draws
+        """Moves the stream on, once the function has run for the first time."""
+        self._stream.draws = self._last.draws
 
 
-def _recompute(function: Callable[[dict[Any, Any]], dict[Any, Any]], inputs: dict[Any, Any]) -> dict[Any, Any]:
-    """`function(inputs)` with `tf.recompute_grad`, which takes and returns tensors only."""
-    names = [name for name, value in inputs.items() if value is not None]
-    empty = {name: None for name, value in inputs.items() if value is None}
-    output_names: list[Any] = []
-    constants: dict[Any, Any] = {}
-
-    def flat(*tensors: tf.Tensor) -> Sequence[tf.Tensor]:
-        outputs = function(dict(zip(names, tensors, strict=True)) | empty)
-        output_names[:] = [name for name, value in outputs.items() if value is not None]
-        constants.clear()
-        constants.update({name: None for name, value in outputs.items() if value is None})
-        return [outputs[name] for name in output_names]
-
-    results = _together(*tf.recompute_grad(flat)(*[inputs[name] for name in names]))
-    return dict(zip(output_names, results, strict=True)) | constants
+def _split(value: Any, replays: list[_Replay]) -> tuple[list[tf.Tensor], Rebuild]:
+    """The tensors inside a value, and what makes such a value of others; the streams in it are added to `replays`."""
+    if tf.is_tensor(value):
+        return [value], next
+    if isinstance(value, SeedStream):
+        replays.append(_Replay(value))
+        return [], lambda _, replay=replays[-1]: replay.copy()
+    if dataclasses.is_dataclass(value):
+        kind: Any = type(value)
+        named = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        tensors, rebuild = _split(named, replays)
+        return tensors, lambda rest: kind(**rebuild(rest))
+    if isinstance(value, Mapping):
+        parts = {key: _split(part, replays) for key, part in value.items()}
+        tensors = [tensor for found, _ in parts.values() for tensor in found]
+        return tensors, lambda rest: {key: rebuild(rest) for key, (_, rebuild) in parts.items()}
+    if isinstance(value, (list, tuple)):
+        tensors, rebuild = _split(dict(enumerate(value)), replays)
+        return tensors, lambda rest: type(value)(rebuild(rest).values())
+    return [], lambda _: value
 
 
 @tf.custom_gradient

@@ -282,7 +282,7 @@ class TrainStep:
 
         for function, averages, values in (
             (blend, self.ema_generator.trainable_variables, self.generator.trainable_variables),
-            (copy, self.ema_generator.non_trainable_variables, self.generator.non_trainable_variables),
+            (copy, self.ema_generator.non_trainable_weights, self.generator.non_trainable_weights),
         ):
             for average, value in zip(raw_variables(averages), raw_variables(values), strict=True):
                 self.strategy.extended.update(average, function, args=(value,), group=False)

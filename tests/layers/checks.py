@@ -96,7 +96,15 @@ def check_layer(
     low = {name: tf.cast(tensor, tf.bfloat16) for name, tensor in tensors.items() if name not in exact_inputs}
     _check_bfloat16(make, build, layer, tensors | low, results, run, bfloat16_tolerance, exact_outputs)
     _check_training_step(layer, tensors, run, without_gradient)
+    if run is by_name:
+        _check_training_mode(layer, tensors)
     return layer
+
+
+def _check_training_mode(layer: Any, tensors: dict) -> None:
+    """It is called in training mode as any layer of Keras, without a seed."""
+    if "training" in inspect.signature(type(layer).call).parameters:
+        assert all(np.isfinite(np.asarray(result)).all() for result in _flat(layer(**tensors, training=True)))
 
 
 def _flat(outputs: Any) -> list[Any]:
@@ -160,7 +168,7 @@ def _check_bfloat16(
         low.build(*build)
     run(low, tensors)
     low.set_weights(layer.get_weights())
-    assert all(variable.dtype == "float32" for variable in low.variables)
+    assert all(variable.dtype == "float32" for variable in low.weights)
     for index, (result, rounded) in enumerate(zip(results, _flat(run(low, tensors)), strict=True)):
         expected = tf.float32 if index in exact else tf.bfloat16
         assert rounded.dtype == expected, f"a bfloat16 layer returns {rounded.dtype.name}, not {expected.name}"

@@ -26,7 +26,8 @@ from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.duplex_attention import CollectingAttention, SpreadingAttention
 from gansformer_tf.layers.modulated_dense import ModulatedDense
 from gansformer_tf.models.discriminator import ComponentScores, DiscriminatorBlock
-from gansformer_tf.models.gansformer.layers import Flow, Stem, SynthesisLayer, ToRGB
+from gansformer_tf.models.gansformer.flow import Flow, FlowInputs, Styles
+from gansformer_tf.models.gansformer.layers import Stem, SynthesisLayer, ToRGB
 from gansformer_tf.models.gansformer.mapping import MappingMLP, MappingNetwork
 from gansformer_tf.models.gansformer.synthesis import SynthesisBlock, SynthesisNetwork
 
@@ -77,35 +78,42 @@ def case(cls: type, *args: Any, inputs: Any, outputs: Any, options: Any = None, 
     return Case(functools.partial(cls, *args, **kwargs), inputs, outputs, options or {})
 
 
-def flow_of(config: GANsformerConfig, tensors: dict[str, Any]) -> Flow:
-    """The flow of a synthesis network at the levels 2 and 3 from tensors by name."""
-    noise = [tensors[name] for name in ("noise2", "noise3", "noise3b") if name in tensors]
-    grids = {level: tensors[f"grid{level}"] for level in (2, 3) if f"grid{level}" in tensors}
-    return Flow(w=tensors["w"], noise=noise or None, positions=tensors.get("positions"), grids=grids)
+NOISE = ("noise2", "noise3", "noise3b")  # of the first layers; they have the indices 1, 2, 3
+
+
+def flow_of(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Inputs and flow of a synthesis network at the levels 2 and 3 from tensors by name."""
+    inputs = FlowInputs(
+        noise={index: tensors[name] for index, name in enumerate(NOISE, start=1) if name in tensors},
+        positions=tensors.get("positions"),
+        grids={level: tensors[f"grid{level}"] for level in (2, 3) if f"grid{level}" in tensors},
+        keeps_maps=True,
+    )
+    return {"inputs": inputs, "flow": Flow(Styles(tensors["w"]), image=tensors.get("image"))}
 
 
 def run_synthesis_layer(layer: Any, tensors: dict[str, Any]) -> Any:
-    flow = flow_of(layer.config, tensors)
-    x = layer(tensors["x"], flow=flow, noise=tensors["noise"])
-    return x, flow.maps, flow.latents
+    arguments = flow_of(tensors | {NOISE[layer.index - 1]: tensors["noise"]})
+    x, flow = layer(tensors["x"], **arguments)
+    return x, list(flow.maps), flow.latents
 
 
 def run_block(layer: Any, tensors: dict[str, Any]) -> Any:
-    flow = flow_of(layer.config, tensors)
-    return layer(tensors["x"], flow=flow, image=tensors.get("image")), flow.maps
+    x, flow = layer(tensors["x"], **flow_of(tensors))
+    return x, flow.image, list(flow.maps)
 
 
 def run_to_rgb(layer: Any, tensors: dict[str, Any]) -> Any:
-    return layer(tensors["x"], flow=flow_of(layer.config, tensors))
+    return layer(tensors["x"], flow=flow_of(tensors)["flow"])
 
 
 def run_stem(layer: Any, tensors: dict[str, Any]) -> Any:
-    return layer(flow=flow_of(layer.config, tensors), noise=tensors.get("noise"))
+    return layer(flow=flow_of(tensors)["flow"], noise=tensors.get("noise"))
 
 
 def run_network(layer: Any, tensors: dict[str, Any]) -> Any:
-    flow = flow_of(layer.config, tensors)
-    return layer(flow=flow), flow.maps
+    noise = [tensors[name] for name in NOISE]
+    return layer(tensors["w"], noise=noise, positions=tensors.get("positions"), return_attention=True)
 
 
 def w_of(config: GANsformerConfig) -> np.ndarray:

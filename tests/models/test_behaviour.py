@@ -120,7 +120,7 @@ def far_corner_moves(layer: Callable[[np.ndarray], Any], x: np.ndarray) -> float
 @pytest.mark.parametrize("name", ["GAN", "SAGAN"])
 def test_only_sagan_attends_between_image_positions(name: str) -> None:
     """A convolution of 3x3 cannot connect opposite corners of 32x32; self-attention does."""
-    from gansformer_tf.models.gansformer.layers import Flow
+    from gansformer_tf.models.gansformer.flow import Flow, FlowInputs, Styles
 
     g = build_generator(baseline(name)[0])
     assert not g.config.transformer
@@ -129,7 +129,8 @@ def test_only_sagan_attends_between_image_positions(name: str) -> None:
     layer = g.synthesis.blocks[-1].layers_[-1]
     w = g.map(latents(g))
     x = np.random.RandomState(0).standard_normal((2, 32, 32, g.config.channels_at(5))).astype(np.float32)
-    moves = far_corner_moves(lambda x: layer(x, flow=Flow(w=w, noise_mode="none")), x)
+    silent, flow = FlowInputs(noise_mode="none"), Flow(Styles(w))
+    moves = far_corner_moves(lambda x: layer(x, inputs=silent, flow=flow)[0], x)
     assert (moves > 1e-4) == (name == "SAGAN")
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +14,9 @@ import tensorflow as tf
 from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
 from gansformer_tf.layers.precision import HighResolutionPolicy, dtype_policy
 from gansformer_tf.models import Discriminator, build_generator
-from gansformer_tf.training.remat import _recompute
+from gansformer_tf.models.gansformer.flow import Flow, FlowInputs, Styles
+from gansformer_tf.ops import SeedStream
+from gansformer_tf.training.remat import Rematerialization, recomputed
 from gansformer_tf.training.step import TrainStep
 from tests.models.tiny import PAPER, SCORING
 from tests.training.tiny_networks import tiny_train_config
@@ -83,6 +89,46 @@ def test_mixed_keeps_small_resolutions_in_float32():
     assert [block.compute_dtype for block in step.generator.synthesis.blocks] == ["float32", "bfloat16"]
 
 
+@dataclasses.dataclass(frozen=True)
+class LongerFlow(Flow):
+    added: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class LongerInputs(FlowInputs):
+    added: Any = None
+
+
+def test_recomputing_loses_no_field_of_the_flow():
+    """A field that the code of rematerialisation has never heard of comes in, goes out, and has a gradient."""
+
+    class Block:
+        def __call__(self, x, inputs, flow):
+            drawn = inputs.rng.uniform([2])
+            change = {"added": flow.added * inputs.added[1] + drawn, "grid_size": (4, 2), "maps": (*flow.maps, x)}
+            return x * flow.styles.w, dataclasses.replace(flow, **change)
+
+    def outputs(active: bool, stream: SeedStream, value: tf.Tensor) -> list[Any]:
+        rematerialization = Rematerialization()
+        inputs = LongerInputs(rng=stream, added=(None, value), noise={3: value})
+        flow = LongerFlow(Styles(value + 1.0), added=value, latents=value)
+        with rematerialization.enabled() if active else contextlib.nullcontext():
+            x, flow = rematerialization.run_block(Block(), value, inputs=inputs, flow=flow)
+        assert type(flow) is LongerFlow and flow.grid_size == (4, 2) and flow.image is None
+        assert isinstance(flow.styles, Styles) and len(flow.maps) == 1
+        return [x, flow.added, flow.latents, stream.uniform([2])]
+
+    value, found = tf.constant([2.0, 3.0]), []
+    for active in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch(value)
+            results = outputs(active, SeedStream(5), value)
+            total = tf.add_n([tf.reduce_sum(tf.square(result)) for result in results])
+        found.append([*results, tape.gradient(total, value)])
+    for plain, again in zip(*found, strict=True):
+        np.testing.assert_allclose(again, plain, rtol=1e-6)
+
+
 def test_recomputed_blocks_wait_for_their_gradient():
     """Also where the first output is used by nobody: its gradient is there at once."""
 
@@ -90,7 +136,7 @@ def test_recomputed_blocks_wait_for_their_gradient():
     def gradient(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            outputs = _recompute(lambda inputs: {"x": inputs["x"] * 2.0, "image": tf.sin(inputs["x"])}, {"x": x})
+            outputs = recomputed(lambda inputs: {"x": inputs["x"] * 2.0, "image": tf.sin(inputs["x"])}, {"x": x})
             loss = tf.reduce_sum(tf.tanh(outputs["image"]))
         return tape.gradient(loss, x)
 

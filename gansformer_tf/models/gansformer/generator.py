@@ -9,12 +9,13 @@ import keras
 from keras import ops
 
 from gansformer_tf.layers.positional import embedding_initializer
-from gansformer_tf.models.base import Generator, stream
-from gansformer_tf.models.gansformer.layers import Flow
+from gansformer_tf.models.base import Generator
+from gansformer_tf.models.blocks import BlockRunner
 from gansformer_tf.models.gansformer.mapping import MappingNetwork
 from gansformer_tf.models.gansformer.summary import generator_layers
 from gansformer_tf.models.gansformer.synthesis import SynthesisNetwork
 from gansformer_tf.models.summary import Layer
+from gansformer_tf.ops import SeedStream
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -70,10 +71,12 @@ class GANsformerGenerator(Generator):
     def component_mask(self, batch_size: Any, rng: Any) -> Any:
         """Components that component dropout keeps, `[batch, k]`; an image never loses all of them."""
         shape = (batch_size, self.config.num_components)
-        keep = stream(rng).uniform(shape) >= self.config.component_dropout
+        keep = self._stream(rng).uniform(shape) >= self.config.component_dropout
         return ops.cast(ops.logical_or(keep, ops.logical_not(ops.any(keep, axis=1, keepdims=True))), "float32")
 
-    def _map(self, z: Any, labels: Any, training: bool, rng: Any, component_mask: Any = None, **shared: Any) -> Any:
+    def _map(
+        self, z: Any, labels: Any, training: bool, rng: SeedStream, component_mask: Any = None, **shared: Any
+    ) -> Any:
         return self.mapping(
             z,
             labels=labels,
@@ -94,24 +97,21 @@ class GANsformerGenerator(Generator):
         component_mask: Any = None,
     ) -> Any:
         self._check_synthesis(noise_mode)
-        rng = stream(rng)
-        if noise_mode != "random":
-            noise = None
-        elif noise is None:
-            if rng is None and self.noise_shapes:
-                raise ValueError("noise_mode 'random' needs rng (a seed) or noise; use noise_mode='const' without.")
-            noise = self.sample_noise(ops.shape(w)[0], rng)
-        flow = Flow(
-            w=ops.cast(w, self.compute_dtype),
+        images, maps = self.synthesis(
+            ops.cast(w, self.compute_dtype),
             noise_mode=noise_mode,
-            noise=noise or None,
+            noise=noise,
             positions=self._positions(),
             component_mask=component_mask,
             training=training,
-            rng=rng,
+            rng=self._stream(rng),
+            return_attention=return_attention,
         )
-        images = ops.cast(self.synthesis(flow=flow), "float32")
-        return (images, flow.maps) if return_attention else images
+        images = ops.cast(images, "float32")
+        return (images, maps) if return_attention else images
+
+    def run_blocks_with(self, run: BlockRunner) -> None:
+        self.synthesis.run_block = run
 
     def _positions(self) -> Any:
         if self.component_embedding is None:

@@ -13,59 +13,10 @@ from gansformer_tf.config import GANsformerConfig
 from gansformer_tf.layers import ModulatedConv2D, NoiseInjection
 from gansformer_tf.layers.attention_stage import AttentionStage
 from gansformer_tf.layers.configured import ConfiguredLayer
+from gansformer_tf.models.gansformer.flow import Flow, FlowInputs
 from gansformer_tf.ops import bias_act
 
 BASE_LEVEL = 2  # the first stage is 4x4, or smaller for rectangular pictures
-
-
-@dataclasses.dataclass
-class Flow:
-    """What travels through the synthesis network beside the image features.
-
-    Attributes:
-        w: `[batch, num_latents, num_layers, style_dim]`.
-        noise_mode: "random", "const" or "none".
-        noise: Per-layer noise `[batch, height, width, maps]`, or None.
-        grids: Encodings of the image positions by level, or by layer with `positions_per_layer`.
-        positions: Embedding of the components, or None.
-        component_mask: `[batch, k]` or None.
-        training, rng: For dropout.
-        latents: Components as an earlier layer left them, or None for the layer's own entry of w.
-        layer_w: Entry of w of the last attended layer.
-        assignments: Assignments that the last attended layer ended with, and its grid.
-        maps: Attention maps so far, `[batch, heads, height, width, k]`.
-    """
-
-    w: Any
-    noise_mode: str = "random"
-    noise: list[Any] | None = None
-    grids: dict[int, Any] = dataclasses.field(default_factory=dict)
-    positions: Any = None
-    component_mask: Any = None
-    training: bool = False
-    rng: Any = None
-    latents: Any = None
-    layer_w: Any = None
-    assignments: Any = None
-    grid_size: tuple[int, int] | None = None
-    maps: list[Any] = dataclasses.field(default_factory=list)
-    _entries: dict[tuple[int | None, int | None], tuple[Any, list[Any]]] = dataclasses.field(default_factory=dict)
-
-    def style(self, index: int, per_component: bool) -> Any:
-        """w of layer `index` that modulates the features: the last latent, or every component in turn (k-GAN)."""
-        style = self.entries(None if per_component else -1, None)[index]
-        return ops.reshape(style, (-1, self.w.shape[-1]))
-
-    def entries(self, first: int | None, end: int | None) -> list[Any]:
-        """w of each layer for latents `first` to `end`: `[batch, latents, style_dim]`.
-
-        Cut once for all layers: the gradient of a slice is as large as the whole, and there would be two per layer.
-        """
-        source, found = self._entries.get((first, end), (None, []))
-        if source is not self.w:
-            found = ops.unstack(self.w[:, first:end], axis=2)
-            self._entries[first, end] = (self.w, found)
-        return found
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -113,7 +64,7 @@ class SynthesisLayer(ConfiguredLayer):
 
     @property
     def grid_key(self) -> int:
-        """Where `Flow.grids` has the encoding of the positions that attend."""
+        """Where `FlowInputs.grids` has the encoding of the positions that attend."""
         return self.index if self.config.positions_per_layer else self.attention_level
 
     def build(self, input_shape: Any) -> None:
@@ -144,46 +95,52 @@ class SynthesisLayer(ConfiguredLayer):
             self.noise.build((None, height, width, channels))
         self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
 
-    def call(self, x: Any, flow: Flow, noise: Any = None) -> Any:
-        if self.attention is None:
-            flow.latents = flow.layer_w = None  # updates of the latents reach attended neighbours only
+    def call(self, x: Any, inputs: FlowInputs, flow: Flow) -> tuple[Any, Flow]:
+        if self.attention is None:  # updates of the latents reach attended neighbours only
+            flow = dataclasses.replace(flow, latents=None, layer_w=None)
         if self.attention is not None and self.config.attention_form == "paper":
-            x = self._attend(x, flow)
-        x = self.conv(x, flow.style(self.index, self.pictures > 1))
+            x, flow = self._attend(x, inputs, flow)
+        x = self.conv(x, flow.styles.of(self.index, self.pictures > 1))
         if self.attention is not None and self.config.attention_form == "code":
-            x = self._attend(x, flow)
+            x, flow = self._attend(x, inputs, flow)
         if self.noise is not None:
+            noise = inputs.noise.get(self.index)
             if noise is not None and self.pictures > self.maps:
                 noise = ops.repeat(noise, self.pictures, axis=0)
-            x = self.noise(x, noise_mode=flow.noise_mode, noise=noise)
-        return bias_act(x, self.bias, activation="lrelu", clamp=self.config.conv_clamp)
+            x = self.noise(x, noise_mode=inputs.noise_mode, noise=noise, rng=inputs.rng)
+        return bias_act(x, self.bias, activation="lrelu", clamp=self.config.conv_clamp), flow
 
-    def _attend(self, x: Any, flow: Flow) -> Any:
+    def _attend(self, x: Any, inputs: FlowInputs, flow: Flow) -> tuple[Any, Flow]:
         height, width = x.shape[1], x.shape[2]
-        own = flow.entries(None, self.config.num_components)[self.index]
+        own = flow.styles.entries(None, self.config.num_components)[self.index]
         latents = own
         if flow.latents is not None and self.config.attention_form == "code":
             latents = flow.latents
         elif flow.latents is not None:
             # Y is carried on; the difference of the w entries lets style mixing reach later layers
             latents = ops.cast(flow.latents, own.dtype) + (own - flow.layer_w)
-        x, updated, probabilities, flow.assignments = self.attention(
+        x, updated, probabilities, assignments = self.attention(
             x,
             latents=latents,
-            grid=flow.grids.get(self.grid_key),
-            positions=flow.positions,
+            grid=inputs.grids.get(self.grid_key),
+            positions=inputs.positions,
             assignments=self._carried_assignments(flow, height, width),
-            component_mask=flow.component_mask,
-            training=flow.training,
-            rng=flow.rng,
+            component_mask=inputs.component_mask,
+            training=inputs.training,
+            rng=inputs.rng,
         )
-        flow.grid_size = (height, width)
-        flow.layer_w = own
-        flow.latents = None if updated is latents else updated
-        if probabilities is not None:
+        maps = flow.maps
+        if inputs.keeps_maps and probabilities is not None:
             heads, components = probabilities.shape[1], probabilities.shape[3]
-            flow.maps.append(ops.reshape(probabilities, (-1, heads, height, width, components)))
-        return x
+            maps = (*maps, ops.reshape(probabilities, (-1, heads, height, width, components)))
+        return x, dataclasses.replace(
+            flow,
+            latents=None if updated is latents else updated,
+            layer_w=own,
+            assignments=assignments,
+            grid_size=(height, width),
+            maps=maps,
+        )
 
     def _carried_assignments(self, flow: Flow, height: int, width: int) -> Any:
         """Assignments of the last attended layer on this grid (nearest neighbour)."""
@@ -233,7 +190,7 @@ class ToRGB(ConfiguredLayer):
         self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
 
     def call(self, x: Any, flow: Flow) -> Any:
-        x = self.conv(x, flow.style(self.index, self.pictures > 1))
+        x = self.conv(x, flow.styles.of(self.index, self.pictures > 1))
         x = bias_act(x, self.bias, clamp=self.config.conv_clamp)
         return ops.tanh(x) if self.config.tanh else x
 
@@ -272,9 +229,9 @@ class Stem(ConfiguredLayer):
     def call(self, flow: Flow, noise: Any = None) -> Any:
         if not self.config.latent_stem:
             constant = ops.convert_to_tensor(self.constant)
-            batch = ops.shape(flow.w)[0]
+            batch = ops.shape(flow.styles.w)[0]
             return ops.cast(ops.tile(constant, [batch, 1, 1, 1]), self.compute_dtype)
-        x = ops.matmul(flow.style(0, self.pictures > 1), self.kernel * self.scale)
+        x = ops.matmul(flow.styles.of(0, self.pictures > 1), self.kernel * self.scale)
         x = ops.reshape(x, (-1, *self.grid))
         if self.noise is not None and noise is not None:
             x = x + ops.cast(noise, self.compute_dtype) * self.noise

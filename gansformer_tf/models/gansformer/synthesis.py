@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -13,8 +14,11 @@ from gansformer_tf.layers import ComponentMerge, EqualizedConv2D, GridPositions,
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.merge import merge_components, merge_latents
 from gansformer_tf.layers.precision import policy_at
-from gansformer_tf.models.gansformer.layers import BASE_LEVEL, Flow, Stem, SynthesisLayer, ToRGB
+from gansformer_tf.models.blocks import BlockRunner, call_block
+from gansformer_tf.models.gansformer.flow import Flow, FlowInputs, Styles
+from gansformer_tf.models.gansformer.layers import BASE_LEVEL, Stem, SynthesisLayer, ToRGB
 from gansformer_tf.ops import setup_filter, upsample2d
+from gansformer_tf.ops.random import seed_generator, stream
 
 FIR_TAPS = (1, 3, 3, 1)
 
@@ -105,28 +109,27 @@ class SynthesisBlock(ConfiguredLayer):
         layer.build(input_shape)
         self.layers_.append(layer)
 
-    def call(self, x: Any, flow: Flow, image: Any = None) -> tuple[Any, Any]:
-        """Features and picture so far; `image` is the picture of the block before (skip architecture)."""
+    def reads(self, inputs: FlowInputs) -> FlowInputs:
+        """The part of the inputs that this block needs."""
+        return inputs.of([layer.index for layer in self.layers_], [layer.grid_key for layer in self.layers_])
+
+    def call(self, x: Any, inputs: FlowInputs, flow: Flow) -> tuple[Any, Flow]:
         shortcut = None if self.skip is None else self.skip(x)
         for layer in self.layers_:
-            noise = None if flow.noise is None else flow.noise.pop(0)
-            x = layer(x, flow=flow, noise=noise)
+            x, flow = layer(x, inputs=inputs, flow=flow)
         if shortcut is not None:
             x = (x + shortcut) * (1.0 / math.sqrt(2.0))
-        if image is not None:
-            image = upsample2d(image, setup_filter(FIR_TAPS))
+        image = None if flow.image is None else upsample2d(flow.image, setup_filter(FIR_TAPS))
         if self.merge is not None:
             weights = self.merge(x)
             x = merge_components(x, weights)
-            flow.w = merge_latents(flow.w, weights)
+            flow = dataclasses.replace(flow, styles=Styles(merge_latents(flow.styles.w, weights)))
             image = None if image is None else merge_components(image, weights)
-        if self.to_rgb is None:
-            return x, image
-        features = x
-        if self.extra is not None:
-            features = self.extra(x, flow.style(self.extra_index, False))
-        rgb = self.to_rgb(features, flow=flow)
-        return x, rgb if image is None else image + rgb
+        if self.to_rgb is not None:
+            features = x if self.extra is None else self.extra(x, flow.styles.of(self.extra_index, False))
+            rgb = self.to_rgb(features, flow=flow)
+            image = rgb if image is None else image + rgb
+        return x, dataclasses.replace(flow, image=image)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -141,8 +144,22 @@ class SynthesisBlock(ConfiguredLayer):
 class SynthesisNetwork(ConfiguredLayer):
     """Stack of blocks from the base grid to the full resolution.
 
+    Call arguments:
+        w: `[batch, num_latents, num_layers, style_dim]`.
+        positions: Embedding of the components `[k, style_dim]`, or None.
+        noise_mode, noise, component_mask, training, rng, return_attention: See `GANsformerGenerator`.
+
+    Returns:
+        Images `[batch, height, width, image_channels]`, and the attention maps, a list that is empty without
+        `return_attention`.
+
     Source: StyleGAN2, section 4 and figure 7 (architectures); GANsformer, section 3.2 and figure 3.
     """
+
+    def __init__(self, config: GANsformerConfig, **kwargs: Any) -> None:
+        super().__init__(config, **kwargs)
+        self.seed_generator = seed_generator()
+        self.run_block: BlockRunner = call_block
 
     def build(self, input_shape: Any = None) -> None:
         config = self.config
@@ -170,7 +187,7 @@ class SynthesisNetwork(ConfiguredLayer):
             shape = (None, *config.size_at(level), config.channels_at(level))
 
     def _grid_levels(self, levels: range) -> dict[int, int]:
-        """Key in `Flow.grids` -> level, for all layers that attend."""
+        """Key in `FlowInputs.grids` -> level, for all layers that attend."""
         config = self.config
         attended = {level for level in levels if config.attends_at(level) or config.self_attends_at(level)}
         if not config.positions_per_layer:
@@ -217,40 +234,58 @@ class SynthesisNetwork(ConfiguredLayer):
         layers = [layer for block in self.blocks for layer in block.layers_]
         return [(*self.config.size_at(layer.level), layer.maps) for layer in layers]
 
-    def call(self, flow: Flow) -> Any:
-        if flow.noise is not None:
-            flow.noise = [self._per_picture(noise) for noise in flow.noise]
-        flow.grids = {key: grid.encoding() for key, grid in zip(self.grid_levels, self.grids, strict=True)}
-        x = self.stem(flow=flow, noise=self._stem_noise(flow))
-        image = None
+    def call(
+        self,
+        w: Any,
+        noise_mode: str = "random",
+        noise: list[Any] | None = None,
+        positions: Any = None,
+        component_mask: Any = None,
+        training: bool = False,
+        rng: Any = None,
+        return_attention: bool = False,
+    ) -> tuple[Any, list[Any]]:
+        rng = stream(rng, self.seed_generator)
+        if noise_mode == "random" and noise is None:
+            noise = [rng.normal((ops.shape(w)[0], *shape)) for shape in self.noise_shapes]
+        if noise_mode != "random" or not noise:
+            noise = []
+        layers = [layer for block in self.blocks for layer in block.layers_]
+        inputs = FlowInputs(
+            noise_mode=noise_mode,
+            noise={layer.index: self._per_image(values) for layer, values in zip(layers, noise, strict=False)},
+            grids={key: grid.encoding() for key, grid in zip(self.grid_levels, self.grids, strict=True)},
+            positions=positions,
+            component_mask=component_mask,
+            training=training,
+            rng=rng,
+            keeps_maps=return_attention,
+        )
+        flow = Flow(Styles(w))
+        x = self.stem(flow=flow, noise=self._stem_noise(inputs, flow))
         for block in self.blocks:
-            x, image = self.run_block(block, x, flow, image)
-        return image
+            x, flow = self.run_block(block, x, inputs=block.reads(inputs), flow=flow)
+        return flow.image, list(flow.maps)
 
-    @staticmethod
-    def run_block(block: SynthesisBlock, x: Any, flow: Flow, image: Any) -> tuple[Any, Any]:
-        """Calls a block; a trainer that trades time for memory sets another way on the instance."""
-        return block(x, flow=flow, image=image)
-
-    def _per_picture(self, noise: Any) -> Any:
+    def _per_image(self, noise: Any) -> Any:
         """`[batch, height, width, maps]` as `[batch * maps, height, width, 1]`."""
         if noise.shape[-1] == 1:
             return noise
         noise = ops.transpose(noise, (0, 3, 1, 2))
         return ops.reshape(noise, (-1, *noise.shape[2:], 1))
 
-    def _stem_noise(self, flow: Flow) -> Any:
+    def _stem_noise(self, inputs: FlowInputs, flow: Flow) -> Any:
         """The latent stem uses the noise of the first convolution a second time, as the original does."""
-        if not (self.config.latent_stem and self.config.local_noise) or flow.noise_mode == "none":
+        if not (self.config.latent_stem and self.config.local_noise) or inputs.noise_mode == "none":
             return None
         first: Any = self.blocks[0].layers_[0]
-        if flow.noise is not None:
-            noise = flow.noise[0]
+        if inputs.noise_mode == "random":
+            noise = inputs.noise[first.index]
             return ops.repeat(noise, first.pictures, axis=0) if first.pictures > first.maps else noise
         buffer = ops.convert_to_tensor(first.noise.buffer)  # [maps, height, width, 1]
         if first.pictures > first.maps:
             buffer = ops.repeat(buffer, first.pictures, axis=0)
-        return ops.tile(buffer, [ops.shape(flow.w)[0], 1, 1, 1])
+        return ops.tile(buffer, [ops.shape(flow.styles.w)[0], 1, 1, 1])
 
     def compute_output_shape(self, input_shape: Any = None, *args: Any, **kwargs: Any) -> Any:
-        return (None, self.config.height, self.config.width, self.config.image_channels)
+        return (None, self.config.height, self.config.width, self.config.image_channels), []
