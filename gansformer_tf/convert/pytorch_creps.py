@@ -8,7 +8,7 @@ import numpy as np
 
 from gansformer_tf.convert.original_names import Layout
 from gansformer_tf.convert.pytorch_entries import STYLE_OFFSET, TorchNames, transposed
-from gansformer_tf.models.creps.lines import line_coordinates
+from gansformer_tf.models.coordinates import line_coordinates
 from gansformer_tf.models.creps.synthesis import AXES
 
 # Stored there, and read by nothing.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.models.creps.lines import Window, line_coordinates, scaled_size
+from gansformer_tf.models.coordinates import Window, line_coordinates, scaled_size
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import keras
 import gansformer_tf
 from gansformer_tf.config import to_dict
 from gansformer_tf.files import write_atomically
-from gansformer_tf.models.creps.lines import scaled_size
+from gansformer_tf.models.coordinates import scaled_size
 
 NAME = "model_card.json"
 CARD_VERSION = 1

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from gansformer_tf.export import mersenne, pcg
 from gansformer_tf.export.errors import ExportError
-from gansformer_tf.models.creps.lines import line_coordinates
+from gansformer_tf.models.coordinates import line_coordinates
 from gansformer_tf.ops import implementation
 
 MAX_SEED = 2**32 - 1  # as everywhere in the package

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gansformer_tf.ops._integrations import INTEGRATIONS
 from gansformer_tf.ops._library import MAX_CUDA_TAPS, gpu_visible, load
-from gansformer_tf.ops.bipartite_attention import INTEGRATIONS
 from gansformer_tf.ops.filters import split_kernel
 
 # In the order of gf_activation in the C header.

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import keras
 
+from gansformer_tf.ops._integrations import INTEGRATIONS
 from gansformer_tf.ops._library import native_ops
 
-INTEGRATIONS = (None, "add", "mul", "both")
 CENTROID_EPSILON = 1e-8
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from gansformer_tf.config import CREPSConfig, StyleGAN3Config
 from gansformer_tf.export import ExportError, export_onnx, export_saved_model
-from gansformer_tf.models.creps.lines import line_coordinates
+from gansformer_tf.models.coordinates import line_coordinates
 from gansformer_tf.models.families import build_generator
 
 SMALL = {"resolution": 16, "channel_base": 64, "channel_max": 6, "latent_size": 8}

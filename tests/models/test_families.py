@@ -20,8 +20,8 @@ from gansformer_tf.config import (
     StyleGAN3Config,
 )
 from gansformer_tf.layers.precision import dtype_policy
+from gansformer_tf.models.coordinates import line_coordinates
 from gansformer_tf.models.creps.generator import CREPSGenerator
-from gansformer_tf.models.creps.lines import line_coordinates
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.gansformer.generator import GANsformerGenerator
 from gansformer_tf.models.snapshot import load_snapshot, network_weights, save_snapshot

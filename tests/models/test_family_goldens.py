@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.config import ConfigError, StyleGAN3Config
-from gansformer_tf.models.creps.lines import line_coordinates
+from gansformer_tf.models.coordinates import line_coordinates
 from gansformer_tf.models.stylegan3.filters import bessel_j1
 from gansformer_tf.models.stylegan3.schedule import layer_plans
 from tests.convert.pytorch_golden import gradient_pairs

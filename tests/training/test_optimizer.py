@@ -69,7 +69,7 @@ def test_moving_average(name):
     def network(variables):
         fixed = [variable for key, variable in variables.items() if key in case["nontrainable"]]
         trained = [variable for key, variable in variables.items() if key not in case["nontrainable"]]
-        return SimpleNamespace(trainable_variables=trained, non_trainable_variables=fixed)
+        return SimpleNamespace(trainable_variables=trained, non_trainable_weights=fixed)
 
     step = SimpleNamespace(
         generator=network(values),

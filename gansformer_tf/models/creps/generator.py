@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gansformer_tf.models.creps.lines import line_coordinates
+from gansformer_tf.models.coordinates import line_coordinates
 from gansformer_tf.models.creps.synthesis import CREPSSynthesis, Lines
 from gansformer_tf.models.styled import StyledGenerator
 from gansformer_tf.models.summary import Layer

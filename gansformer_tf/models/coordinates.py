@@ -1,4 +1,4 @@
-"""Which lines of a picture are drawn: any number of them, or those of a window."""
+"""Which rows and columns of an image are drawn, by families that draw any size: all of a size, or a window."""
 
 from __future__ import annotations
 
