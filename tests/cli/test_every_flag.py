@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.cli.resolve import resolve
+from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.models import Discriminator, build_generator
 from gansformer_tf.ops import SeedStream
 from gansformer_tf.training import trainer
@@ -281,3 +283,28 @@ def test_networks_have_the_shape_of_the_data(wide_data):
     images = build_generator(model.generator)(z, noise_mode="none")
     assert tuple(images.shape) == (1, 16, 32, 3)
     assert (model.discriminator.height, model.discriminator.width) == (16, 32)
+
+
+# fields that no flag sets, and why
+OF_THE_DATA = "resolution base_height base_width image_channels label_dim num_images family"
+OF_IMPORTERS = (  # what networks of other code bases have; presets set some of them
+    "w_dim conv_clamp component_positions final_conv label_embedding label_embedding_dim latent_normalization "
+    "mapping_hidden_dim mapping_latent_gate normalize_global normalize_latents positions_per_layer cmap_dim "
+    "cmap_embedding_dim cmap_hidden_dim cmap_layers cmap_lr_multiplier mbstd_num_features conv_kernel margin_size "
+    "num_synthesis_layers radial_filters bandwidth line_channels rank count_unread_layer w_avg_decay w_avg_phases "
+    "magnitude_half_life_kimg"
+)
+OF_THE_PAPERS = (  # constants of the publications, which compare with nothing else when changed
+    "ada_interval adam_beta1 adam_epsilon path_length_batch_shrink path_length_decay path_length_weight "
+    "attention_images_num density_neighbours is_splits kid_subset_size kid_subsets pr_neighbours"
+)
+OF_THE_HOUSE = "keep_checkpoints max_skipped_steps sample_columns sample_rows"  # limits that nobody asked to move
+BY_OTHER_FLAGS = "typed all_reals batch_size truncation_psi"  # names of metrics, --batch-gpu, --truncation-psi
+
+
+def test_every_field_has_a_flag_or_a_reason():
+    reached = {(section, flag.target) for flag in COMMAND.flags for section in flag.sections}
+    configs = [*COMMAND.configs.items(), *(("generator", cls) for cls in GENERATOR_FAMILIES.values())]
+    fields = {(section, field.name) for section, cls in configs for field in dataclasses.fields(cls)}
+    reasons = " ".join((OF_THE_DATA, OF_IMPORTERS, OF_THE_PAPERS, OF_THE_HOUSE, BY_OTHER_FLAGS)).split()
+    assert sorted({name for _, name in fields - reached}) == sorted(reasons)
