@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gansformer_tf.drawing import philox
 from gansformer_tf.drawing.seeds import check_seeds
+
+STREAM = 2**32 - 1  # of Philox; lower ones are the noise of layers
 
 
 def labels_from_seeds(seeds: Sequence[int], label_dim: int, classes: Sequence[int] | None = None) -> np.ndarray | None:
@@ -33,6 +36,15 @@ def labels_from_seeds(seeds: Sequence[int], label_dim: int, classes: Sequence[in
     if classes:
         chosen = [classes[index % len(classes)] for index in range(len(seeds))]
     else:
-        check_seeds(seeds)
-        chosen = [int(np.random.default_rng((seed, label_dim)).integers(label_dim)) for seed in seeds]
+        chosen = classes_from_seeds(seeds, label_dim).tolist()
     return np.eye(label_dim, dtype=np.float32)[chosen]
+
+
+def classes_from_seeds(seeds: Sequence[int], label_dim: int) -> np.ndarray:
+    """A class number drawn from each seed, int64 `[len(seeds)]`: the share of 2**32 that the first word makes.
+
+    With label_dim classes their chances differ by less than label_dim / 2**32.
+    """
+    check_seeds(seeds)
+    first = philox.words(seeds, STREAM, 1)[:, 0].astype(np.int64)
+    return (first * label_dim) >> 32

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from gansformer_tf.export import mersenne, pcg
+from gansformer_tf.export import mersenne, seeded
 from gansformer_tf.export.errors import ExportError
 from gansformer_tf.models.coordinates import line_coordinates
 from gansformer_tf.ops import implementation
@@ -91,35 +90,11 @@ class Graphs:
             z = tf.cast(mersenne.standard_normal(seeds, num_latents * latent_dim), tf.float32)
             z = tf.reshape(z, [-1, num_latents, latent_dim])
             if labels is not None:
-                count = self.config.label_dim
-                drawn = tf.map_fn(lambda seed: pcg.integers(pcg.first_state(seed, count), count), seeds)
+                drawn = seeded.classes_from_seeds(seeds, self.config.label_dim)
                 labels = tf.where(labels == LABEL_FROM_SEED, drawn, labels)
-            noise = self._noise(seeds) if self.seeded_noise else None
+            noise = seeded.noise_from_seeds(seeds, self.noise_shapes) if self.seeded_noise else None
         w = self.map(z, truncation_psi) if labels is None else self.map(z, truncation_psi, labels)
         return self.draw(w) if noise is None else self._draw_with_noise(w, noise)
-
-    def _noise(self, seeds: Any) -> list[Any]:
-        """Noise of every layer, `[batch, height, width, maps]`."""
-        sizes = [math.prod(shape) for shape in self.noise_shapes]
-        draws = {size: _normal(size) for size in set(sizes)}
-
-        def of_one(seed: Any) -> list[Any]:
-            states = pcg.first_state(seed, tf.range(len(sizes)))
-            layers = zip(sizes, *(tf.unstack(words) for words in tf.nest.flatten(states)), strict=True)
-            noise = [draws[size](*words) for size, *words in layers]
-            return [tf.reshape(values, shape) for values, shape in zip(noise, self.noise_shapes, strict=True)]
-
-        specs = [tf.TensorSpec(shape, tf.float32) for shape in self.noise_shapes]
-        return tf.map_fn(of_one, seeds, fn_output_signature=specs)
-
-
-def _normal(count: int) -> Any:
-    """`pcg.standard_normal` of a state of four words, one function for all layers of a size."""
-
-    def draw(*words: Any) -> Any:
-        return pcg.standard_normal((words[:2], words[2:]), count)
-
-    return concrete(draw, *[tf.TensorSpec([], tf.uint64)] * 4)
 
 
 def concrete(function: Callable[..., Any], *specs: Any, **named: Any) -> Any:

@@ -11,8 +11,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from gansformer_tf.export.integers import low32, shifted_left, shifted_right, word, xor
-
 SIZE, SHIFT = 624, 397
 # The 624 words of the first state follow from each other; a loop of longer steps spends less time between its ops.
 UNROLLED = 26
@@ -95,3 +93,31 @@ def _temper(words: Any) -> Any:
     words = xor(words, shifted_left(words, 7) & word(0x9D2C5680))
     words = xor(words, shifted_left(words, 15) & word(0xEFC60000))
     return xor(words, shifted_right(words, 18))
+
+
+# 32-bit words are held in uint64.
+
+
+def word(value: int) -> Any:
+    """A constant."""
+    return tf.constant(value, tf.uint64)
+
+
+def low32(x: Any) -> Any:
+    """x modulo 2**32."""
+    return tf.bitwise.bitwise_and(x, word(0xFFFFFFFF))
+
+
+def shifted_right(x: Any, bits: int) -> Any:
+    """x // 2**bits."""
+    return tf.bitwise.right_shift(x, word(bits))
+
+
+def shifted_left(x: Any, bits: int) -> Any:
+    """x * 2**bits modulo 2**64."""
+    return tf.bitwise.left_shift(x, word(bits))
+
+
+def xor(x: Any, y: Any) -> Any:
+    """Bitwise exclusive or."""
+    return tf.bitwise.bitwise_xor(x, y)

@@ -40,6 +40,13 @@ def uniform(shape: Any, seed: Any, skip: Any = 0) -> Any:
     return tf.raw_ops.StatelessRandomUniformV2(**_arguments(shape, seed, skip))
 
 
+def words(shape: Any, seed: Any, skip: Any = 0) -> Any:
+    """Uniform uint32 words, else as `normal`."""
+    if in_xla():
+        return _cut(tf.cast(_words(shape, seed, skip), tf.uint32), shape)
+    return tf.raw_ops.StatelessRandomUniformFullIntV2(**_arguments(shape, seed, skip) | {"dtype": tf.uint32})
+
+
 def _key(seed: Any) -> Any:
     """Low half of seed[0] above the low half of seed[1], as one uint64 (the word of less weight lies first)."""
     return tf.bitcast(tf.reverse(tf.cast(seed, tf.uint32), [0]), tf.uint64)

@@ -1,4 +1,4 @@
-"""Seeds give NumPy's draws in the graph, to the last bit or nearly."""
+"""Seeds give the draws of the package in the graph: latents nearly, noise and classes to the last bit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.export import mersenne, pcg
-from gansformer_tf.export.integers import add_wide, multiply_wide, wide_constants
+from gansformer_tf.drawing import labels, noise
+from gansformer_tf.export import mersenne, seeded
 
 SEEDS = [0, 1, 77, 123456789, 2**31, 2**32 - 1]
 
@@ -25,33 +25,16 @@ def test_latents(count: int) -> None:
     np.testing.assert_allclose(draw(tf.constant(SEEDS, tf.int64)), expected, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize(("stream", "count"), [(0, 1), (3, 16), (11, 65536)])  # the last has draws from the tail
-def test_noise(stream: int, count: int) -> None:
-    def draw(seed: Any) -> Any:
-        return pcg.standard_normal(pcg.first_state(seed, stream), count)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_noise_and_classes(compiled: bool) -> None:
+    shapes = [(1, 1, 1), (3, 5, 1), (160, 160, 2)]  # an odd number of draws, several portions
 
-    graph = in_graph(draw, tf.TensorSpec([], tf.int64))
-    for seed in SEEDS:
-        expected = np.random.default_rng((seed, stream)).standard_normal(count, np.float32)
-        np.testing.assert_allclose(graph(tf.constant(seed, tf.int64)), expected, rtol=0, atol=1e-6)
-    if count > 10_000:
-        assert np.abs(expected).max() > pcg.TAIL_START, "no draw came from the tail, which was to be tested"
+    @tf.function(autograph=False, jit_compile=compiled)
+    def draw(seeds: Any) -> Any:
+        return seeded.noise_from_seeds(seeds, shapes), [seeded.classes_from_seeds(seeds, n) for n in (1, 3, 1000)]
 
-
-@pytest.mark.parametrize("limit", [1, 2, 3, 10, 1000])
-def test_labels(limit: int) -> None:
-    draw = in_graph(lambda seed: pcg.integers(pcg.first_state(seed, limit), limit), tf.TensorSpec([], tf.int64))
-    for seed in [*SEEDS, *range(2, 30)]:
-        assert int(draw(tf.constant(seed, tf.int64))) == np.random.default_rng((seed, limit)).integers(limit)
-
-
-def test_long_integers() -> None:
-    random = np.random.RandomState(0)
-    values = [int.from_bytes(random.bytes(16), "big") for _ in range(40)] + [2**128 - 1, 2**64 - 1, 2**64, 1, 0]
-    a, b = wide_constants(values), wide_constants(values[::-1])
-    pairs = list(zip(values, values[::-1], strict=True))
-    for (high, low), expected in (
-        (add_wide(a, b), [(x + y) % 2**128 for x, y in pairs]),
-        (multiply_wide(a, b), [x * y % 2**128 for x, y in pairs]),
-    ):
-        assert [(int(h) << 64) + int(lo) for h, lo in zip(high.numpy(), low.numpy(), strict=True)] == expected
+    drawn, classes = draw(tf.constant(SEEDS, tf.int64))
+    for ours, expected in zip(drawn, noise.noise_from_seeds(SEEDS, shapes), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    for ours, count in zip(classes, (1, 3, 1000), strict=True):
+        np.testing.assert_array_equal(ours, labels.classes_from_seeds(SEEDS, count))
