@@ -75,9 +75,11 @@ class Model:
         if labels is not None and len(labels) != len(z):
             raise ValueError(f"there are {len(labels)} labels for {len(z)} latents; give one for each.")
         one_hot = labels_from_seeds(range(len(z)), self.config.label_dim, labels)
-        parts = [slice(start, start + self.batch_size) for start in range(0, len(z), self.batch_size)]
         sampler = self._sampler()
-        found = [sampler.map(z[part], None if one_hot is None else one_hot[part], truncation_psi) for part in parts]
+        found = [
+            sampler.map(z[part], None if one_hot is None else one_hot[part], truncation_psi)
+            for part in sampler.parts(len(z))
+        ]
         return np.concatenate(found)
 
     def synthesize(self, w: Any, seeds: Iterable[int] | None = None, attention: bool = False) -> Any:
@@ -105,8 +107,7 @@ class Model:
             raise ValueError(f"there are {len(chosen)} seeds for {len(w)} images; give one for each.")
         sampler = self._sampler(noise_mode="const" if chosen is None else "random")
         images, maps = [], []
-        for start in range(0, len(w), self.batch_size):
-            part = slice(start, start + self.batch_size)
+        for part in sampler.parts(len(w)):
             noise = None if chosen is None else sampler.noise(chosen[part])
             drawn, found = sampler.synthesize(w[part], noise, attention)
             images.append(to_uint8(drawn))

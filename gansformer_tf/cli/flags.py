@@ -14,6 +14,7 @@ from gansformer_tf.config import DataConfig, DiscriminatorConfig, GANsformerConf
 from gansformer_tf.config.attention import ARCHITECTURES, ATTENTION_FORMS, POSITION_INITS, POSITION_TYPES
 from gansformer_tf.config.base import from_dict
 from gansformer_tf.config.gansformer import INTEGRATIONS, MERGE_TYPES, NORMALIZATIONS
+from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.config.metric_records import METRICS, resolve
 from gansformer_tf.config.objectives import D_LOSSES, D_PENALTIES, G_LOSSES
 from gansformer_tf.config.presets import BASELINE_NAMES, PRESET_NAMES, Sections
@@ -24,7 +25,7 @@ from gansformer_tf.config.train import (
     PRECISIONS,
 )
 from gansformer_tf.config.visualize import VisualizeConfig
-from gansformer_tf.export.options import FORMATS, NOISE_MODES
+from gansformer_tf.export.options import FORMATS
 from gansformer_tf.terminal import path
 
 G, D, BOTH = ("generator",), ("discriminator",), ("generator", "discriminator")

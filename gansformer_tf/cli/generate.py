@@ -1,4 +1,4 @@
-"""`generate.py`: flags to one call of `generate_pictures`."""
+"""`generate.py`: flags to one call of `generate_images`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gansformer_tf.cli.table import OWN, Command, Flag, run_command
 from gansformer_tf.cli.values import class_list, gpu_list, grid_size, shift, window
 from gansformer_tf.config.base import from_dict
 from gansformer_tf.config.generate import GenerateConfig
+from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.config.presets import Sections
 from gansformer_tf.terminal import path
 
@@ -44,7 +45,7 @@ DRAWN = (
     Flag(
         "--noise-mode",
         "fine detail: from the seed, fixed, or left out (default: {default})",
-        choices=("random", "const", "none"),
+        choices=NOISE_MODES,
     ),
     Flag("--scale", "size as a factor, any number (CREPS; default: {default})", float, metavar="S"),
     Flag("--crop", "draw this window of the scaled image only (CREPS)", window, metavar="X0,Y0,X1,Y1"),
@@ -181,8 +182,8 @@ def _write_video(config: GenerateConfig, file: str, sampler: Sampler, seeds: Seq
 
 def _write_images(config: GenerateConfig, samplers: Sequence[Sampler], seeds: Sequence[int], file: Path) -> int:
     from gansformer_tf.files import sha256_of
-    from gansformer_tf.visualize.generate import generate_pictures
-    from gansformer_tf.visualize.large import generate_large_pictures, is_large
+    from gansformer_tf.visualize.generate import generate_images
+    from gansformer_tf.visualize.large import generate_large_images, is_large
 
     common: dict[str, Any] = {
         "model": sha256_of(file),
@@ -191,9 +192,9 @@ def _write_images(config: GenerateConfig, samplers: Sequence[Sampler], seeds: Se
         "overwrite": config.overwrite,
     }
     if is_large(samplers[0]):
-        written = generate_large_pictures(samplers[0], seeds, config.output_dir, **common)
+        written = generate_large_images(samplers[0], seeds, config.output_dir, **common)
     else:
-        written = generate_pictures(
+        written = generate_images(
             samplers,
             seeds,
             config.output_dir,

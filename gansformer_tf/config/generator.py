@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from gansformer_tf.config.image import ImageConfig
 
+# Noise of the synthesis layers: drawn (from the seed of an image), fixed as the model stores it, or left out.
+NOISE_MODES = ("random", "const", "none")
+
 
 @dataclass(frozen=True)
 class GeneratorConfig(ImageConfig):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -12,14 +12,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.drawing.compiled import compiled
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.latents import latents_from_seeds
-from gansformer_tf.drawing.noise import noise_from_seeds, repeat_noise
+from gansformer_tf.drawing.noise import noise_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.view import View
-
-NOISE_MODES = ("random", "const", "none")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Sampler:
         if view is not None:
             view.check(generator)
             self._view_arguments = view.arguments(generator.config)
-        self._maps: dict[float, Callable[..., Any]] = {}
+        self._map = compiled(self._map_eagerly)
         self._synthesize = compiled(self._synthesize_eagerly)
         self._synthesize_with_attention = compiled(self._synthesize_with_attention_eagerly)
 
@@ -102,33 +101,47 @@ class Sampler:
         """One-hot labels drawn from the seeds, or None for a model without labels."""
         return labels_from_seeds(seeds, self.config.label_dim)
 
-    def latents_w(self, seeds: Sequence[int], truncation_psi: float | None = None) -> np.ndarray:
-        """w of the seeds, float32 `[len(seeds), num_latents, num_layers, latent_dim]`.
+    def latents_w(
+        self, seeds: Sequence[int], labels: np.ndarray | None = None, truncation_psi: float | None = None
+    ) -> np.ndarray:
+        """w of the seeds, float32 `[len(seeds), num_latents, num_layers, style_dim]`; arguments as for `map`.
 
-        `truncation_psi` overrides the sampler's own.
+        Without labels a model that has them takes the classes of the seeds.
         """
-        parts = []
-        for batch, labels in self.batches(seeds):
-            parts.append(self.map(self.latents(batch), labels, truncation_psi))
-        return np.concatenate(parts)
+        return np.concatenate(
+            [self.map(self.latents(part), rows, truncation_psi) for part, rows in self.batches(seeds, labels)]
+        )
 
     def average_w(self) -> np.ndarray:
-        """The average w that truncation pulls towards, float32 `[1, 1, 1, latent_dim]`."""
+        """The average w that truncation pulls towards, float32 `[1, 1, 1, style_dim]`."""
         return keras.ops.convert_to_numpy(self.generator.w_avg).reshape(1, 1, 1, -1)
 
     def noise(self, seeds: Sequence[int]) -> list[np.ndarray] | None:
         """Noise inputs of the seeds, or None where the noise mode draws none."""
         return noise_from_seeds(seeds, self.generator.noise_shapes) if self.noise_mode == "random" else None
 
-    def map(self, z: np.ndarray, labels: np.ndarray | None = None, truncation_psi: float | None = None) -> np.ndarray:
-        """w of latents: float32 `[batch, num_latents, num_layers, latent_dim]`.
+    def map(
+        self,
+        z: np.ndarray,
+        labels: np.ndarray | None = None,
+        truncation_psi: float | Sequence[float] | np.ndarray | None = None,
+    ) -> np.ndarray:
+        """w of latents, all at once.
 
-        `truncation_psi` overrides the sampler's own.
+        Args:
+            z: `[batch, num_latents, latent_dim]`.
+            labels: `[batch, label_dim]`; needed by a model with labels.
+            truncation_psi: One number, or one per image; None takes the sampler's own.
+
+        Returns:
+            float32 `[batch, num_latents, num_layers, style_dim]`.
         """
         psi = self.truncation_psi if truncation_psi is None else truncation_psi
-        if psi not in self._maps:
-            self._maps[psi] = compiled(lambda z, labels: self.generator.map(z, labels=labels, truncation_psi=psi))
-        return keras.ops.convert_to_numpy(self._maps[psi](z, labels))
+        return keras.ops.convert_to_numpy(self._map(z, labels, np.full(len(z), psi, np.float32)))
+
+    def truncate(self, w: np.ndarray, psi: np.ndarray) -> np.ndarray:
+        """w pulled towards the average, as `Generator.truncate` does it."""
+        return keras.ops.convert_to_numpy(self.generator.truncate(w, psi))
 
     def synthesize(
         self, w: np.ndarray, noise: list[np.ndarray] | None, with_attention: bool = False
@@ -167,9 +180,29 @@ class Sampler:
         """Seeds and labels in portions of the batch size."""
         if labels is None:
             labels = labels_from_seeds(seeds, self.config.label_dim)
-        for start in range(0, len(seeds), self.batch_size):
-            rows = slice(start, start + self.batch_size)
+        for rows in self.parts(len(seeds)):
             yield seeds[rows], None if labels is None else labels[rows]
+
+    def parts(self, count: int) -> Iterator[slice]:
+        """`count` things in portions of the batch size."""
+        for start in range(0, count, self.batch_size):
+            yield slice(start, min(start + self.batch_size, count))
+
+    def images(self, w: np.ndarray, noise: list[np.ndarray] | None) -> Iterator[np.ndarray]:
+        """Images of w, one by one.
+
+        Args:
+            w: `[count, num_latents, num_layers, style_dim]`.
+            noise: Per layer `[count, height, width, maps]`, `[1, ...]` for the same noise in all, or None.
+
+        Yields:
+            float32 `[height, width, channels]`, about [-1, 1].
+        """
+        for rows in self.parts(len(w)):
+            part = None
+            if noise is not None:
+                part = [np.repeat(values, len(w[rows]), 0) if len(values) == 1 else values[rows] for values in noise]
+            yield from self.synthesize(w[rows], part)[0]
 
     def draw(self, seeds: Sequence[int], labels: np.ndarray | None, with_attention: bool = False) -> list[Sample]:
         """Draws all pictures of one portion at once; arguments as for `samples`."""
@@ -187,6 +220,9 @@ class Sampler:
             )
             for row, seed in enumerate(seeds)
         ]
+
+    def _map_eagerly(self, z: Any, labels: Any, psi: Any) -> Any:
+        return self.generator.map(z, labels=labels, truncation_psi=psi)
 
     def _synthesize_eagerly(self, w: Any, noise: Any) -> Any:
         return self.generator.synthesize(w, noise_mode=self.noise_mode, noise=noise, **self._view_arguments)
@@ -218,16 +254,6 @@ def samples_on_devices(
             waiting.append(workers[device].submit(samplers[device].draw, batch, batch_labels, with_attention))
         while waiting:
             yield from waiting.popleft().result()
-
-
-def draw(sampler: Sampler, w: np.ndarray, noise_seed: int) -> list[np.ndarray]:
-    """Pictures of w, all with the noise of one seed, in portions of the sampler's batch size."""
-    noise = sampler.noise([noise_seed])
-    pictures: list[np.ndarray] = []
-    for start in range(0, len(w), sampler.batch_size):
-        part = w[start : start + sampler.batch_size]
-        pictures.extend(sampler.synthesize(part, repeat_noise(noise, len(part)))[0])
-    return pictures
 
 
 def latent_names(config: Any) -> list[str]:

@@ -21,7 +21,7 @@ _DRAWING_DEVICE = "/CPU:0"
 class Graphs:
     """A generator as a few concrete functions that call each other, so that no part is in a file twice.
 
-    Only the generator's public interface is used: `map`, `synthesize`, `noise_shapes`, `w_avg`, `config`.
+    Only the generator's public interface is used: `map`, `synthesize`, `noise_shapes`, `config`.
 
     Args:
         generator: A `Generator`.
@@ -66,10 +66,7 @@ class Graphs:
 
     def _map(self, z: Any, truncation_psi: Any, labels: Any = None) -> Any:
         one_hot = None if labels is None else tf.one_hot(labels, self.config.label_dim)
-        w = self.generator.map(z, labels=one_hot, truncation_psi=1.0)
-        w_avg = tf.cast(tf.convert_to_tensor(self.generator.w_avg), tf.float32)
-        psi = tf.reshape(truncation_psi, [-1] + [1] * (len(w.shape) - 1))
-        return tf.where(psi == 1.0, w, w_avg + psi * (w - w_avg))
+        return self.generator.map(z, labels=one_hot, truncation_psi=truncation_psi)
 
     def _draw(self, w: Any) -> Any:
         mode = "const" if self.noise_mode == "random" else self.noise_mode
@@ -128,5 +125,5 @@ def has_attention(config: Any) -> bool:
 
 
 def to_uint8(images: Any) -> Any:
-    """Pictures in [-1, 1] as uint8, as `drawing.pixels.to_uint8` rounds them."""
+    """Images in [-1, 1] as uint8, as `drawing.pixels.to_uint8` rounds them."""
     return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.export.errors import ExportError, require_packages
 
 FORMATS = ("saved_model", "onnx", "keras")
-NOISE_MODES = ("random", "const", "none")
 # modules, extra of this package, what for
 _PACKAGES = {
     "saved_model": (("tensorflow_serving",), "serving", "a SavedModel with its warm-up requests"),

@@ -42,8 +42,8 @@ def export_saved_model(
         The version's folder.
 
     Raises:
-        ExportError: `base` holds something else, the noise mode is unknown, the scale does not fit, Keras runs on
-            another backend, or tensorflow-serving-api is not installed.
+        ExportError: `base` holds something else or could not be loaded from, the noise mode is unknown, the scale does
+            not fit, Keras runs on another backend, or tensorflow-serving-api is not installed.
         OSError: The folder cannot be written to.
 
     Example:

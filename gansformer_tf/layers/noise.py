@@ -7,9 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.ops.random import seed_generator, stream
-
-NOISE_MODES = ("random", "const", "none")
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")

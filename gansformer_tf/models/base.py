@@ -11,7 +11,7 @@ from keras import ops
 from gansformer_tf.config import GeneratorConfig, from_dict, to_dict
 from gansformer_tf.config.base import family_of
 from gansformer_tf.config.families import GENERATOR_FAMILIES
-from gansformer_tf.layers.noise import NOISE_MODES
+from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.models.blocks import BlockRunner
 from gansformer_tf.models.summary import Layer, Row, summary_rows
 from gansformer_tf.ops import SeedStream
@@ -30,7 +30,7 @@ class Generator(keras.Model):
     Call arguments:
         z: Latents `[batch, num_latents, latent_dim]`, standard normal.
         labels: One-hot `[batch, label_dim]`, or None for a model without labels.
-        truncation_psi: Strength of the truncation trick, one number or `[batch, 1, 1, 1]`; 1 switches it off.
+        truncation_psi: Strength of the truncation trick, one number or one per image, `[batch]`; 1 switches it off.
         truncation_cutoff: Number of layers that are truncated; None: all.
         noise_mode: "random", "const" or "none".
         noise: Noise of every layer, a list of `[batch, height, width, maps]` as `noise_shapes` says; with "random"
@@ -148,14 +148,23 @@ class Generator(keras.Model):
         return self.truncate(w, truncation_psi, truncation_cutoff)
 
     def truncate(self, w: Any, psi: Any = 1.0, cutoff: int | None = None) -> Any:
-        """Truncation trick (StyleGAN, appendix B): `w_avg + psi (w - w_avg)` for the first `cutoff` layers."""
+        """Truncation trick (StyleGAN, appendix B): `w_avg + psi (w - w_avg)` for the first `cutoff` layers.
+
+        Args:
+            w: `[batch, num_latents, num_layers, style_dim]`.
+            psi: One number, `[batch]` for one per image, or `[batch, num_latents]`; where it is 1, w stays as it is.
+            cutoff: Number of layers; None: all.
+        """
         if isinstance(psi, (int, float)) and psi == 1.0:
             return w
-        layers = self.config.num_layers
-        truncated = ops.arange(layers) < (layers if cutoff is None else cutoff)
-        strength = ops.where(truncated, ops.cast(psi, "float32"), 1.0)[None, None, :, None]
+        psi = ops.cast(psi, "float32")
+        while 0 < len(psi.shape) < 4:
+            psi = psi[..., None]
+        kept = psi == 1.0
+        if cutoff is not None:
+            kept = ops.logical_or(kept, (ops.arange(self.config.num_layers) >= cutoff)[:, None])
         w_avg = ops.cast(ops.convert_to_tensor(self.w_avg), "float32")
-        return w_avg + strength * (w - w_avg)
+        return ops.where(kept, w, w_avg + psi * (w - w_avg))
 
     def call(
         self,

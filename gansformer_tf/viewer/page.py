@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.image_files import IMAGE, SOFTWARE, save_image
 from gansformer_tf.viewer.session import OVERLAYS, Picture, PictureState, ViewerSession
 from gansformer_tf.visualize.grids import readable
@@ -66,7 +67,7 @@ def build_page(session: ViewerSession, title: str, model: str = "") -> gr.Blocks
                     seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, elem_id="seed")
                     next_seed = gr.Button("Next seed", elem_id="next-seed")
                 psi = gr.Slider(0.0, 1.5, 0.7, step=0.05, label="Truncation psi", elem_id="psi")
-                noise = gr.Radio(["random", "const", "none"], value="random", label="Noise", elem_id="noise")
+                noise = gr.Radio(list(NOISE_MODES), value="random", label="Noise", elem_id="noise")
                 label = _label_slider(session)
                 with gr.Accordion("Strength of each component", open=True):
                     strengths = [

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from gansformer_tf.config.generator import NOISE_MODES
+from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler, latent_names
 from gansformer_tf.drawing.seeds import check_seeds
@@ -66,8 +68,7 @@ class ViewerSession:
         self.attends = bool(self.config.has_attention)
         self.names = latent_names(self.config)
         self._samplers = {
-            mode: Sampler(generator, truncation_psi=1.0, noise_mode=mode, batch_size=8)
-            for mode in ("random", "const", "none")
+            mode: Sampler(generator, truncation_psi=1.0, noise_mode=mode, batch_size=8) for mode in NOISE_MODES
         }
         self._sampler = self._samplers["random"]
         self._w = lru_cache(maxsize=64)(self._draw_w)
@@ -95,8 +96,7 @@ class ViewerSession:
         strengths = np.asarray(state.strengths or [1.0] * len(self.names), np.float32)
         if len(strengths) != len(self.names):
             raise ValueError(f"{len(strengths)} strengths for {len(self.names)} latents; give one for each.")
-        average = self._sampler.average_w()
-        return average + state.truncation_psi * strengths[None, :, None, None] * (w - average)
+        return self._sampler.truncate(w, state.truncation_psi * strengths[None])
 
     def draw(self, state: PictureState) -> Picture:
         """The picture of a state, with its attention maps."""
@@ -181,10 +181,5 @@ class ViewerSession:
             yield self.between(start, end, float(t))
 
     def _draw_w(self, seed: int, label: int | None) -> np.ndarray:
-        labels = None
-        if self.config.label_dim:
-            if label is None:
-                labels = self._sampler.labels([seed])
-            else:
-                labels = np.eye(self.config.label_dim, dtype=np.float32)[[label]]
-        return self._sampler.map(self._sampler.latents([seed]), labels)
+        labels = labels_from_seeds([seed], self.config.label_dim, None if label is None else [label])
+        return self._sampler.latents_w([seed], labels)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gansformer_tf.drawing.pixels import to_uint8
-from gansformer_tf.drawing.sampler import Sampler, draw, latent_names
+from gansformer_tf.drawing.sampler import Sampler, latent_names
 from gansformer_tf.visualize.grids import READABLE_HEIGHT, enlarge, labelled_sheet, readable
 from gansformer_tf.visualize.heat import change_map, heat_map
 from gansformer_tf.visualize.image_folder import ImageFolder
@@ -25,7 +25,9 @@ def component_ablation(sampler: Sampler, seed: int) -> tuple[np.ndarray, list[np
     w = sampler.latents_w([seed])
     average = np.broadcast_to(sampler.average_w(), w.shape)
     without = [mix(w, average, COMPONENT_AXIS, [component]) for component in range(w.shape[COMPONENT_AXIS])]
-    picture, *ablated = [to_uint8(image) for image in draw(sampler, np.concatenate([w, *without]), seed)]
+    picture, *ablated = [
+        to_uint8(image) for image in sampler.images(np.concatenate([w, *without]), sampler.noise([seed]))
+    ]
     return picture, ablated, [change_map(picture, other) for other in ablated]
 
 

@@ -24,13 +24,13 @@ SECTION_SIZE = 100  # pictures on one sheet, which are also all that is kept in 
 
 @dataclass(frozen=True)
 class Written:
-    """What a call of `generate_pictures` did: files it wrote, and files that were there already."""
+    """What a call of `generate_images` did: files it wrote, and files that were there already."""
 
     new: list[Path]
     kept: list[Path]
 
 
-def generate_pictures(
+def generate_images(
     samplers: Sequence[Sampler],
     seeds: Sequence[int],
     output_dir: str | Path,
@@ -68,28 +68,30 @@ def generate_pictures(
         OSError: The folder cannot be written to.
     """
     sampler = samplers[0]
-    check_seeds(seeds)
     if attention:
         require_attention(sampler.config)
         component_colors(sampler.config.num_components)
     require_format(image_format, sampler.config.image_channels)
-    seeds = list(dict.fromkeys(seeds))  # a seed named twice is one picture
-    labels = labels_from_seeds(seeds, sampler.config.label_dim, classes)
     crop = crop_box(*sampler.picture_size, ratio)
-    folder = prepare_folder(output_dir)
-
-    plan = _plan(sampler, seeds, labels, folder, image_format, model=model, ratio=ratio, grid=grid, attention=attention)
-    # Everything is looked at before anything is drawn, so that a clash costs no time and leaves no mixture.
-    kept = [] if overwrite else [item.path for item in plan if already_made(item.path, item.metadata)]
-    missing = [item for item in plan if item.path not in set(kept)]
-    rows = sorted({row for item in missing for row in item.rows})
-    by_last_row: dict[int, list[_Output]] = {}
-    for item in missing:
+    plan = plan_images(
+        sampler,
+        seeds,
+        output_dir,
+        model=model,
+        classes=classes,
+        ratio=ratio,
+        image_format=image_format,
+        grid=grid,
+        attention=attention,
+        overwrite=overwrite,
+    )
+    rows = sorted({row for item in plan.missing for row in item.rows})
+    by_last_row: dict[int, list[Output]] = {}
+    for item in plan.missing:
         by_last_row.setdefault(item.rows[-1], []).append(item)
 
-    samples = samples_on_devices(
-        samplers, [seeds[row] for row in rows], None if labels is None else labels[rows], with_attention=attention
-    )
+    labels = None if plan.labels is None else plan.labels[rows]
+    samples = samples_on_devices(samplers, [plan.seeds[row] for row in rows], labels, with_attention=attention)
     section: list[np.ndarray] = []
     bar = tqdm(zip(rows, samples, strict=True), total=len(rows), unit="img", desc="generate", disable=not progress)
     for row, sample in bar:
@@ -101,11 +103,11 @@ def generate_pictures(
             else:
                 save_image(item.path, pixels if item.kind == IMAGE else panel_of(sample, crop), item.metadata)
         del section[:-SECTION_SIZE]
-    return Written(new=[item.path for item in missing], kept=kept)
+    return plan.written
 
 
 @dataclass(frozen=True)
-class _Output:
+class Output:
     """A file to write, what it is made from, and of which rows."""
 
     path: Path
@@ -117,7 +119,50 @@ class _Output:
         return self.metadata["kind"]
 
 
-def _plan(
+@dataclass(frozen=True)
+class Plan:
+    """What a call draws: its seeds without repetitions, their labels, files to write, and files that are kept."""
+
+    seeds: list[int]
+    labels: np.ndarray | None
+    missing: list[Output]
+    kept: list[Path]
+
+    @property
+    def written(self) -> Written:
+        """What was done once all that was missing is there."""
+        return Written(new=[item.path for item in self.missing], kept=self.kept)
+
+
+def plan_images(
+    sampler: Sampler,
+    seeds: Sequence[int],
+    output_dir: str | Path,
+    *,
+    model: str,
+    classes: Sequence[int] | None,
+    image_format: str,
+    overwrite: bool,
+    ratio: float | None = None,
+    grid: bool = False,
+    attention: bool = False,
+) -> Plan:
+    """Looks at everything before anything is drawn, so that a clash costs no time and leaves no mixture.
+
+    Arguments and errors are those of `generate_images`.
+    """
+    check_seeds(seeds)
+    seeds = list(dict.fromkeys(seeds))  # a seed named twice is one image
+    labels = labels_from_seeds(seeds, sampler.config.label_dim, classes)
+    folder = prepare_folder(output_dir)
+    outputs = _outputs(
+        sampler, seeds, labels, folder, image_format, model=model, ratio=ratio, grid=grid, attention=attention
+    )
+    kept = [] if overwrite else [item.path for item in outputs if already_made(item.path, item.metadata)]
+    return Plan(seeds, labels, [item for item in outputs if item.path not in set(kept)], kept)
+
+
+def _outputs(
     sampler: Sampler,
     seeds: Sequence[int],
     labels: np.ndarray | None,
@@ -128,17 +173,17 @@ def _plan(
     ratio: float | None,
     grid: bool,
     attention: bool,
-) -> list[_Output]:
-    settings = picture_metadata(sampler, model, ratio)
+) -> list[Output]:
+    settings = image_metadata(sampler, model, ratio)
     classes = None if labels is None else labels.argmax(axis=-1).tolist()
-    plan = []
+    outputs = []
     for row, seed in enumerate(seeds):
         metadata = {**settings, "seed": seed, **({} if classes is None else {"label": classes[row]})}
         name, rows = f"seed{seed:04d}", range(row, row + 1)
-        plan.append(_Output(folder / f"{name}.{image_format}", rows, metadata))
+        outputs.append(Output(folder / f"{name}.{image_format}", rows, metadata))
         if attention:
             file = folder / f"{name}-attention.{image_format}"
-            plan.append(_Output(file, rows, {**metadata, "kind": PANEL}))
+            outputs.append(Output(file, rows, {**metadata, "kind": PANEL}))
     if grid:
         for start in range(0, len(seeds), SECTION_SIZE):
             rows = range(start, min(start + SECTION_SIZE, len(seeds)))
@@ -146,15 +191,13 @@ def _plan(
             if classes is not None:
                 metadata["labels"] = classes[rows.start : rows.stop]
             name = "grid" if len(seeds) <= SECTION_SIZE else f"grid-{start // SECTION_SIZE:03d}"
-            plan.append(_Output(folder / f"{name}.{image_format}", rows, metadata))
-    return plan
+            outputs.append(Output(folder / f"{name}.{image_format}", rows, metadata))
+    return outputs
 
 
-def picture_metadata(
-    sampler: Sampler, model: str, ratio: float | None, seed: int | None = None, label: int | None = None
-) -> dict[str, Any]:
-    """What a picture was made from, as it is kept inside the file."""
-    values = {
+def image_metadata(sampler: Sampler, model: str, ratio: float | None) -> dict[str, Any]:
+    """What images were made from beside their seeds, as it is kept inside the files."""
+    return {
         "software": SOFTWARE,
         "kind": IMAGE,
         "model": model,
@@ -163,7 +206,6 @@ def picture_metadata(
         "ratio": ratio,
         **sampler.view.metadata(),
     }
-    return values | {name: value for name, value in (("seed", seed), ("label", label)) if value is not None}
 
 
 def panel_of(sample: Sample, crop: tuple[slice, slice]) -> np.ndarray:

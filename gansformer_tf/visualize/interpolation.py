@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.drawing.noise import repeat_noise
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler, latent_names
 from gansformer_tf.image_files import IMAGE
@@ -96,15 +95,14 @@ def interpolate(
     between = slerp if space == "z" else lerp
     times = steps_between(density)
     noise = sampler.noise([start_seed])
-    for first in range(0, len(times), sampler.batch_size):
-        part = [between(ends[0], ends[1], t) for t in times[first : first + sampler.batch_size]]
-        points = np.concatenate(part)
+    for rows in sampler.parts(len(times)):
+        points = np.concatenate([between(ends[0], ends[1], t) for t in times[rows]])
         if component is not None:
             points, moved = np.repeat(ends[0], len(points), axis=0), points
             points[:, component] = moved[:, component]
         if space == "z":
             points = sampler.map(points, None if labels is None else np.repeat(labels, len(points), axis=0))
-        yield from sampler.synthesize(points, repeat_noise(noise, len(points)))[0]
+        yield from sampler.images(points, noise)
 
 
 def write_interpolations(

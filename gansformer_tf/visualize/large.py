@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from gansformer_tf.drawing.compiled import compiled
-from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
-from gansformer_tf.drawing.seeds import check_seeds
 from gansformer_tf.visualize.banded_files import banded_file
-from gansformer_tf.visualize.image_folder import already_made, prepare_folder
+from gansformer_tf.visualize.generate import Written, plan_images
 
 LARGE_PIXELS = 2**22  # pictures with more pixels are drawn in bands ...
 BAND_PIXELS = 2**18  # ... of about so many: about 130 numbers are kept of each
@@ -54,7 +51,7 @@ def bands(sampler: Sampler, w: np.ndarray, band_pixels: int = BAND_PIXELS) -> It
         yield to_uint8(np.asarray(picture)[0, start - first :])
 
 
-def generate_large_pictures(
+def generate_large_images(
     sampler: Sampler,
     seeds: Sequence[int],
     output_dir: str | Path,
@@ -64,36 +61,26 @@ def generate_large_pictures(
     image_format: str = "png",
     overwrite: bool = False,
     progress: bool = True,
-) -> Any:
-    """Writes one picture per seed, named `seed0007.png`, in bands; see `generate_pictures` for the arguments.
+) -> Written:
+    """Writes one image per seed, named `seed0007.png`, in bands; see `generate_images` for the arguments.
 
     Raises:
-        ImageExistsError: A picture of that name exists, made from something else.
+        ImageExistsError: An image of that name exists, made from something else.
         ValueError: A bad seed or class, or a format that is not written in bands.
         OSError: The folder cannot be written to.
     """
-    from gansformer_tf.visualize.generate import Written, picture_metadata
-
-    check_seeds(seeds)
-    seeds = list(dict.fromkeys(seeds))
-    labels = labels_from_seeds(seeds, sampler.config.label_dim, classes)
-    folder = prepare_folder(output_dir)
+    plan = plan_images(
+        sampler, seeds, output_dir, model=model, classes=classes, image_format=image_format, overwrite=overwrite
+    )
     height, width = sampler.picture_size
-    new, kept = [], []
-    for row, seed in enumerate(seeds):
-        label = None if labels is None else labels[row : row + 1]
-        metadata = picture_metadata(sampler, model, None, seed, None if label is None else int(label.argmax()))
-        path = folder / f"seed{seed:04d}.{image_format}"
-        if not overwrite and already_made(path, metadata):
-            kept.append(path)
-            continue
-        w = sampler.map(sampler.latents([seed]), label)
+    for item in plan.missing:
+        row = item.rows[0]
+        w = sampler.latents_w([plan.seeds[row]], None if plan.labels is None else plan.labels[row : row + 1])
         with (
-            banded_file(path, height, width, sampler.config.image_channels, metadata) as file,
-            tqdm(total=height, unit="row", desc=path.name, disable=not progress) as bar,
+            banded_file(item.path, height, width, sampler.config.image_channels, item.metadata) as file,
+            tqdm(total=height, unit="row", desc=item.path.name, disable=not progress) as bar,
         ):
             for band in bands(sampler, w):
                 file.write(band)
                 bar.update(len(band))
-        new.append(path)
-    return Written(new=new, kept=kept)
+    return plan.written

@@ -65,8 +65,7 @@ def write_walk(
         )
     chosen = np.resize(np.asarray(seeds), cells * keyframes).tolist()
     labels = labels_from_seeds(chosen, sampler.config.label_dim, classes)
-    parts = [sampler.map(sampler.latents(batch), label) for batch, label in sampler.batches(chosen, labels)]
-    w = np.concatenate(parts)
+    w = sampler.latents_w(chosen, labels)
     w = w.reshape(cells, keyframes, *w.shape[1:])
     count = keyframes * frames_between
     prepare_folder(path.parent)
@@ -83,13 +82,8 @@ def _frames(
     points = np.moveaxis(w, 1, 0)  # [keyframes, cells, ...]
     for index in range(len(points) * frames_between):
         time = index / frames_between
-        now = spline(points, bends, time)
-        pictures: list[np.ndarray] = []
-        for start in range(0, len(now), sampler.batch_size):
-            part = slice(start, start + sampler.batch_size)
-            drawn = None if noise is None else [values[part] for values in noise]
-            pictures.extend(to_uint8(sampler.synthesize(now[part], drawn)[0]))
-        yield image_grid(pictures, columns)
+        images = [to_uint8(image) for image in sampler.images(spline(points, bends, time), noise)]
+        yield image_grid(images, columns)
 
 
 def periodic_bends(points: np.ndarray) -> np.ndarray:

@@ -35,11 +35,10 @@ def noise_variance(sampler: Sampler, seed: int, draws: int = 32) -> tuple[np.nda
     w = sampler.latents_w([seed])
     size = (sampler.config.height, sampler.config.width, sampler.config.image_channels)
     total, squares = np.zeros(size), np.zeros(size)
-    for start in range(0, draws, sampler.batch_size):
-        # The draws are seeds of their own, far from those that pictures are usually made of.
-        noise_seeds = [
-            (seed + 1 + index) * 7919 % 2**32 for index in range(start, min(start + sampler.batch_size, draws))
-        ]
+    # The draws are seeds of their own, far from those that images are usually made of.
+    seeds = [(seed + 1 + index) * 7919 % 2**32 for index in range(draws)]
+    for rows in sampler.parts(draws):
+        noise_seeds = seeds[rows]
         images, _ = sampler.synthesize(np.repeat(w, len(noise_seeds), axis=0), sampler.noise(noise_seeds))
         images = np.clip(images, -1.0, 1.0).astype(np.float64)
         total += images.sum(axis=0)

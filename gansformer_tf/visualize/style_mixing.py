@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.drawing.sampler import Sampler, draw, latent_names
+from gansformer_tf.drawing.sampler import Sampler, latent_names
 from gansformer_tf.visualize.grids import labelled_sheet, readable
 from gansformer_tf.visualize.image_folder import ImageFolder
 
@@ -58,7 +58,7 @@ def mix_layers(
     table = []
     for seed in row_seeds:
         base = np.repeat(sampler.latents_w([seed]), len(columns), axis=0)
-        table.append(draw(sampler, mix(base, columns, LAYER_AXIS, layers), seed))
+        table.append(list(sampler.images(mix(base, columns, LAYER_AXIS, layers), sampler.noise([seed]))))
     return table
 
 
@@ -79,7 +79,7 @@ def mix_components(
     base, other = sampler.latents_w([seed]), sampler.latents_w([other_seed])
     components = range(base.shape[COMPONENT_AXIS]) if components is None else components
     mixed = np.concatenate([mix(base, other, COMPONENT_AXIS, [component]) for component in components])
-    return draw(sampler, mixed, seed)
+    return list(sampler.images(mixed, sampler.noise([seed])))
 
 
 def write_style_mixing(
@@ -96,7 +96,8 @@ def write_style_mixing(
     Yields:
         Each file.
     """
-    plain = {seed: readable(draw(sampler, sampler.latents_w([seed]), seed)[0]) for seed in (*seeds, *other_seeds)}
+    shown = [*seeds, *other_seeds]
+    plain = {sample.seed: readable(sample.pixels) for sample in sampler.samples(shown)}
     header: list[np.ndarray | None] = [None, *(plain[seed] for seed in other_seeds)]
     for name, layers in layer_ranges(sampler.config.num_layers).items():
         table = mix_layers(sampler, seeds, other_seeds, layers)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gansformer_tf.drawing.sampler import Sampler, draw
+from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.visualize.grids import labelled_sheet, readable
 from gansformer_tf.visualize.image_folder import ImageFolder
 
@@ -26,8 +26,8 @@ def truncation_sweep(sampler: Sampler, seed: int, psis: Sequence[float] = SWEEP)
         One picture `[height, width, channels]` per psi, float about [-1, 1].
     """
     full = sampler.latents_w([seed], truncation_psi=1.0)
-    average = sampler.average_w()
-    return draw(sampler, np.concatenate([average + psi * (full - average) for psi in psis]).astype(np.float32), seed)
+    w = sampler.truncate(np.repeat(full, len(psis), axis=0), np.asarray(psis, np.float32))
+    return list(sampler.images(w, sampler.noise([seed])))
 
 
 def write_truncation_sweep(

@@ -53,6 +53,30 @@ def test_truncation_pulls_towards_the_average(tiny_generator):
     np.testing.assert_allclose(w, np.broadcast_to(sampler.average_w(), w.shape), atol=1e-6)
 
 
+def test_every_image_may_have_its_own_truncation(tiny_generator):
+    sampler = Sampler(tiny_generator)
+    psis = [0.0, 0.5, 1.0]
+    z = sampler.latents(SEEDS[:3])
+    together = sampler.map(z, truncation_psi=psis)
+    for row, psi in enumerate(psis):
+        np.testing.assert_array_equal(together[row], sampler.map(z, truncation_psi=psi)[row])
+    full = sampler.map(z, truncation_psi=1.0)
+    np.testing.assert_array_equal(together[2], full[2], "psi 1 changes nothing, to the last bit")
+    np.testing.assert_allclose(sampler.truncate(full, np.array(psis, np.float32)), together, atol=1e-6)
+    per_latent = np.ones((3, full.shape[1]), np.float32)
+    per_latent[:, 2] = 0.0
+    drawn = sampler.truncate(full, per_latent)
+    np.testing.assert_allclose(drawn[:, 2], np.broadcast_to(sampler.average_w()[:, 0], drawn[:, 2].shape), atol=1e-6)
+    np.testing.assert_array_equal(np.delete(drawn, 2, axis=1), np.delete(full, 2, axis=1))
+
+
+def test_truncation_may_end_at_a_layer(tiny_generator):
+    w = Sampler(tiny_generator).latents_w([0], truncation_psi=1.0)
+    cut = np.asarray(tiny_generator.truncate(w, 0.0, cutoff=2))
+    assert np.abs(cut[:, :, :2] - np.asarray(tiny_generator.w_avg)).max() < 1e-6
+    np.testing.assert_array_equal(cut[:, :, 2:], w[:, :, 2:])
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [

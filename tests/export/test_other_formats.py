@@ -41,7 +41,7 @@ def test_onnx(tmp_path: Path) -> None:
     name = "attention"  # with labels
     onnx = pytest.importorskip("onnx", reason="pip install 'gansformer-tf[onnx]'")
     runtime = pytest.importorskip("onnxruntime", reason="pip install 'gansformer-tf[onnx]'")
-    folder = export_onnx(model(name), tmp_path / "exported")
+    folder = export_onnx(model(name), tmp_path / "exported [v2]")
     card = json.loads((folder / "model_card.json").read_text())
     network = onnx.load(folder / "generator.onnx")
     onnx.checker.check_model(network)
@@ -57,7 +57,7 @@ def test_onnx(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_keras(model("attention"), tmp_path_factory.mktemp("keras") / "exported", source={"kimg": "2"})
+    return export_keras(model("attention"), tmp_path_factory.mktemp("keras") / "exported [v2]", source={"kimg": "2"})
 
 
 def test_keras_file(keras_files: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from gansformer_tf.config import GANsformerConfig
+from gansformer_tf.models.base import Generator
 
 
 def tiny_config(**changes):
@@ -24,10 +25,13 @@ class FakeGenerator(keras.Model):
         self.w_avg = np.zeros(self.config.latent_dim, np.float32)
 
     def map(self, z, labels=None, truncation_psi=1.0):
-        w = ops.convert_to_tensor(z) * truncation_psi
+        w = self.truncate(ops.convert_to_tensor(z)[:, :, None], truncation_psi)[:, :, 0]
         if labels is not None:
             w = w + ops.sum(labels * ops.arange(labels.shape[-1], dtype="float32"), axis=-1)[:, None, None]
         return ops.repeat(w[:, :, None, :], self.config.num_layers, axis=2)
+
+    def truncate(self, w, psi=1.0):
+        return Generator.truncate(self, w, psi)
 
     def synthesize(self, w, noise_mode="random", noise=None, return_attention=False):
         height, width, k = self.config.height, self.config.width, self.config.num_components

@@ -6,7 +6,7 @@ from PIL import Image
 
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.image_files import is_sheet, read_metadata, save_image
-from gansformer_tf.visualize.generate import compact, crop_box, generate_pictures
+from gansformer_tf.visualize.generate import compact, crop_box, generate_images
 from gansformer_tf.visualize.image_folder import ImageExistsError
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
@@ -16,7 +16,7 @@ def sampler(**settings):
 
 
 def write(folder, seeds=range(5), samplers=None, **options):
-    return generate_pictures(samplers or [sampler(batch_size=2)], seeds, folder, progress=False, **options)
+    return generate_images(samplers or [sampler(batch_size=2)], seeds, folder, progress=False, **options)
 
 
 def pixels(path):
