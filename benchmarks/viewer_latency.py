@@ -32,7 +32,7 @@ def main() -> None:
     from gansformer_tf.models import build_generator
     from gansformer_tf.models.snapshot import load_snapshot
     from gansformer_tf.viewer.page import THEME, build_page
-    from gansformer_tf.viewer.session import PictureState, ViewerSession
+    from gansformer_tf.viewer.session import ImageState, ViewerSession
 
     if arguments.model:
         generator = load_snapshot(arguments.model).generator
@@ -44,7 +44,7 @@ def main() -> None:
     drawing = []
     for seed in range(arguments.moves):
         started = time.perf_counter()
-        session.draw(PictureState(seed=seed))
+        session.draw(ImageState(seed=seed))
         drawing.append(time.perf_counter() - started)
     _, url, _ = page.launch(quiet=True, prevent_thread_lock=True, theme=THEME)
     with sync_playwright() as driver:

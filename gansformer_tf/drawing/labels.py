@@ -16,9 +16,9 @@ def labels_from_seeds(seeds: Sequence[int], label_dim: int, classes: Sequence[in
     """One-hot labels: the given classes in turn, or a class drawn from each seed.
 
     Args:
-        seeds: One per picture.
+        seeds: One per image.
         label_dim: Classes of the model; 0 for a model without labels.
-        classes: Class numbers that the pictures take in turn; None draws them.
+        classes: Class numbers that the images take in turn; None draws them.
 
     Returns:
         float32 `[len(seeds), label_dim]`, or None for a model without labels.

@@ -10,7 +10,7 @@ from gansformer_tf.drawing.seeds import check_seeds
 
 
 def latents_from_seeds(seeds: Sequence[int], num_latents: int, latent_dim: int) -> np.ndarray:
-    """Standard normal latents, one draw of `RandomState(seed)` per picture (the convention of the field).
+    """Standard normal latents, one draw of `RandomState(seed)` per image (the convention of the field).
 
     Returns:
         float32 `[len(seeds), num_latents, latent_dim]`.

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Pictures in [-1, 1] as uint8; uint8 pictures are passed on as they are.
+    """Images in [-1, 1] as uint8; uint8 images are passed on as they are.
 
     Args:
         images: `[..., height, width, channels]`, float in [-1, 1] (values outside are clipped) or uint8.

@@ -1,4 +1,4 @@
-"""Pictures from seeds, a few at a time, so that memory does not grow with their number."""
+"""Images from seeds, a few at a time, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gansformer_tf.drawing.view import View
 
 @dataclass(frozen=True)
 class Sample:
-    """One generated picture.
+    """One generated image.
 
     `pixels` is uint8 `[height, width, channels]`; `attention` holds, from coarse to fine, float32
     `[heads, h, w, components]` per attended layer (empty unless it was asked for); `label` is the class number.
@@ -36,18 +36,18 @@ class Sample:
 
 
 class Sampler:
-    """Draws pictures with one generator and fixed settings.
+    """Draws images with one generator and fixed settings.
 
-    A seed always gives the same picture: latents, noise and label follow from it alone, so neither the batch size
+    A seed always gives the same image: latents, noise and label follow from it alone, so neither the batch size
     nor the order of the seeds matters.
 
     Args:
         generator: A `Generator`.
-        truncation_psi: 1.0 keeps the whole variety, 0.0 draws the average picture.
+        truncation_psi: 1.0 keeps the whole variety, 0.0 draws the average image.
         noise_mode: "random" (noise from the seed), "const" (the model's fixed noise) or "none".
-        batch_size: Pictures computed at once.
+        batch_size: Images computed at once.
         device: Where to compute, such as "gpu:1"; None leaves it to Keras.
-        view: Size, part and motion of the pictures.
+        view: Size, part and motion of the images.
 
     Raises:
         ValueError: A value out of its range, or a view that the generator cannot draw.
@@ -66,7 +66,7 @@ class Sampler:
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise mode {noise_mode!r} is unknown; choose one of {', '.join(NOISE_MODES)}.")
         if batch_size < 1:
-            raise ValueError(f"batch size is {batch_size}; at least 1 picture must be drawn at once.")
+            raise ValueError(f"batch size is {batch_size}; at least 1 image must be drawn at once.")
         if not np.isfinite(truncation_psi):
             raise ValueError(f"truncation psi is {truncation_psi}; use a number, 0.5 to 1.0 for most models.")
         self.generator = generator
@@ -89,8 +89,8 @@ class Sampler:
         return self.generator.config
 
     @property
-    def picture_size(self) -> tuple[int, int]:
-        """(height, width) of the pictures."""
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the images."""
         return self.view.size(self.config)
 
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
@@ -146,7 +146,7 @@ class Sampler:
     def synthesize(
         self, w: np.ndarray, noise: list[np.ndarray] | None, with_attention: bool = False
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Pictures of w.
+        """Images of w.
 
         Returns:
             Images float32 `[batch, height, width, channels]` and per attended layer the maps
@@ -160,11 +160,11 @@ class Sampler:
     def samples(
         self, seeds: Sequence[int], labels: np.ndarray | None = None, with_attention: bool = False
     ) -> Iterator[Sample]:
-        """Draws one picture per seed, in order.
+        """Draws one image per seed, in order.
 
         Args:
-            seeds: Seeds of the pictures.
-            labels: One-hot `[len(seeds), label_dim]`. None draws the class of each picture from its seed where the
+            seeds: Seeds of the images.
+            labels: One-hot `[len(seeds), label_dim]`. None draws the class of each image from its seed where the
                 model has labels.
             with_attention: Whether to return attention maps too.
 
@@ -205,7 +205,7 @@ class Sampler:
             yield from self.synthesize(w[rows], part)[0]
 
     def draw(self, seeds: Sequence[int], labels: np.ndarray | None, with_attention: bool = False) -> list[Sample]:
-        """Draws all pictures of one portion at once; arguments as for `samples`."""
+        """Draws all images of one portion at once; arguments as for `samples`."""
         if with_attention:
             require_attention(self.config)
         with keras.device(self.device) if self.device else nullcontext():
@@ -238,7 +238,7 @@ def samples_on_devices(
 ) -> Iterator[Sample]:
     """Like `Sampler.samples`, with the portions dealt out to several samplers, one per device.
 
-    The pictures come in the order of the seeds. Each device works on one portion at a time, so memory stays that of
+    The images come in the order of the seeds. Each device works on one portion at a time, so memory stays that of
     one portion per device.
     """
     if len(samplers) == 1:

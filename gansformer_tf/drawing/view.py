@@ -1,4 +1,4 @@
-"""Which part of a picture is drawn, how large, and how it is moved."""
+"""Which part of an image is drawn, how large, and how it is moved."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gansformer_tf.models.coordinates import Window, line_coordinates, scaled_si
 
 @dataclass(frozen=True)
 class View:
-    """Size, part and motion of pictures; the default is the whole picture at the size of training.
+    """Size, part and motion of images; the default is the whole image at the size of training.
 
     Args:
         scale: Size as a factor.
-        window: `(x0, y0, x1, y1)` in pixels of the scaled picture, the last ones excluded; None: all of it.
-        shift: How far the picture moves to the right and down, as shares of its sides.
+        window: `(x0, y0, x1, y1)` in pixels of the scaled image, the last ones excluded; None: all of it.
+        shift: How far the image moves to the right and down, as shares of its sides.
         turn: Angle in degrees.
     """
 
@@ -48,7 +48,7 @@ class View:
         if self.resizes:
             if not generator.config.draws_any_size:
                 raise ValueError(
-                    f"a {family} generator draws pictures of one size and as a whole, CREPS draws any; leave --scale "
+                    f"a {family} generator draws images of one size and as a whole, CREPS draws any; leave --scale "
                     "and --crop out."
                 )
             line_coordinates(generator.config, self.scale, self.window)
@@ -72,7 +72,7 @@ class View:
         return found
 
     def transform(self) -> np.ndarray:
-        """Inverse of the motion of the picture, float32 `[3, 3]`."""
+        """Inverse of the motion of the image, float32 `[3, 3]`."""
         angle = math.radians(self.turn)
         motion = np.array(
             [

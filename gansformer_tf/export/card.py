@@ -46,7 +46,7 @@ def write_card(
             keras.backend.backend(): _backend_version(),
         },
         "source": dict(source or {}),
-        "pictures": {
+        "images": {
             "height": height,
             "width": width,
             "channels": config.image_channels,

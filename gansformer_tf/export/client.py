@@ -24,7 +24,7 @@ DEFAULT_MODEL = "gansformer"
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_BATCH_SIZE = 8
 DEFAULT_PSI = 0.7
-# The 4 MiB that gRPC allows without asking are less than two pictures of 1024x1024 in float32.
+# The 4 MiB that gRPC allows without asking are less than two images of 1024x1024 in float32.
 DEFAULT_MAX_MESSAGE_BYTES = 64 << 20
 SCHEMES = {"grpc": 8500, "grpcs": 8500, "http": 8501, "https": 8501}
 EXAMPLES = """examples:
@@ -34,7 +34,7 @@ EXAMPLES = """examples:
 
 
 class Client:
-    """Pictures from a server.
+    """Images from a server.
 
     Threads may share a client.
 
@@ -84,21 +84,21 @@ class Client:
         """One PNG file per seed.
 
         Args:
-            seeds: Of the pictures; a seed gives the picture that `generate.py` draws.
-            truncation_psi: Of all pictures, or one for each.
-            labels: For models with labels: a class number for each picture, -1 for a class drawn from the seed.
+            seeds: Of the images; a seed gives the image that `generate.py` draws.
+            truncation_psi: Of all images, or one for each.
+            labels: For models with labels: a class number for each image, -1 for a class drawn from the seed.
 
         Raises:
             ServingError: The server refused, failed, or did not answer.
         """
-        inputs = picture_inputs(seeds, truncation_psi, labels)
+        inputs = image_inputs(seeds, truncation_psi, labels)
         return list(self._output("image_bytes", "serving_default", inputs))
 
     def images(
         self, seeds: Sequence[int], truncation_psi: float | Sequence[float] = DEFAULT_PSI, labels: Any = None
     ) -> np.ndarray:
-        """Pictures as uint8 `[len(seeds), height, width, channels]`; arguments and errors as for `png`."""
-        return self._output("images", "images", picture_inputs(seeds, truncation_psi, labels))
+        """Images as uint8 `[len(seeds), height, width, channels]`; arguments and errors as for `png`."""
+        return self._output("images", "images", image_inputs(seeds, truncation_psi, labels))
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs of any signature by name; `docs/export.md` lists the signatures.
@@ -129,10 +129,10 @@ class Client:
         self.close()
 
 
-def picture_inputs(
+def image_inputs(
     seeds: Sequence[int], truncation_psi: float | Sequence[float] = DEFAULT_PSI, labels: Any = None
 ) -> dict[str, np.ndarray]:
-    """Inputs of the signatures that draw pictures from seeds; see `Client.png`."""
+    """Inputs of the signatures that draw images from seeds; see `Client.png`."""
     psi = np.asarray(truncation_psi, np.float32)
     inputs = {
         "seeds": np.asarray(seeds, np.int64),
@@ -158,7 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(
         prog="python -m gansformer_tf.export.client",
-        description="Draws pictures with a model on TensorFlow Serving.",
+        description="Draws images with a model on TensorFlow Serving.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -169,7 +169,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--version", type=int, metavar="N", help="its version (default: the newest)")
     add("--seeds", default="0", metavar="LIST", help="seeds, such as 0-31,77 (default: %(default)s)")
     add("--truncation-psi", type=float, default=DEFAULT_PSI, metavar="PSI", help="truncation (default: %(default)s)")
-    add("--labels", metavar="LIST", help="for models with labels: class numbers that the pictures take in turn, or "
+    add("--labels", metavar="LIST", help="for models with labels: class numbers that the images take in turn, or "
         "from-seed")  # fmt: skip
     add(
         "--output-dir",
@@ -178,7 +178,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for seed0000.png ... (default: %(default)s)",
     )
-    add("--batch-size", type=int, default=DEFAULT_BATCH_SIZE, metavar="N", help="pictures per request (%(default)s)")
+    add("--batch-size", type=int, default=DEFAULT_BATCH_SIZE, metavar="N", help="images per request (%(default)s)")
     add("--timeout", type=float, default=DEFAULT_TIMEOUT, metavar="S", help="seconds per request (%(default)s)")
     add("--max-message-mb", type=float, default=DEFAULT_MAX_MESSAGE_BYTES / 2**20, metavar="MB",
         help="limit of one message (%(default)g)")  # fmt: skip
@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    print(f"{count} pictures written to {given.output_dir}.")
+    print(f"{count} images written to {given.output_dir}.")
     return 0
 
 
@@ -208,7 +208,7 @@ def _draw(given: argparse.Namespace) -> int:
     seeds = parse_seeds(given.seeds)
     labels = _labels(given.labels, len(seeds))
     if given.batch_size < 1:
-        raise ExportError(f"--batch-size {given.batch_size}: ask for at least 1 picture at once.")
+        raise ExportError(f"--batch-size {given.batch_size}: ask for at least 1 image at once.")
     # gRPC messages are TensorFlow's; where it is missing the transport says so.
     if given.url.startswith("grpc") and importlib.util.find_spec("tensorflow") is not None:
         import_tensorflow()

@@ -25,18 +25,18 @@ class Graphs:
 
     Args:
         generator: A `Generator`.
-        noise_mode: Of pictures drawn from seeds: "random" (from the seed), "const" or "none". Pictures drawn from
+        noise_mode: Of images drawn from seeds: "random" (from the seed), "const" or "none". Images drawn from
             latents have no seed; with "random" they take the constant noise.
-        seeds: Whether pictures can be drawn from seeds.
-        scale: Size of the pictures as a factor, for generators that draw any size.
+        seeds: Whether images can be drawn from seeds.
+        scale: Size of the images as a factor, for generators that draw any size.
 
     Raises:
-        ExportError: The generator does not draw pictures of that size.
+        ExportError: The generator does not draw images of that size.
 
     Attributes:
         map: (z `[batch, num_latents, latent_dim]`, truncation_psi `[batch]`, class numbers `[batch]` if the model has
-            labels) to w, truncated picture by picture.
-        draw: w to (pictures float32 `[batch, height, width, channels]`, attention maps per layer).
+            labels) to w, truncated image by image.
+        draw: w to (images float32 `[batch, height, width, channels]`, attention maps per layer).
         from_seeds: (seeds `[batch]`, truncation_psi, class numbers, -1 for one from the seed) to what `draw` gives;
             None for exports without seeds.
     """
@@ -100,16 +100,16 @@ def concrete(function: Callable[..., Any], *specs: Any, **named: Any) -> Any:
 
 
 def lines_of(generator: Any, scale: float) -> dict[str, Any]:
-    """What `synthesize` takes to draw pictures of another size than those of training.
+    """What `synthesize` takes to draw images of another size than those of training.
 
     Raises:
-        ExportError: The generator does not draw pictures of that size.
+        ExportError: The generator does not draw images of that size.
     """
     if scale == 1.0:
         return {}
     if not generator.config.draws_any_size:
         raise ExportError(
-            f"scale is {scale}; a {generator.config.family} generator draws pictures of one size, CREPS draws any. "
+            f"scale is {scale}; a {generator.config.family} generator draws images of one size, CREPS draws any. "
             "Leave it out."
         )
     try:

@@ -76,8 +76,8 @@ class GrpcTransport:
         if code == "UNAVAILABLE":
             details = f"no server answers at {self.address} ({details}); is it running, and is this its gRPC port?"
         elif code == "DEADLINE_EXCEEDED":
-            details = f"no answer from {self.address} within {self.timeout:g} s; ask for fewer pictures or wait longer."
+            details = f"no answer from {self.address} within {self.timeout:g} s; ask for fewer images or wait longer."
         elif code == "RESOURCE_EXHAUSTED":
             limit = self.max_message_bytes / 2**20
-            details = f"{details} (limit here: {limit:g} MiB); ask for fewer pictures at once, or raise the limit."
+            details = f"{details} (limit here: {limit:g} MiB); ask for fewer images at once, or raise the limit."
         return ServingError(code, details)

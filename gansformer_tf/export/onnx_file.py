@@ -39,7 +39,7 @@ def export_onnx(
         generator: A `Generator`.
         path: New or empty folder.
         noise_mode: "const" (the model's fixed noise) or "none"; there are no seeds to draw other noise from.
-        scale: Size of the pictures as a factor, for generators that draw any size (CREPS).
+        scale: Size of the images as a factor, for generators that draw any size (CREPS).
         source: For the model card: where the weights come from.
 
     Returns:

@@ -22,7 +22,7 @@ def check_options(form: str, noise_mode: str | None, scale: float = 1.0) -> None
     if form == "keras" and noise_mode is not None:
         raise ExportError("a Keras file takes its noise mode when it is called; leave the noise mode out.")
     if form == "keras" and scale != 1.0:
-        raise ExportError("a Keras file takes the size of its pictures when it is called; leave the scale out.")
+        raise ExportError("a Keras file takes the size of its images when it is called; leave the scale out.")
     if form == "onnx" and noise_mode == "random":
         raise ExportError("an ONNX file has no seeds to draw noise from; choose the noise mode const or none.")
     if form in _PACKAGES:

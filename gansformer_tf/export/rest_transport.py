@@ -88,7 +88,7 @@ class RestTransport:
         if len(answer) > self.max_message_bytes:
             raise ServingError(
                 "RESOURCE_EXHAUSTED",
-                f"the answer is larger than {self.max_message_bytes / 2**20:g} MiB; ask for fewer pictures at once, "
+                f"the answer is larger than {self.max_message_bytes / 2**20:g} MiB; ask for fewer images at once, "
                 "or raise the limit.",
             )
         return answer
@@ -96,7 +96,7 @@ class RestTransport:
     def _too_late(self) -> ServingError:
         return ServingError(
             "DEADLINE_EXCEEDED",
-            f"no answer from {self.base} within {self.timeout:g} s; ask for fewer pictures or wait longer.",
+            f"no answer from {self.base} within {self.timeout:g} s; ask for fewer images or wait longer.",
         )
 
 

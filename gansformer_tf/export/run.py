@@ -19,7 +19,7 @@ def export(
         model: A snapshot file, or a run folder (its newest snapshot).
         output_dir: A new or empty folder; for SavedModels one that may hold earlier versions.
         noise_mode: See `export_saved_model` and `export_onnx`; None takes their own.
-        scale: Size of the pictures as a factor (CREPS).
+        scale: Size of the images as a factor (CREPS).
 
     Returns:
         The folder of the export.

@@ -34,8 +34,8 @@ def export_saved_model(
     Args:
         generator: A `Generator`.
         base: Folder of all versions of the model; made if it is missing.
-        noise_mode: Of pictures drawn from seeds: "random" (as `generate.py` draws them), "const" or "none".
-        scale: Size of the pictures as a factor, for generators that draw any size (CREPS).
+        noise_mode: Of images drawn from seeds: "random" (as `generate.py` draws them), "const" or "none".
+        scale: Size of the images as a factor, for generators that draw any size (CREPS).
         source: For the model card: where the weights come from.
 
     Returns:

@@ -1,6 +1,6 @@
 """The signatures of an exported model: named tensors in, named tensors out, requests checked in the graph.
 
-A TensorFlow signature has no optional inputs. Pictures are therefore drawn by two families of signatures, from seeds
+A TensorFlow signature has no optional inputs. Images are therefore drawn by two families of signatures, from seeds
 and, with names that end in `from_z`, from latents; models with labels take `labels` in both.
 """
 
@@ -65,9 +65,9 @@ class _Builder:
     def __init__(self, graphs: Graphs) -> None:
         self.graphs = graphs
         self.label_dim = graphs.config.label_dim
-        self.per_picture = {"truncation_psi": tf.TensorSpec([None], tf.float32, "truncation_psi")}
+        self.per_image = {"truncation_psi": tf.TensorSpec([None], tf.float32, "truncation_psi")}
         if self.label_dim:
-            self.per_picture["labels"] = tf.TensorSpec([None], tf.int64, "labels")
+            self.per_image["labels"] = tf.TensorSpec([None], tf.int64, "labels")
 
     def from_seeds(self, form: Function) -> Any:
         def draw(seeds: Any, truncation_psi: Any, labels: Any = None) -> dict[str, Any]:
@@ -81,19 +81,19 @@ class _Builder:
                 seeds = tf.identity(seeds)
             return form(*self.graphs.from_seeds(*_given(seeds, truncation_psi, labels)))
 
-        return concrete(draw, seeds=tf.TensorSpec([None], tf.int64, "seeds"), **self.per_picture)
+        return concrete(draw, seeds=tf.TensorSpec([None], tf.int64, "seeds"), **self.per_image)
 
     def from_z(self, form: Function) -> Any:
         def draw(z: Any, truncation_psi: Any, labels: Any = None) -> dict[str, Any]:
             return form(*self.graphs.draw(self._mapped(z, truncation_psi, labels)))
 
-        return concrete(draw, z=self._z(), **self.per_picture)
+        return concrete(draw, z=self._z(), **self.per_image)
 
     def mapping(self) -> Any:
         def mapping(z: Any, truncation_psi: Any, labels: Any = None) -> dict[str, Any]:
             return {"w": self._mapped(z, truncation_psi, labels)}
 
-        return concrete(mapping, z=self._z(), **self.per_picture)
+        return concrete(mapping, z=self._z(), **self.per_image)
 
     def synthesis(self) -> Any:
         def synthesis(w: Any) -> dict[str, Any]:
@@ -125,19 +125,19 @@ def _given(*inputs: Any) -> list[Any]:
 
 
 def _same_length(**inputs: Any) -> list[Any]:
-    """Checks that there is one value of every input for each picture, and one picture at least."""
+    """Checks that there is one value of every input for each image, and one image at least."""
     (first, x), *others = ((name, value) for name, value in inputs.items() if value is not None)
     count = tf.shape(x)[0]
     checks = _some(count, first)
     for name, value in others:
         length = tf.shape(value)[0]
-        message = [f"{first} and {name} need one value per picture; they have", count, "and", length]
+        message = [f"{first} and {name} need one value per image; they have", count, "and", length]
         checks.append(tf.debugging.Assert(count == length, message))
     return checks
 
 
 def _some(count: Any, name: str) -> list[Any]:
-    return [tf.debugging.Assert(count > 0, [f"{name} is empty; ask for one picture at least."])]
+    return [tf.debugging.Assert(count > 0, [f"{name} is empty; ask for one image at least."])]
 
 
 def _in_range(name: str, values: Any, lowest: int, highest: int) -> list[Any]:

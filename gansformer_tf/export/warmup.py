@@ -14,7 +14,7 @@ from gansformer_tf.export.signatures import input_specs
 PLACE = Path("assets.extra") / "tf_serving_warmup_requests"
 MODEL_NAME = "gansformer"
 TRUNCATION_PSI = 0.7
-# One picture for each signature, and several for the one that is asked most.
+# One image for each signature, and several for the one that is asked most.
 BATCH_SIZES = {"serving_default": (1, 4)}
 
 

@@ -1,4 +1,4 @@
-"""The page: controls on the left, the picture on the right."""
+"""The page: controls on the left, the image on the right."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ import numpy as np
 
 from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.image_files import IMAGE, SOFTWARE, save_image
-from gansformer_tf.viewer.session import OVERLAYS, Picture, PictureState, ViewerSession
+from gansformer_tf.viewer.session import OVERLAYS, Drawn, ImageState, ViewerSession
 from gansformer_tf.visualize.grids import readable
 from gansformer_tf.visualize.palette import COMPONENT_COLORS, component_colors
 from gansformer_tf.visualize.video import there_and_back, write_mp4
 
 MAX_SEED = 2**32 - 1
-HINT = "Click into the picture to see which component draws a region."
+HINT = "Click into the image to see which component draws a region."
 # No fonts or scripts from elsewhere: the page works without a network.
 THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
-_CACHE_SECONDS = (600, 3600)  # every ten minutes pictures older than an hour are removed from Gradio's cache
+_CACHE_SECONDS = (600, 3600)  # every ten minutes images older than an hour are removed from Gradio's cache
 FOLLOW_LINK = "() => setTimeout(() => document.querySelector('#file').click(), 50)"
 
 
 @dataclass(frozen=True)
-class View:
-    """What a browser tab looks at: the picture, the selected component, the two pinned pictures."""
+class Tab:
+    """What a browser tab looks at: the image, the selected component, the two pinned images."""
 
-    picture: Picture
+    image: Drawn
     selected: int | None = None
-    start: Picture | None = None
-    end: Picture | None = None
+    start: Drawn | None = None
+    end: Drawn | None = None
 
 
 def build_page(session: ViewerSession, title: str, model: str = "") -> gr.Blocks:
     """The page of one model.
 
     Args:
-        session: Draws the pictures.
+        session: Draws the images.
         title: Shown above the page.
-        model: What identifies the weights, kept in downloaded pictures.
+        model: What identifies the weights, kept in downloaded images.
     """
     layers = session.warm_up()
-    first = View(session.draw(PictureState()))
-    # Pictures are computed one at a time: two at once would only share the same processor.
+    first = Tab(session.draw(ImageState()))
+    # Images are computed one at a time: two at once would only share the same processor.
     busy = threading.Lock()
     downloads = tempfile.TemporaryDirectory(prefix="gansformer-viewer-")  # removed when the page is
 
-    def show(view: View, kind: str, layer: int, head: int, alpha: float, alone: bool) -> np.ndarray:
+    def show(view: Tab, kind: str, layer: int, head: int, alpha: float, alone: bool) -> np.ndarray:
         component = view.selected if alone else None
-        return session.overlay(view.picture, kind, int(layer), int(head), alpha, component)
+        return session.overlay(view.image, kind, int(layer), int(head), alpha, component)
 
-    def draw(view: View, state: PictureState) -> View:
+    def draw(view: Tab, state: ImageState) -> Tab:
         with busy:
-            return replace(view, picture=session.draw(state))
+            return replace(view, image=session.draw(state))
 
     with gr.Blocks(title=title, analytics_enabled=False, delete_cache=_CACHE_SECONDS) as page:
         view = gr.State(first)
@@ -76,17 +76,17 @@ def build_page(session: ViewerSession, title: str, model: str = "") -> gr.Blocks
                     ]
                     reset = gr.Button("Reset the strengths", size="sm", elem_id="reset")
             with gr.Column(scale=3, min_width=400):
-                picture = gr.Image(
-                    show(first, "picture", -1, 0, 0.6, False),
-                    label="Picture",
+                image = gr.Image(
+                    show(first, "image", -1, 0, 0.6, False),
+                    label="Image",
                     format="png",
                     interactive=False,
                     buttons=["fullscreen"],
-                    elem_id="picture",
+                    elem_id="image",
                 )
                 region = gr.Markdown(HINT if session.attends else "This model has no attention.", elem_id="region")
                 with gr.Group(visible=session.attends):
-                    kind = gr.Radio(list(OVERLAYS), value="picture", label="Show", elem_id="kind")
+                    kind = gr.Radio(list(OVERLAYS), value="image", label="Show", elem_id="kind")
                     with gr.Row():
                         layer = gr.Dropdown(
                             [(f"{index}: {h}x{w}", index) for index, (_, h, w) in enumerate(layers)],
@@ -104,68 +104,68 @@ def build_page(session: ViewerSession, title: str, model: str = "") -> gr.Blocks
                     with gr.Row():
                         alone = gr.Checkbox(False, label="Only the selected component", elem_id="alone")
                         resample = gr.Button("Re-sample the selected component", elem_id="resample")
-                download = gr.Button("Download this picture", elem_id="download")
+                download = gr.Button("Download this image", elem_id="download")
                 file = gr.DownloadButton(visible="hidden", elem_id="file")
-                with gr.Accordion("Between two pictures", open=False, elem_id="between"):
+                with gr.Accordion("Between two images", open=False, elem_id="between"):
                     with gr.Row():
                         pin_start = gr.Button("Pin as A", elem_id="pin-a")
                         pin_end = gr.Button("Pin as B", elem_id="pin-b")
                         make_video = gr.Button("Make a video", elem_id="video")
                     position = gr.Slider(0.0, 1.0, 0.0, step=0.02, label="From A to B", elem_id="position")
                     with gr.Row():
-                        picture_start = gr.Image(label="A", interactive=False, buttons=[], height=220)
-                        picture_between = gr.Image(
+                        image_start = gr.Image(label="A", interactive=False, buttons=[], height=220)
+                        image_between = gr.Image(
                             label="Between", interactive=False, buttons=[], height=220, elem_id="middle"
                         )
-                        picture_end = gr.Image(label="B", interactive=False, buttons=[], height=220)
+                        image_end = gr.Image(label="B", interactive=False, buttons=[], height=220)
 
         display: list[Any] = [kind, layer, head, alpha, alone]
         controls = [view, seed, psi, noise, label, *strengths]
         quick: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": True}
 
-        def on_change(view: View, seed: float, psi: float, noise: str, label: float, *rest: Any) -> tuple:
+        def on_change(view: Tab, seed: float, psi: float, noise: str, label: float, *rest: Any) -> tuple:
             values, shown = rest[: len(strengths)], rest[len(strengths) :]
-            same_seed = view.picture.state.seed == int(seed or 0)
-            state = PictureState(
+            same_seed = view.image.state.seed == int(seed or 0)
+            state = ImageState(
                 seed=int(seed or 0),
                 truncation_psi=psi,
                 noise_mode=noise,
                 label=int(label) if session.config.label_dim else None,
                 strengths=tuple(values),
-                resampled=view.picture.state.resampled if same_seed else (),
+                resampled=view.image.state.resampled if same_seed else (),
             )
             view = draw(view, state)
             return view, show(view, *shown)
 
         inputs: list[Any] = [seed, psi, noise, label, *strengths]
         for control in inputs:
-            control.change(on_change, [*controls, *display], [view, picture], **quick)
+            control.change(on_change, [*controls, *display], [view, image], **quick)
         next_seed.click(lambda value: (int(value or 0) + 1) % (MAX_SEED + 1), seed, seed)
         reset.click(lambda: [1.0] * len(strengths), None, strengths)
         for control in display:
-            control.change(show, [view, *display], picture, **quick)
+            control.change(show, [view, *display], image, **quick)
 
-        def on_click(view: View, layer: int, head: int, event: gr.SelectData) -> tuple[View, str]:
-            shown = readable(view.picture.pixels, session.view_height)
-            factor = shown.shape[0] // view.picture.pixels.shape[0]
+        def on_click(view: Tab, layer: int, head: int, event: gr.SelectData) -> tuple[Tab, str]:
+            shown = readable(view.image.pixels, session.view_height)
+            factor = shown.shape[0] // view.image.pixels.shape[0]
             x, y = (int(value) // factor for value in event.index)
-            component, weight = session.component_at(view.picture, x, y, int(layer), int(head))
+            component, weight = session.component_at(view.image, x, y, int(layer), int(head))
             return replace(view, selected=component), region_text(session, component, weight, x, y)
 
-        def on_resample(view: View, *shown: Any) -> tuple:
+        def on_resample(view: Tab, *shown: Any) -> tuple:
             if view.selected is None:
-                raise gr.Error("Click into the picture first: no component is selected.")
-            view = draw(view, view.picture.state.resample(view.selected))
+                raise gr.Error("Click into the image first: no component is selected.")
+            view = draw(view, view.image.state.resample(view.selected))
             return view, show(view, *shown)
 
         if session.attends:
-            picture.select(on_click, [view, layer, head], [view, region], show_progress="hidden").then(
-                show, [view, *display], picture, show_progress="hidden"
+            image.select(on_click, [view, layer, head], [view, region], show_progress="hidden").then(
+                show, [view, *display], image, show_progress="hidden"
             )
-            resample.click(on_resample, [view, *display], [view, picture], show_progress="hidden")
+            resample.click(on_resample, [view, *display], [view, image], show_progress="hidden")
 
-        def on_download(view: View) -> str:
-            state = view.picture.state
+        def on_download(view: Tab) -> str:
+            state = view.image.state
             path = Path(downloads.name) / f"seed{state.seed:04d}.png"
             metadata = {
                 "software": SOFTWARE,
@@ -177,38 +177,38 @@ def build_page(session: ViewerSession, title: str, model: str = "") -> gr.Blocks
                 "strengths": list(state.strengths),
                 "resampled": [list(entry) for entry in state.resampled],
             }
-            save_image(path, view.picture.pixels, metadata)
+            save_image(path, view.image.pixels, metadata)
             return str(path)
 
         # The file is made at the click, so a hidden link is followed once it is there.
         download.click(on_download, view, file).then(None, js=FOLLOW_LINK)
 
-        def on_pin_start(view: View) -> tuple:
-            return replace(view, start=view.picture), readable(view.picture.pixels)
+        def on_pin_start(view: Tab) -> tuple:
+            return replace(view, start=view.image), readable(view.image.pixels)
 
-        def on_pin_end(view: View) -> tuple:
-            return replace(view, end=view.picture), readable(view.picture.pixels)
+        def on_pin_end(view: Tab) -> tuple:
+            return replace(view, end=view.image), readable(view.image.pixels)
 
-        def on_position(view: View, t: float) -> np.ndarray | None:
+        def on_position(view: Tab, t: float) -> np.ndarray | None:
             if view.start is None or view.end is None:
                 return None
             with busy:
                 return readable(session.between(view.start, view.end, t))
 
-        def on_video(view: View) -> str:
+        def on_video(view: Tab) -> str:
             if view.start is None or view.end is None:
-                raise gr.Error("Pin two pictures first, one as A and one as B.")
+                raise gr.Error("Pin two images first, one as A and one as B.")
             path = Path(downloads.name) / f"seed{view.start.state.seed:04d}-seed{view.end.state.seed:04d}.mp4"
             with busy:
                 frames = [readable(frame, session.view_height) for frame in session.way(view.start, view.end)]
             write_mp4(path, there_and_back(frames))
             return str(path)
 
-        for button, pin, target in ((pin_start, on_pin_start, picture_start), (pin_end, on_pin_end, picture_end)):
+        for button, pin, target in ((pin_start, on_pin_start, image_start), (pin_end, on_pin_end, image_end)):
             button.click(pin, view, [view, target], show_progress="hidden").then(
-                on_position, [view, position], picture_between, show_progress="hidden"
+                on_position, [view, position], image_between, show_progress="hidden"
             )
-        position.change(on_position, [view, position], picture_between, **quick)
+        position.change(on_position, [view, position], image_between, **quick)
         make_video.click(on_video, view, file).then(None, js=FOLLOW_LINK)
     return page
 

@@ -1,4 +1,4 @@
-"""What the page computes, without the page: pictures from a state, regions, interpolation."""
+"""What the page computes, without the page: images from a state, regions, interpolation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gansformer_tf.visualize.attention_maps import blend, enlarge_attention, har
 from gansformer_tf.visualize.grids import readable
 from gansformer_tf.visualize.interpolation import lerp, steps_between
 
-OVERLAYS = ("picture", "blend", "hard map", "soft map")
-VIEW_HEIGHT = 384  # small pictures are shown enlarged to at least about this
+OVERLAYS = ("image", "blend", "hard map", "soft map")
+VIEW_HEIGHT = 384  # small images are shown enlarged to at least about this
 _RESAMPLE_STRIDE = 1_000_003  # seeds of re-sampled components lie far from those typed in
 
 
 @dataclass(frozen=True)
-class PictureState:
-    """Everything a picture depends on.
+class ImageState:
+    """Everything an image depends on.
 
     `strengths` holds a factor per latent (1: as drawn, 0: the mean), `resampled` how often a latent was drawn anew.
     """
@@ -37,7 +37,7 @@ class PictureState:
     strengths: tuple[float, ...] = ()
     resampled: tuple[tuple[int, int], ...] = field(default=())
 
-    def resample(self, latent: int) -> PictureState:
+    def resample(self, latent: int) -> ImageState:
         """The state with one latent drawn anew."""
         counts = dict(self.resampled)
         counts[latent] = counts.get(latent, 0) + 1
@@ -45,10 +45,10 @@ class PictureState:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Drawn:
     """A drawn state: `pixels` uint8 `[height, width, channels]`, `attention` per layer `[heads, h, w, components]`."""
 
-    state: PictureState
+    state: ImageState
     w: np.ndarray
     pixels: np.ndarray
     attention: tuple[np.ndarray, ...]
@@ -79,10 +79,10 @@ class ViewerSession:
         Returns:
             (heads, height, width) of every attended layer.
         """
-        picture = self.draw(PictureState())
-        return [attention.shape[:3] for attention in picture.attention]
+        image = self.draw(ImageState())
+        return [attention.shape[:3] for attention in image.attention]
 
-    def w(self, state: PictureState) -> np.ndarray:
+    def w(self, state: ImageState) -> np.ndarray:
         """w of a state: `[1, num_latents, num_layers, latent_dim]`.
 
         Raises:
@@ -98,48 +98,48 @@ class ViewerSession:
             raise ValueError(f"{len(strengths)} strengths for {len(self.names)} latents; give one for each.")
         return self._sampler.truncate(w, state.truncation_psi * strengths[None])
 
-    def draw(self, state: PictureState) -> Picture:
-        """The picture of a state, with its attention maps."""
+    def draw(self, state: ImageState) -> Drawn:
+        """The image of a state, with its attention maps."""
         w = self.w(state)
         sampler = self._samplers[state.noise_mode]
         images, maps = sampler.synthesize(w, sampler.noise([state.seed]), with_attention=self.attends)
-        return Picture(state, w, to_uint8(images[0]), tuple(attention[0] for attention in maps))
+        return Drawn(state, w, to_uint8(images[0]), tuple(attention[0] for attention in maps))
 
-    def component_at(self, picture: Picture, x: int, y: int, layer: int = -1, head: int = 0) -> tuple[int, float]:
+    def component_at(self, image: Drawn, x: int, y: int, layer: int = -1, head: int = 0) -> tuple[int, float]:
         """Which component draws a pixel most, and its weight there.
 
         Args:
-            picture: A drawn picture.
+            image: A drawn image.
             x: Column of the pixel.
             y: Row of the pixel.
             layer: Attended layer, from coarse to fine.
             head: Attention head.
 
         Raises:
-            ValueError: The model has no attention, or the pixel lies outside the picture.
+            ValueError: The model has no attention, or the pixel lies outside the image.
         """
         if not self.attends:
             raise ValueError("this model has no attention, so no component can be told for a pixel.")
-        height, width = picture.pixels.shape[:2]
+        height, width = image.pixels.shape[:2]
         if not (0 <= x < width and 0 <= y < height):
-            raise ValueError(f"pixel ({x}, {y}) lies outside the picture of {width}x{height}.")
-        weights = enlarge_attention(picture.attention[layer][head], height, width)[y, x]
+            raise ValueError(f"pixel ({x}, {y}) lies outside the image of {width}x{height}.")
+        weights = enlarge_attention(image.attention[layer][head], height, width)[y, x]
         component = int(weights.argmax())
         return component, float(weights[component])
 
     def overlay(
         self,
-        picture: Picture,
+        image: Drawn,
         kind: str,
         layer: int = -1,
         head: int = 0,
         alpha: float = 0.6,
         component: int | None = None,
     ) -> np.ndarray:
-        """The picture as it is shown: plain or under a map, small ones enlarged.
+        """The image as it is shown: plain or under a map, small ones enlarged.
 
         Args:
-            picture: A drawn picture.
+            image: A drawn image.
             kind: One of `OVERLAYS`.
             layer: Attended layer, from coarse to fine.
             head: Attention head.
@@ -149,11 +149,11 @@ class ViewerSession:
         Returns:
             uint8 `[height, width, 3]`.
         """
-        pixels = readable(picture.pixels, min_height=self.view_height)
+        pixels = readable(image.pixels, min_height=self.view_height)
         if not self.attends:
             return pixels
         height, width = pixels.shape[:2]
-        attention = enlarge_attention(picture.attention[layer][head], height, width)
+        attention = enlarge_attention(image.attention[layer][head], height, width)
         if kind == "hard map":
             pixels = hard_map(attention)
         elif kind == "soft map":
@@ -165,8 +165,8 @@ class ViewerSession:
             pixels = np.where(mine[..., None], pixels, (pixels * 0.35).astype(np.uint8))
         return pixels
 
-    def between(self, start: Picture, end: Picture, t: float) -> np.ndarray:
-        """The picture at `t` on the straight line in w between two pictures, with the noise of the first.
+    def between(self, start: Drawn, end: Drawn, t: float) -> np.ndarray:
+        """The image at `t` on the straight line in w between two images, with the noise of the first.
 
         Returns:
             uint8 `[height, width, channels]`.
@@ -175,8 +175,8 @@ class ViewerSession:
         images, _ = sampler.synthesize(lerp(start.w, end.w, t), sampler.noise([start.state.seed]))
         return to_uint8(images[0])
 
-    def way(self, start: Picture, end: Picture, density: int = 22) -> Iterator[np.ndarray]:
-        """All pictures of the line between two pictures, uint8, both ends included."""
+    def way(self, start: Drawn, end: Drawn, density: int = 22) -> Iterator[np.ndarray]:
+        """All images of the line between two images, uint8, both ends included."""
         for t in steps_between(density):
             yield self.between(start, end, float(t))
 

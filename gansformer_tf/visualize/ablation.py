@@ -1,4 +1,4 @@
-"""What each latent does: the picture with that latent replaced by the mean."""
+"""What each latent does: the image with that latent replaced by the mean."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ def component_ablation(sampler: Sampler, seed: int) -> tuple[np.ndarray, list[np
     """Replaces each latent in turn by the average w.
 
     Returns:
-        The picture, uint8 `[height, width, channels]`; per latent (the global one last) the picture without it, alike;
+        The image, uint8 `[height, width, channels]`; per latent (the global one last) the image without it, alike;
         per latent the change it makes, float32 `[height, width]` in 0..255.
     """
     w = sampler.latents_w([seed])
     average = np.broadcast_to(sampler.average_w(), w.shape)
     without = [mix(w, average, COMPONENT_AXIS, [component]) for component in range(w.shape[COMPONENT_AXIS])]
-    picture, *ablated = [
+    image, *ablated = [
         to_uint8(image) for image in sampler.images(np.concatenate([w, *without]), sampler.noise([seed]))
     ]
-    return picture, ablated, [change_map(picture, other) for other in ablated]
+    return image, ablated, [change_map(image, other) for other in ablated]
 
 
 def write_ablation(sampler: Sampler, seeds: Sequence[int], folder: ImageFolder) -> Iterator[Path]:
-    """Writes for each seed the picture without each latent, and below it what that changes. Yields each file."""
+    """Writes for each seed the image without each latent, and below it what that changes. Yields each file."""
     names = latent_names(sampler.config)
     for seed in seeds:
-        picture, ablated, changes = component_ablation(sampler, seed)
-        factor = max(1, READABLE_HEIGHT // picture.shape[0])
+        image, ablated, changes = component_ablation(sampler, seed)
+        factor = max(1, READABLE_HEIGHT // image.shape[0])
         largest = max(float(change.max()) for change in changes)
         heat: list[np.ndarray | None] = [enlarge(heat_map(change, largest), factor) for change in changes]
         labels = [f"{name} ({change.mean():.1f})" for name, change in zip(names, changes, strict=True)]
         sheet = labelled_sheet(
-            [[readable(picture), *map(readable, ablated)], [None, *heat]],
+            [[readable(image), *map(readable, ablated)], [None, *heat]],
             ["without", "change"],
             [f"seed {seed}", *labels],
             f"each latent replaced by the mean; in brackets the mean change, black 0 to white {largest:.0f} of 255",

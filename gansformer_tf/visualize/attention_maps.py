@@ -1,4 +1,4 @@
-"""Attention maps as pictures. Every function takes one picture's maps at their native resolution."""
+"""Attention maps as images. Every function takes one image's maps at their native resolution."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def hard_map(
 
     Args:
         attention: float `[h, w, components]`.
-        height: Height of the picture; None keeps the map's own.
-        width: Width of the picture; None keeps the map's own.
+        height: Height of the image; None keeps the map's own.
+        width: Width of the image; None keeps the map's own.
         colors: uint8 `[components, 3]`; None takes the fixed palette.
 
     Returns:
@@ -73,7 +73,7 @@ def soft_map(
 def component_map(
     attention: np.ndarray, component: int, height: int | None = None, width: int | None = None
 ) -> np.ndarray:
-    """Weight of one component as a grey picture: black 0, white the component's own maximum.
+    """Weight of one component as a grey image: black 0, white the component's own maximum.
 
     Returns:
         uint8 `[height, width, 3]`.
@@ -91,12 +91,12 @@ def component_map(
 
 
 def blend(image: np.ndarray, colored_map: np.ndarray, alpha: float = DEFAULT_BLENDING_ALPHA) -> np.ndarray:
-    """Lays a coloured map over its picture.
+    """Lays a coloured map over its image.
 
     Args:
         image: `[height, width, channels]`, float in [-1, 1] or uint8.
         colored_map: uint8 `[height, width, 3]`, from `hard_map` or `soft_map`.
-        alpha: Weight of the map, 0 (only the picture) to 1 (only the map).
+        alpha: Weight of the map, 0 (only the image) to 1 (only the map).
 
     Returns:
         uint8 `[height, width, 3]`.
@@ -105,19 +105,19 @@ def blend(image: np.ndarray, colored_map: np.ndarray, alpha: float = DEFAULT_BLE
         ValueError: `alpha` outside 0..1, or sizes that differ.
     """
     if not 0.0 <= alpha <= 1.0:
-        raise ValueError(f"blending alpha is {alpha}; it must lie between 0 (picture) and 1 (map).")
+        raise ValueError(f"blending alpha is {alpha}; it must lie between 0 (image) and 1 (map).")
     pixels = to_rgb(image)
     if pixels.shape != colored_map.shape:
-        raise ValueError(f"a picture {pixels.shape} and a map {colored_map.shape} differ in size; enlarge the map.")
+        raise ValueError(f"an image {pixels.shape} and a map {colored_map.shape} differ in size; enlarge the map.")
     return np.rint((1.0 - alpha) * pixels + alpha * colored_map).astype(np.uint8)
 
 
 def attention_panel(
     image: np.ndarray, attention: np.ndarray, alpha: float = DEFAULT_BLENDING_ALPHA, colors: np.ndarray | None = None
 ) -> np.ndarray:
-    """A picture, its blend, its hard map and its soft map side by side, with the legend below.
+    """An image, its blend, its hard map and its soft map side by side, with the legend below.
 
-    Small pictures are enlarged, so that the panel can be read.
+    Small images are enlarged, so that the panel can be read.
 
     Args:
         image: `[height, width, channels]`.
@@ -133,13 +133,13 @@ def attention_panel(
     attention = enlarge_attention(attention, height, width)
     hard = hard_map(attention, colors=colors)
     soft = soft_map(attention, colors=colors)
-    names = ["picture", "blend", "hard map", "soft map"]
+    names = ["image", "blend", "hard map", "soft map"]
     sheet = labelled_sheet([[pixels, blend(pixels, hard, alpha), hard, soft]], column_labels=names)
     return stack_rows([sheet, legend(attention.shape[-1], sheet.shape[1], colors)])
 
 
 def component_sheet(image: np.ndarray, attention: np.ndarray, title: str = "") -> np.ndarray:
-    """A picture and, for every component, where it attends (white: most), as one labelled sheet.
+    """An image and, for every component, where it attends (white: most), as one labelled sheet.
 
     Args:
         image: `[height, width, channels]`.
@@ -150,7 +150,7 @@ def component_sheet(image: np.ndarray, attention: np.ndarray, title: str = "") -
     height, width = pixels.shape[:2]
     count = attention.shape[-1]
     cells = [pixels, *(component_map(attention, index, height, width) for index in range(count))]
-    names = ["picture", *(f"component {index}" for index in range(count))]
+    names = ["image", *(f"component {index}" for index in range(count))]
     columns = min(len(cells), 9)
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     if len(rows) == 1:
@@ -193,7 +193,7 @@ def layer_sheet(
 
 
 def stack_rows(rows: list[np.ndarray]) -> np.ndarray:
-    """Pictures below each other; narrower ones are filled up with white on the right."""
+    """Images below each other; narrower ones are filled up with white on the right."""
     width = max(row.shape[1] for row in rows)
     filled = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
     return np.concatenate(filled, axis=0)

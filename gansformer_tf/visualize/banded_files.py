@@ -1,4 +1,4 @@
-"""PNG and TIFF files written band by band, so that a picture never lies in memory as a whole."""
+"""PNG and TIFF files written band by band, so that an image never lies in memory as a whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gansformer_tf.files import replacing
 from gansformer_tf.image_files import PNG_KEY
 
 FORMATS = ("png", "tiff")
-_LEVEL = 4  # deflate: as small as 6 for pictures like these, in two thirds of the time
+_LEVEL = 4  # deflate: as small as 6 for images like these, in two thirds of the time
 _PNG_COLOURS = {1: 0, 3: 2, 4: 6}
 _PNG_UP = 2  # filter: difference to the row above
 _PNG_MAX_SIDE = 2**31 - 1
@@ -64,7 +64,7 @@ class _Tiff:
         data = zlib.compress(np.ascontiguousarray(rows).tobytes(), _LEVEL)
         self.strips.append((self.file.tell(), len(data)))
         if self.file.tell() + len(data) > _TIFF_LIMIT:
-            raise ValueError("the picture does not fit a TIFF file, whose limit is 4 GB; write it as png.")
+            raise ValueError("the image does not fit a TIFF file, whose limit is 4 GB; write it as png.")
         self.file.write(data)
 
     def finish(self) -> None:
@@ -107,25 +107,25 @@ class _Tiff:
 def banded_file(
     path: str | Path, height: int, width: int, channels: int, metadata: dict[str, Any] | None = None
 ) -> Iterator[Any]:
-    """Opens a picture whose rows are written from top to bottom; it gets its name when it is complete.
+    """Opens an image whose rows are written from top to bottom; it gets its name when it is complete.
 
     Args:
         path: Ends in .png or .tiff.
-        height, width, channels: Of the picture; 1, 3 or 4 channels.
+        height, width, channels: Of the image; 1, 3 or 4 channels.
         metadata: JSON-ready values kept inside the file; `read_metadata` returns them.
 
     Yields:
         An object whose `write` takes bands uint8 `[rows, width, channels]`.
 
     Raises:
-        ValueError: Another format, or a picture too large for it.
+        ValueError: Another format, or an image too large for it.
     """
     path = Path(path)
     form = path.suffix.lower().lstrip(".")
     if form not in FORMATS:
-        raise ValueError(f"a picture of {width}x{height} pixels is written in bands, as {' or '.join(FORMATS)} only.")
+        raise ValueError(f"an image of {width}x{height} pixels is written in bands, as {' or '.join(FORMATS)} only.")
     if max(height, width) > _PNG_MAX_SIDE:
-        raise ValueError(f"a picture of {width}x{height} pixels is larger than {form} files can be.")
+        raise ValueError(f"an image of {width}x{height} pixels is larger than {form} files can be.")
     text = json.dumps(metadata or {}, sort_keys=True)
     with replacing(path, durable=False) as temporary, open(temporary, "wb") as file:
         writer = (_Png if form == "png" else _Tiff)(file, height, width, channels, text)

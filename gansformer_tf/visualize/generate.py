@@ -1,4 +1,4 @@
-"""Generated pictures as files: what `generate.py` does after its flags are read."""
+"""Generated images as files: what `generate.py` does after its flags are read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gansformer_tf.visualize.grids import image_grid
 from gansformer_tf.visualize.image_folder import already_made, prepare_folder
 from gansformer_tf.visualize.palette import component_colors
 
-SECTION_SIZE = 100  # pictures on one sheet, which are also all that is kept in memory
+SECTION_SIZE = 100  # images on one sheet, which are also all that is kept in memory
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,26 @@ def generate_images(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Written:
-    """Writes one picture per seed, named `seed0007.png`.
+    """Writes one image per seed, named `seed0007.png`.
 
-    A picture that is there already and was made from the same model with the same settings is kept, so an
+    An image that is there already and was made from the same model with the same settings is kept, so an
     interrupted call is finished by making it again.
 
     Args:
         samplers: One per device, all with the same settings.
-        seeds: Seeds of the pictures.
+        seeds: Seeds of the images.
         output_dir: Folder; made if it is missing.
-        model: What identifies the weights (a hash), kept in each picture's metadata.
-        classes: Class numbers that the pictures take in turn; None draws them from the seeds.
-        ratio: Height / width to which the pictures are cropped around the middle; None keeps them whole.
+        model: What identifies the weights (a hash), kept in each image's metadata.
+        classes: Class numbers that the images take in turn; None draws them from the seeds.
+        ratio: Height / width to which the images are cropped around the middle; None keeps them whole.
         image_format: "png", "jpg", "webp" or "tiff".
-        grid: Whether to write a sheet of all pictures, `grid.png` (of more than 100: sheets `grid-000.png`, ...).
-        attention: Whether to write each picture's attention maps beside it, `seed0007-attention.png`.
-        overwrite: Whether to replace pictures made from something else.
+        grid: Whether to write a sheet of all images, `grid.png` (of more than 100: sheets `grid-000.png`, ...).
+        attention: Whether to write each image's attention maps beside it, `seed0007-attention.png`.
+        overwrite: Whether to replace images made from something else.
         progress: Whether to show a progress bar.
 
     Raises:
-        ImageExistsError: A picture of that name exists, made from something else.
+        ImageExistsError: An image of that name exists, made from something else.
         ValueError: A bad seed, class or ratio, or maps of a model without attention.
         OSError: The folder cannot be written to.
     """
@@ -72,7 +72,7 @@ def generate_images(
         require_attention(sampler.config)
         component_colors(sampler.config.num_components)
     require_format(image_format, sampler.config.image_channels)
-    crop = crop_box(*sampler.picture_size, ratio)
+    crop = crop_box(*sampler.image_size, ratio)
     plan = plan_images(
         sampler,
         seeds,
@@ -209,13 +209,13 @@ def image_metadata(sampler: Sampler, model: str, ratio: float | None) -> dict[st
 
 
 def panel_of(sample: Sample, crop: tuple[slice, slice]) -> np.ndarray:
-    """The attention panel of a sample, last layer and first head, cropped as the picture is."""
+    """The attention panel of a sample, last layer and first head, cropped as the image is."""
     attention = enlarge_attention(sample.attention[-1][0], *sample.pixels.shape[:2])
     return attention_panel(sample.pixels[crop], attention[crop])
 
 
 def crop_box(height: int, width: int, ratio: float | None) -> tuple[slice, slice]:
-    """The largest middle part of a picture with height / width = `ratio`, as a pair of slices.
+    """The largest middle part of an image with height / width = `ratio`, as a pair of slices.
 
     Raises:
         ValueError: The ratio is not positive, or leaves less than one pixel.
@@ -226,7 +226,7 @@ def crop_box(height: int, width: int, ratio: float | None) -> tuple[slice, slice
         raise ValueError(f"ratio is {ratio}; height / width must be greater than 0.")
     new_height, new_width = min(height, round(width * ratio)), min(width, round(height / ratio))
     if new_height < 1 or new_width < 1:
-        raise ValueError(f"ratio {ratio} leaves nothing of a {height}x{width} picture; choose one closer to 1.")
+        raise ValueError(f"ratio {ratio} leaves nothing of a {height}x{width} image; choose one closer to 1.")
     top, left = (height - new_height) // 2, (width - new_width) // 2
     return slice(top, top + new_height), slice(left, left + new_width)
 

@@ -16,7 +16,7 @@ READABLE_HEIGHT = 128
 
 
 def to_rgb(images: np.ndarray) -> np.ndarray:
-    """uint8 pictures of 1, 3 or 4 channels as RGB; transparent parts are laid on white.
+    """uint8 images of 1, 3 or 4 channels as RGB; transparent parts are laid on white.
 
     Args:
         images: As for `to_uint8`.
@@ -30,7 +30,7 @@ def to_rgb(images: np.ndarray) -> np.ndarray:
     if channels == 4:
         alpha = pixels[..., 3:].astype(np.float32) / 255.0
         return np.rint(pixels[..., :3] * alpha + 255.0 * (1.0 - alpha)).astype(np.uint8)
-    raise ValueError(f"images have {channels} channels; pictures have 1 (grey), 3 (RGB) or 4 (RGBA).")
+    raise ValueError(f"images have {channels} channels; give 1 (grey), 3 (RGB) or 4 (RGBA).")
 
 
 def grid_columns(count: int, aspect: float = 1.0) -> int:
@@ -40,29 +40,29 @@ def grid_columns(count: int, aspect: float = 1.0) -> int:
         ValueError: Nothing to lay out.
     """
     if count < 1:
-        raise ValueError(f"a grid of {count} pictures was asked for; give at least 1.")
+        raise ValueError(f"a grid of {count} images was asked for; give at least 1.")
     return max(1, min(count, math.ceil(math.sqrt(count * aspect * 4 / 3))))
 
 
 def image_grid(images: Sequence[np.ndarray] | np.ndarray, columns: int | None = None, padding: int = 0) -> np.ndarray:
-    """Lays pictures of one size out row by row.
+    """Lays images of one size out row by row.
 
     Args:
         images: `[count, height, width, channels]`, float in [-1, 1] or uint8.
-        columns: Pictures in a row; None makes the sheet about 4:3.
-        padding: White pixels between the pictures.
+        columns: Images in a row; None makes the sheet about 4:3.
+        padding: White pixels between the images.
 
     Returns:
         uint8 `[rows * (height + padding) - padding, columns * (width + padding) - padding, channels]`; cells
         left over are white.
 
     Raises:
-        ValueError: No pictures, pictures of several sizes, or less than one column.
+        ValueError: No images, images of several sizes, or less than one column.
     """
     pixels = [to_uint8(image) for image in images]
     shapes = {image.shape for image in pixels}
     if len(shapes) > 1:
-        raise ValueError(f"pictures of several sizes {sorted(shapes)} do not fit one grid; give one size.")
+        raise ValueError(f"images of several sizes {sorted(shapes)} do not fit one grid; give one size.")
     columns = grid_columns(len(pixels), _aspect(pixels)) if columns is None else columns
     if columns < 1 or padding < 0:
         raise ValueError(f"a grid of {columns} columns with padding {padding}; give at least 1 column and padding 0.")
@@ -83,10 +83,10 @@ def labelled_sheet(
     title: str = "",
     padding: int = 4,
 ) -> np.ndarray:
-    """A table of pictures with text on the left and above.
+    """A table of images with text on the left and above.
 
     Args:
-        rows: Per row the pictures `[height, width, channels]` of its cells (None: an empty cell), all of one size.
+        rows: Per row the images `[height, width, channels]` of its cells (None: an empty cell), all of one size.
         row_labels: One text per row, or none at all.
         column_labels: One text per column, or none at all. A text too wide for its column is broken into lines.
         title: A line above everything.
@@ -96,16 +96,16 @@ def labelled_sheet(
         uint8 `[sheet_height, sheet_width, 3]`.
 
     Raises:
-        ValueError: No picture at all, or labels that do not match the table.
+        ValueError: No image at all, or labels that do not match the table.
     """
     num_columns = max((len(row) for row in rows), default=0)
-    pictures = [to_rgb(cell) for row in rows for cell in row if cell is not None]
-    if not pictures:
-        raise ValueError("a sheet without any picture was asked for; give at least one.")
+    images = [to_rgb(cell) for row in rows for cell in row if cell is not None]
+    if not images:
+        raise ValueError("a sheet without any image was asked for; give at least one.")
     for name, labels, count in (("row", row_labels, len(rows)), ("column", column_labels, num_columns)):
         if labels and len(labels) != count:
             raise ValueError(f"{len(labels)} {name} labels for {count} {name}s; give one for each.")
-    height, width = pictures[0].shape[:2]
+    height, width = images[0].shape[:2]
     font = label_font(height)
     left = padding + max((text_size(label, font)[0] + padding for label in row_labels), default=0)
     broken = [break_text(label, font, width) for label in column_labels]
@@ -157,7 +157,7 @@ def break_text(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wi
 
 
 def readable(image: np.ndarray, min_height: int = READABLE_HEIGHT) -> np.ndarray:
-    """A picture as RGB, enlarged by a whole factor if it is too small to look at beside text."""
+    """An image as RGB, enlarged by a whole factor if it is too small to look at beside text."""
     pixels = to_rgb(image)
     return enlarge(pixels, max(1, min_height // pixels.shape[0]))
 

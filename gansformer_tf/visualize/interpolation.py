@@ -55,7 +55,7 @@ def steps_between(density: int) -> np.ndarray:
         ValueError: A negative density.
     """
     if density < 0:
-        raise ValueError(f"interpolation density is {density}; it counts the pictures between two ends, 0 or more.")
+        raise ValueError(f"interpolation density is {density}; it counts the images between two ends, 0 or more.")
     return np.linspace(0.0, 1.0, density + 2)
 
 
@@ -67,18 +67,18 @@ def interpolate(
     space: str = "z",
     component: int | None = None,
 ) -> Iterator[np.ndarray]:
-    """Pictures on the way from one seed to another. The noise stays that of the first seed.
+    """Images on the way from one seed to another. The noise stays that of the first seed.
 
     Args:
-        sampler: Draws the pictures.
-        start_seed: Seed of the first picture.
-        end_seed: Seed of the last picture.
-        density: Pictures in between.
+        sampler: Draws the images.
+        start_seed: Seed of the first image.
+        end_seed: Seed of the last image.
+        density: Images in between.
         space: "z" goes along great circles before the mapping network, "w" along straight lines after it.
         component: Moves only this latent and keeps the others; None moves all of them.
 
     Yields:
-        `density + 2` pictures `[height, width, channels]`, float about [-1, 1].
+        `density + 2` images `[height, width, channels]`, float about [-1, 1].
 
     Raises:
         ValueError: A bad space, component or density.

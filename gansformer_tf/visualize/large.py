@@ -1,4 +1,4 @@
-"""Pictures larger than memory, drawn and written band by band."""
+"""Images larger than memory, drawn and written band by band."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.visualize.banded_files import banded_file
 from gansformer_tf.visualize.generate import Written, plan_images
 
-LARGE_PIXELS = 2**22  # pictures with more pixels are drawn in bands ...
+LARGE_PIXELS = 2**22  # images with more pixels are drawn in bands ...
 BAND_PIXELS = 2**18  # ... of about so many: about 130 numbers are kept of each
 
 
 def is_large(sampler: Sampler) -> bool:
-    """Whether pictures of a sampler are too large to be drawn as a whole."""
-    height, width = sampler.picture_size
+    """Whether images of a sampler are too large to be drawn as a whole."""
+    height, width = sampler.image_size
     return sampler.view.resizes and height * width > LARGE_PIXELS
 
 
 def bands(sampler: Sampler, w: np.ndarray, band_pixels: int = BAND_PIXELS) -> Iterator[np.ndarray]:
-    """The picture of one w, from top to bottom.
+    """The image of one w, from top to bottom.
 
-    The lines of the picture are computed once and stay in memory, which grows with its sides; pixels are computed where
+    The lines of the image are computed once and stay in memory, which grows with its sides; pixels are computed where
     a band of row lines crosses all column lines.
 
     Args:
@@ -38,7 +38,7 @@ def bands(sampler: Sampler, w: np.ndarray, band_pixels: int = BAND_PIXELS) -> It
     Yields:
         uint8 `[rows, width, channels]`; all of one height but the last.
     """
-    generator, (height, width) = sampler.generator, sampler.picture_size
+    generator, (height, width) = sampler.generator, sampler.image_size
     view = sampler.view.arguments(sampler.config)
     rows = max(1, min(height, band_pixels // width))
     lines = generator.lines(w, view.get("rows"), view.get("columns"))
@@ -47,8 +47,8 @@ def bands(sampler: Sampler, w: np.ndarray, band_pixels: int = BAND_PIXELS) -> It
     pixels = compiled(lambda w, down, across: generator.pixels(w, list(zip(down, across, strict=True))))
     for start in range(0, height, rows):
         first = min(start, height - rows)  # the last band is as high as the others, so that one graph serves all
-        picture = pixels(w, [line[:, first : first + rows] for line in down], across)
-        yield to_uint8(np.asarray(picture)[0, start - first :])
+        image = pixels(w, [line[:, first : first + rows] for line in down], across)
+        yield to_uint8(np.asarray(image)[0, start - first :])
 
 
 def generate_large_images(
@@ -72,7 +72,7 @@ def generate_large_images(
     plan = plan_images(
         sampler, seeds, output_dir, model=model, classes=classes, image_format=image_format, overwrite=overwrite
     )
-    height, width = sampler.picture_size
+    height, width = sampler.image_size
     for item in plan.missing:
         row = item.rows[0]
         w = sampler.latents_w([plan.seeds[row]], None if plan.labels is None else plan.labels[row : row + 1])

@@ -1,4 +1,4 @@
-"""A video of a grid of pictures whose w move smoothly through key frames."""
+"""A video of a grid of images whose w move smoothly through key frames."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_walk(
     """Writes an MP4 that repeats without a jump.
 
     Args:
-        sampler: Draws the pictures; the noise of a cell stays that of its first seed.
+        sampler: Draws the images; the noise of a cell stays that of its first seed.
         seeds: Of the key frames, cell by cell: the first cell takes the first `keyframes` seeds, and so on.
         path: Ends in .mp4.
         grid: (columns, rows).

@@ -1,4 +1,4 @@
-"""What the noise inputs change in a picture."""
+"""What the noise inputs change in an image."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gansformer_tf.visualize.image_folder import ImageFolder
 
 
 def noise_variance(sampler: Sampler, seed: int, draws: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of a picture over draws of its noise, the latents being fixed.
+    """Mean and standard deviation of an image over draws of its noise, the latents being fixed.
 
     Args:
-        sampler: Draws the pictures; its noise mode must be "random".
+        sampler: Draws the images; its noise mode must be "random".
         seed: Seed of the latents.
         draws: How often the noise is drawn.
 
@@ -51,17 +51,17 @@ def noise_variance(sampler: Sampler, seed: int, draws: int = 32) -> tuple[np.nda
 def write_noise_variance(
     sampler: Sampler, seeds: Sequence[int], folder: ImageFolder, draws: int = 32
 ) -> Iterator[Path]:
-    """Writes for each seed its picture, the mean over draws of the noise, and the deviation as a heat map.
+    """Writes for each seed its image, the mean over draws of the noise, and the deviation as a heat map.
 
     Yields:
         Each file.
     """
     for seed in seeds:
         mean, deviation = noise_variance(sampler, seed, draws)
-        picture = next(sampler.samples([seed])).pixels
-        factor = max(1, READABLE_HEIGHT // picture.shape[0])
+        image = next(sampler.samples([seed])).pixels
+        factor = max(1, READABLE_HEIGHT // image.shape[0])
         sheet = labelled_sheet(
-            [[readable(picture), readable(mean), enlarge(heat_map(deviation), factor)]],
+            [[readable(image), readable(mean), enlarge(heat_map(deviation), factor)]],
             column_labels=[
                 f"seed {seed}",
                 f"mean of {draws} draws",

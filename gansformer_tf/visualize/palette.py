@@ -30,7 +30,7 @@ def component_colors(count: int) -> np.ndarray:
     """
     if not 1 <= count <= len(COMPONENT_COLORS):
         raise ValueError(
-            f"{count} components, but only {len(COMPONENT_COLORS)} colours can be told apart; draw pictures without "
+            f"{count} components, but only {len(COMPONENT_COLORS)} colours can be told apart; draw images without "
             "maps (such as --vis-images --vis-latents), or pass colours of your own to gansformer_tf.visualize."
         )
     return COMPONENT_COLORS[:count]

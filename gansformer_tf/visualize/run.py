@@ -1,4 +1,4 @@
-"""Every kind of picture of a trained model in one folder: what `run_network.py --vis` does."""
+"""Every kind of image of a trained model in one folder: what `run_network.py --vis` does."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from gansformer_tf.visualize.truncation import write_truncation_sweep
 
 
 @dataclass(frozen=True)
-class Task:
-    """One kind of picture: its name, how many steps it takes, and the work, which yields after every step."""
+class Work:
+    """One kind of image: its name, how many steps it takes, and the work, which yields after every step."""
 
     name: str
     steps: int
@@ -42,14 +42,14 @@ def visualize(
 ) -> Path:
     """Draws what `config` asks for, with a progress bar per kind.
 
-    Pictures and maps are made and written one after the other, so that memory does not grow with their number. What
+    Images and maps are made and written one after the other, so that memory does not grow with their number. What
     an earlier call wrote into the same folder is replaced.
 
     Args:
         generator: A `Generator`.
         output_dir: Folder; made if it is missing.
         config: What to draw, and how much; None takes the defaults.
-        model: What identifies the weights (a hash), kept in the pictures' metadata.
+        model: What identifies the weights (a hash), kept in the images' metadata.
         progress: Whether to show progress bars.
 
     Returns:
@@ -80,12 +80,12 @@ def visualize(
     return path
 
 
-def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig) -> Iterator[Task]:
+def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig) -> Iterator[Work]:
     """The work that `config` asks for, kind by kind."""
     model, rich = sampler.config, config.rich_num
     seeds, rich_seeds, others = range(config.num), range(rich), range(rich, 2 * rich)
     if config.latents:
-        yield Task("latents", len(seeds), write_latents(sampler, seeds, folder))
+        yield Work("latents", len(seeds), write_latents(sampler, seeds, folder))
     if config.images or config.maps or config.layer_maps:
         samples = write_samples(
             sampler,
@@ -98,20 +98,20 @@ def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig) -> Ite
             section_size=config.section_size,
             alpha=config.blending_alpha,
         )
-        yield Task("pictures", len(seeds), samples)
+        yield Work("images", len(seeds), samples)
     if config.interpolations:
         pairs = list(zip(rich_seeds, others, strict=True))
         ways = 2 * (1 + (model.num_latents if config.interpolation_per_component else 0))
         between = write_interpolations(
             sampler, pairs, folder, config.interpolation_density, config.interpolation_per_component
         )
-        yield Task("interpolations", rich * ways, between)
+        yield Work("interpolations", rich * ways, between)
     if config.noise_variance:
-        yield Task("noise variance", rich, write_noise_variance(sampler, rich_seeds, folder))
+        yield Work("noise variance", rich, write_noise_variance(sampler, rich_seeds, folder))
     if config.style_mixing:
         steps = len(layer_ranges(model.num_layers)) + rich
-        yield Task("style mixing", steps, write_style_mixing(sampler, rich_seeds, others, folder))
+        yield Work("style mixing", steps, write_style_mixing(sampler, rich_seeds, others, folder))
     if config.truncation_sweep:
-        yield Task("truncation", 1, write_truncation_sweep(sampler, rich_seeds, folder))
+        yield Work("truncation", 1, write_truncation_sweep(sampler, rich_seeds, folder))
     if config.ablation:
-        yield Task("ablation", rich, write_ablation(sampler, rich_seeds, folder))
+        yield Work("ablation", rich, write_ablation(sampler, rich_seeds, folder))

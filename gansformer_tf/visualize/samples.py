@@ -1,4 +1,4 @@
-"""Many pictures in one pass: files, sheets, attention maps, latents."""
+"""Many images in one pass: files, sheets, attention maps, latents."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def write_samples(
     section_size: int = 100,
     alpha: float = 0.6,
 ) -> Iterator[int]:
-    """Draws pictures and writes what was asked for. At most one section of pictures is kept in memory.
+    """Draws images and writes what was asked for. At most one section of images is kept in memory.
 
     Args:
-        sampler: Draws the pictures.
-        seeds: One per picture.
+        sampler: Draws the images.
+        seeds: One per image.
         folder: Where to write.
-        images: Whether to write each picture, `images/seed0007.png`.
-        grid: Whether to write sheets of `section_size` pictures, `images/grid-000.png`.
+        images: Whether to write each image, `images/seed0007.png`.
+        grid: Whether to write sheets of `section_size` images, `images/grid-000.png`.
         maps: Whether to write the maps of the last layer's first head, below `maps/`.
-        layer_maps: Whether to write a sheet of all layers and heads of each picture, below `layer-maps/`.
-        section_size: Pictures on a sheet.
+        layer_maps: Whether to write a sheet of all layers and heads of each image, below `layer-maps/`.
+        section_size: Images on a sheet.
         alpha: Weight of the maps in blends.
 
     Yields:
@@ -74,7 +74,7 @@ def write_samples(
 
 
 def write_maps(sample: Sample, folder: ImageFolder, alpha: float) -> None:
-    """Writes the maps of a picture's last layer and first head, each kind in a folder of its own, and a panel."""
+    """Writes the maps of an image's last layer and first head, each kind in a folder of its own, and a panel."""
     name = f"seed{sample.seed:04d}"
     native = sample.attention[-1][0]
     pixels = to_rgb(sample.pixels)

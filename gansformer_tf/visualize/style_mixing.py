@@ -1,4 +1,4 @@
-"""Pictures that take part of their latents from another seed: some layers, or one component."""
+"""Images that take part of their latents from another seed: some layers, or one component."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def mix_layers(
     """A table: each row's seed with `layers` taken from each column's seed. The noise is that of the row.
 
     Returns:
-        Rows of pictures `[height, width, channels]`, float about [-1, 1].
+        Rows of images `[height, width, channels]`, float about [-1, 1].
     """
     columns = sampler.latents_w(column_seeds)
     table = []
@@ -65,16 +65,16 @@ def mix_layers(
 def mix_components(
     sampler: Sampler, seed: int, other_seed: int, components: Sequence[int] | None = None
 ) -> list[np.ndarray]:
-    """One picture per component: `seed` with that one latent taken from `other_seed`.
+    """One image per component: `seed` with that one latent taken from `other_seed`.
 
     Args:
-        sampler: Draws the pictures.
-        seed: The picture that is changed.
+        sampler: Draws the images.
+        seed: The image that is changed.
         other_seed: Where the latent comes from.
         components: Which latents; None takes every one, the global latent last.
 
     Returns:
-        Pictures `[height, width, channels]`, float about [-1, 1].
+        Images `[height, width, channels]`, float about [-1, 1].
     """
     base, other = sampler.latents_w([seed]), sampler.latents_w([other_seed])
     components = range(base.shape[COMPONENT_AXIS]) if components is None else components
@@ -88,8 +88,8 @@ def write_style_mixing(
     """Writes one table per range of layers, and for each pair of seeds a row of single swapped latents.
 
     Args:
-        sampler: Draws the pictures.
-        seeds: Rows of the tables: the pictures that are changed.
+        sampler: Draws the images.
+        seeds: Rows of the tables: the images that are changed.
         other_seeds: Columns of the tables: where layers or latents come from; as many as `seeds`.
         folder: Where to write.
 
@@ -106,7 +106,7 @@ def write_style_mixing(
             [header, *rows],
             ["", *(f"seed {seed}" for seed in seeds)],
             ["", *(f"seed {seed}" for seed in other_seeds)],
-            f"{name} layers ({layers.start} to {layers.stop - 1}) of the column in the picture of the row",
+            f"{name} layers ({layers.start} to {layers.stop - 1}) of the column in the image of the row",
         )
         yield folder.save(f"style-mixing/layers-{name}", sheet)
     names = latent_names(sampler.config)

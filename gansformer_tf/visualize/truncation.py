@@ -1,4 +1,4 @@
-"""One picture at several strengths of truncation."""
+"""One image at several strengths of truncation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ SWEEP = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2)
 
 
 def truncation_sweep(sampler: Sampler, seed: int, psis: Sequence[float] = SWEEP) -> list[np.ndarray]:
-    """Pictures of one seed, from the average picture (psi 0) to beyond the model's own variety (psi over 1).
+    """Images of one seed, from the average image (psi 0) to beyond the model's own variety (psi over 1).
 
     Args:
-        sampler: Draws the pictures; its own truncation does not matter.
+        sampler: Draws the images; its own truncation does not matter.
         seed: Seed of latents and noise.
         psis: Values of psi.
 
     Returns:
-        One picture `[height, width, channels]` per psi, float about [-1, 1].
+        One image `[height, width, channels]` per psi, float about [-1, 1].
     """
     full = sampler.latents_w([seed], truncation_psi=1.0)
     w = sampler.truncate(np.repeat(full, len(psis), axis=0), np.asarray(psis, np.float32))

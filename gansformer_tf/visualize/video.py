@@ -21,7 +21,7 @@ def write_gif(path: str | Path, frames: Sequence[np.ndarray], frames_per_second:
 
     Args:
         path: Ends in .gif.
-        frames: Pictures `[height, width, channels]` of one size.
+        frames: Images `[height, width, channels]` of one size.
         frames_per_second: Speed; GIF rounds the time of a frame to hundredths of a second.
 
     Raises:
@@ -38,7 +38,7 @@ def write_mp4(path: str | Path, frames: Iterable[np.ndarray], frames_per_second:
 
     Args:
         path: Ends in .mp4.
-        frames: Pictures `[height, width, channels]` of one size; an odd side is filled up by repeating its last line,
+        frames: Images `[height, width, channels]` of one size; an odd side is filled up by repeating its last line,
             which the format needs.
         frames_per_second: Speed.
 

@@ -10,22 +10,22 @@ from gansformer_tf.drawing.sampler import Sampler, samples_on_devices
 SEEDS = [3, 0, 11, 4, 8]
 
 
-def pictures(generator, seeds=SEEDS, **settings):
+def images(generator, seeds=SEEDS, **settings):
     return np.stack([sample.pixels for sample in Sampler(generator, **settings).samples(seeds)])
 
 
 @pytest.fixture(scope="module")
 def one_by_one(tiny_generator):
-    return pictures(tiny_generator, batch_size=1)
+    return images(tiny_generator, batch_size=1)
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 8])
-def test_a_seed_gives_the_same_picture_in_any_batch(tiny_generator, one_by_one, batch_size):
-    np.testing.assert_array_equal(pictures(tiny_generator, batch_size=batch_size), one_by_one)
-    assert len({picture.tobytes() for picture in one_by_one}) == len(SEEDS)
+def test_a_seed_gives_the_same_image_in_any_batch(tiny_generator, one_by_one, batch_size):
+    np.testing.assert_array_equal(images(tiny_generator, batch_size=batch_size), one_by_one)
+    assert len({image.tobytes() for image in one_by_one}) == len(SEEDS)
 
 
-def test_a_seed_gives_the_same_picture_on_any_number_of_devices(tiny_generator, one_by_one):
+def test_a_seed_gives_the_same_image_on_any_number_of_devices(tiny_generator, one_by_one):
     samplers = [Sampler(tiny_generator, batch_size=2, device="cpu:0") for _ in range(2)]
     samples = list(samples_on_devices(samplers, SEEDS))
     assert [sample.seed for sample in samples] == SEEDS
@@ -36,8 +36,8 @@ def test_a_seed_is_the_generator_called_with_its_latents_and_noise(tiny_generato
     sampler = Sampler(tiny_generator, truncation_psi=0.5)
     images = tiny_generator(sampler.latents([7]), truncation_psi=0.5, noise=sampler.noise([7]))
     expected = np.clip(np.rint((np.asarray(images[0]) + 1.0) * 127.5), 0, 255)
-    picture = next(sampler.samples([7])).pixels
-    assert np.abs(picture - expected).max() <= 1  # eager and graph may round a half differently
+    image = next(sampler.samples([7])).pixels
+    assert np.abs(image - expected).max() <= 1  # eager and graph may round a half differently
 
 
 def test_attention_comes_at_native_resolution(tiny_generator):

@@ -41,7 +41,7 @@ def sampler(name: str) -> Sampler:
 
 @dataclasses.dataclass
 class Drawn:
-    """What the package draws: float pictures, uint8 pictures, attention maps per layer, class numbers."""
+    """What the package draws: float images, uint8 images, attention maps per layer, class numbers."""
 
     images: np.ndarray
     pixels: np.ndarray
@@ -50,7 +50,7 @@ class Drawn:
 
 
 def drawn(name: str, psi: float = PSI, labels: list[int] | None = None) -> Drawn:
-    """Pictures of `SEEDS`; without labels their classes come from the seeds."""
+    """Images of `SEEDS`; without labels their classes come from the seeds."""
     draw = sampler(name)
     one_hot = draw.labels(SEEDS) if labels is None else np.eye(draw.config.label_dim, dtype=np.float32)[labels]
     w = draw.map(draw.latents(SEEDS), one_hot, psi)

@@ -44,9 +44,9 @@ def test_saved_model(config: Any, scale: float, tmp_path: Path) -> None:
     assert images.shape == (2, side, side, 3)
     wanted = expected(generator, scale)
     np.testing.assert_allclose(images, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
-    assert ("attention_maps" in signatures) == config.transformer
-    pictures = json.loads((folder / "model_card.json").read_text())["pictures"]
-    assert (pictures["height"], pictures["width"]) == (side, side)
+    assert ("attention_maps" in signatures) == config.has_attention
+    images = json.loads((folder / "model_card.json").read_text())["images"]
+    assert (images["height"], images["width"]) == (side, side)
 
 
 def test_onnx_at_another_size(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_onnx_at_another_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("config", "scale", "message"),
-    [(STYLEGAN3, 2.0, "draws pictures of one size"), (CREPS, 0.0, "greater than 0"), (CREPS, 0.01, "leaves no pixel")],
+    [(STYLEGAN3, 2.0, "draws images of one size"), (CREPS, 0.0, "greater than 0"), (CREPS, 0.01, "leaves no pixel")],
 )
 def test_a_scale_that_does_not_fit(config: Any, scale: float, message: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=message):

@@ -73,7 +73,7 @@ def outside(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def synthesized(name: str) -> np.ndarray:
-    """Float pictures of the latents of `SEEDS` with the constant noise."""
+    """Float images of the latents of `SEEDS` with the constant noise."""
     w = tf.constant(mapped(name))
     return np.asarray(model(name).synthesize(w, noise_mode="const"))
 
@@ -84,7 +84,7 @@ def mapped(name: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_seed_gives_the_same_picture(name: str, outside: dict[str, np.ndarray]) -> None:
+def test_a_seed_gives_the_same_image(name: str, outside: dict[str, np.ndarray]) -> None:
     expected = drawn(name)
     assert expected.pixels.std() > 10
     np.testing.assert_array_equal(outside[f"{name}/images/images"], expected.pixels)
@@ -94,7 +94,7 @@ def test_a_seed_gives_the_same_picture(name: str, outside: dict[str, np.ndarray]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_latents_give_the_same_picture(name: str, outside: dict[str, np.ndarray]) -> None:
+def test_latents_give_the_same_image(name: str, outside: dict[str, np.ndarray]) -> None:
     expected = synthesized(name)
     np.testing.assert_allclose(outside[f"{name}/float_from_z/images"], expected, rtol=0, atol=1e-4)
     np.testing.assert_allclose(outside[f"{name}/one/images"], expected[:1], rtol=0, atol=1e-4)
@@ -105,7 +105,7 @@ def test_latents_give_the_same_picture(name: str, outside: dict[str, np.ndarray]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_picture_has_its_own_truncation(name: str, outside: dict[str, np.ndarray]) -> None:
+def test_every_image_has_its_own_truncation(name: str, outside: dict[str, np.ndarray]) -> None:
     found = outside[f"{name}/psi/images"]
     for row, psi in enumerate([1.0, 0.0, PSI]):
         np.testing.assert_array_equal(found[row], drawn(name, psi).pixels[row])
@@ -187,8 +187,8 @@ def test_model_card(name: str, loaded: dict[str, Any], folders: dict[str, Path])
 
 
 BAD = {
-    "lengths": ({"truncation_psi": [0.7]}, "need one value per picture"),
-    "empty": ({"seeds": [], "truncation_psi": [], "labels": []}, "one picture at least"),
+    "lengths": ({"truncation_psi": [0.7]}, "need one value per image"),
+    "empty": ({"seeds": [], "truncation_psi": [], "labels": []}, "one image at least"),
     "seed": ({"seeds": [0, 2**32]}, "seeds must lie between 0 and 4294967295"),
     "negative seed": ({"seeds": [0, -1]}, "seeds must lie between"),
     "psi": ({"truncation_psi": [0.7, float("nan")]}, "not a finite number"),

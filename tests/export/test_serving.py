@@ -19,7 +19,7 @@ from PIL import Image
 from tensorflow_serving.apis import get_model_metadata_pb2, prediction_service_pb2_grpc
 
 from gansformer_tf.export import Client, ExportError, ServingError, export_saved_model
-from gansformer_tf.export.client import main, picture_inputs
+from gansformer_tf.export.client import image_inputs, main
 from tests.export.models import model
 from tests.export.prediction_service import ServedModel, grpc_server, rest_server
 
@@ -47,8 +47,8 @@ def address(request: pytest.FixtureRequest, addresses: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> np.ndarray:
-    """uint8 pictures of the first seeds, drawn in Python, with classes from the seeds."""
+def images() -> np.ndarray:
+    """uint8 images of the first seeds, drawn in Python, with classes from the seeds."""
     from gansformer_tf.drawing.sampler import Sampler
 
     samples = Sampler(model(NAME), truncation_psi=0.7, noise_mode="const", batch_size=NUM_SEEDS)
@@ -60,13 +60,13 @@ def near(found: np.ndarray, expected: np.ndarray) -> bool:
     return found.shape == expected.shape and np.abs(found.astype(int) - expected).max() <= 1
 
 
-def test_pictures(address: str, pictures: np.ndarray) -> None:
+def test_images(address: str, images: np.ndarray) -> None:
     with Client(address) as client:
         images = client.images([3, 0], labels=[-1, -1])
         assert images.dtype == np.uint8
-        assert near(images, pictures[[3, 0]])
+        assert near(images, images[[3, 0]])
         files = client.png([3, 0], truncation_psi=[0.7, 0.7], labels=[-1, -1])
-        assert near(np.stack([tf.io.decode_png(file).numpy() for file in files]), pictures[[3, 0]])
+        assert near(np.stack([tf.io.decode_png(file).numpy() for file in files]), images[[3, 0]])
         assert (client.images([3, 0], 1.0, labels=[-1, -1]) != images).any()
 
 
@@ -80,12 +80,12 @@ def test_any_signature(address: str) -> None:
     np.testing.assert_allclose(images, model(NAME).synthesize(expected, noise_mode="const"), atol=1e-4)
 
 
-def test_rows_over_rest(addresses: dict[str, str], pictures: np.ndarray) -> None:
+def test_rows_over_rest(addresses: dict[str, str], images: np.ndarray) -> None:
     """The other form of JSON, as documented for curl."""
     rows = [{"seeds": seed, "truncation_psi": 0.7, "labels": -1} for seed in (5, 1)]
     body = json.dumps({"signature_name": "images", "instances": rows}).encode()
     with urllib.request.urlopen(f"{addresses['rest']}/v1/models/gansformer:predict", body, timeout=60) as response:
-        assert near(np.array(json.load(response)["predictions"]), pictures[[5, 1]])
+        assert near(np.array(json.load(response)["predictions"]), images[[5, 1]])
 
 
 def test_metadata(addresses: dict[str, str], served: ServedModel) -> None:
@@ -105,16 +105,16 @@ def test_metadata(addresses: dict[str, str], served: ServedModel) -> None:
     assert [dim.size for dim in inputs["seeds"].tensor_shape.dim] == [-1]
 
 
-GOOD = picture_inputs([0, 1], 0.7, [-1, -1])
+GOOD = image_inputs([0, 1], 0.7, [-1, -1])
 BAD: dict[str, tuple[str, dict[str, np.ndarray]]] = {
     "seed out of range": ("images", GOOD | {"seeds": np.array([0, -1])}),
     "lengths": ("images", GOOD | {"truncation_psi": np.ones(3, np.float32)}),
     "rank": ("images", GOOD | {"seeds": np.array([[0, 1]])}),
-    "empty": ("images", picture_inputs([], 0.7, [])),
+    "empty": ("images", image_inputs([], 0.7, [])),
     "no psi": ("images", {"seeds": GOOD["seeds"], "labels": GOOD["labels"]}),
     "unknown input": ("images", GOOD | {"temperature": np.ones(2, np.float32)}),
     "class": ("images", GOOD | {"labels": np.array([0, 3])}),
-    "shape of z": ("from_z", {"z": np.zeros((2, 1, 9), np.float32), **picture_inputs([0, 1], 0.7, [0, 0])}),
+    "shape of z": ("from_z", {"z": np.zeros((2, 1, 9), np.float32), **image_inputs([0, 1], 0.7, [0, 0])}),
     "infinite psi": ("serving_default", GOOD | {"truncation_psi": np.array([0.7, np.inf], np.float32)}),
 }
 BAD["shape of z"][1].pop("seeds")
@@ -127,8 +127,8 @@ def test_bad_requests_over_rest(what: str, addresses: dict[str, str]) -> None:
     assert caught.value.code == "INVALID_ARGUMENT"
 
 
-def test_many_at_once(addresses: dict[str, str], pictures: np.ndarray) -> None:
-    """200 requests at the same time: every good one gets its pictures, every bad one its refusal."""
+def test_many_at_once(addresses: dict[str, str], images: np.ndarray) -> None:
+    """200 requests at the same time: every good one gets its images, every bad one its refusal."""
     choice = random.Random(0)
     jobs: list[tuple[str, list[int]]] = []
     for index in range(REQUESTS):
@@ -142,13 +142,13 @@ def test_many_at_once(addresses: dict[str, str], pictures: np.ndarray) -> None:
                 if bad:
                     client.predict(*BAD[bad])
                     return f"{bad}: was answered"
-                return "" if near(client.images(seeds, 0.7, [-1] * len(seeds)), pictures[seeds]) else "wrong picture"
+                return "" if near(client.images(seeds, 0.7, [-1] * len(seeds)), images[seeds]) else "wrong image"
             except ServingError as error:
                 return "" if bad and error.code == "INVALID_ARGUMENT" else f"{bad}: {error.code} {error}"
 
         complaints = [answer for answer in threads.map(ask, jobs) if answer]
         assert complaints == []
-        assert near(client.images([2], labels=[-1]), pictures[2:3]), "the server is alive"
+        assert near(client.images([2], labels=[-1]), images[2:3]), "the server is alive"
     assert sum(bool(bad) for bad, _ in jobs) == REQUESTS // 4
 
 
@@ -165,7 +165,7 @@ def test_a_model_or_signature_that_is_not_there(address: str) -> None:
 def test_limits(address: str) -> None:
     with (
         Client(address, max_message_bytes=100) as client,
-        pytest.raises(ServingError, match="fewer pictures") as caught,
+        pytest.raises(ServingError, match="fewer images") as caught,
     ):
         client.images([0, 1], labels=[-1, -1])
     assert caught.value.code == "RESOURCE_EXHAUSTED"
@@ -197,14 +197,14 @@ def test_bad_addresses(url: str) -> None:
         Client(url)
 
 
-def test_command_line(address: str, pictures: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_command_line(address: str, images: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     folder = tmp_path / "images"
     common = ["--url", address, "--output-dir", str(folder)]
     assert main([*common, "--seeds", "0-3", "--labels", "from-seed", "--batch-size", "3"]) == 0
-    assert capsys.readouterr().out == f"4 pictures written to {folder}.\n"
+    assert capsys.readouterr().out == f"4 images written to {folder}.\n"
     assert sorted(path.name for path in folder.iterdir()) == [f"seed{seed:04d}.png" for seed in range(4)]
     for seed in range(4):
-        assert near(np.asarray(Image.open(folder / f"seed{seed:04d}.png")), pictures[seed])
+        assert near(np.asarray(Image.open(folder / f"seed{seed:04d}.png")), images[seed])
     for words, status, message in (
         (["--seeds", "3-1", "--labels", "0"], 2, "runs backwards"),
         (["--labels", "cat"], 2, "no list of class numbers"),

@@ -40,19 +40,19 @@ def tab(address):
         tab.outside = []
         tab.on("request", lambda request: tab.outside.append(request.url) if "127.0.0.1" not in request.url else None)
         tab.goto(address)
-        tab.wait_for_selector("#picture img", timeout=WAIT)
+        tab.wait_for_selector("#image img", timeout=WAIT)
         yield tab
         browser.close()
 
 
-def shown(tab, where="#picture"):
-    """The picture on the page as pixels."""
+def shown(tab, where="#image"):
+    """The image on the page as pixels."""
     source = tab.get_attribute(f"{where} img", "src")
     return np.asarray(Image.open(io.BytesIO(tab.request.get(source).body())).convert("RGB")).astype(int)
 
 
-def after(tab, action, where="#picture"):
-    """Does something and returns the picture that appears."""
+def after(tab, action, where="#image"):
+    """Does something and returns the image that appears."""
     before = tab.get_attribute(f"{where} img", "src") if tab.query_selector(f"{where} img") else None
     action()
     tab.wait_for_function(
@@ -69,33 +69,33 @@ def set_slider(tab, name, value):
     tab.press(f"#{name} input[type=number]", "Enter")
 
 
-def test_seed_truncation_noise_and_strength_change_the_picture(tab):
-    pictures = [shown(tab)]
+def test_seed_truncation_noise_and_strength_change_the_image(tab):
+    images = [shown(tab)]
     for action in (
         lambda: set_slider(tab, "psi", 1.2),
         lambda: tab.click("#next-seed"),
         lambda: set_slider(tab, "strength-1", 0),
         lambda: tab.click("#noise label:has-text('none')"),
     ):
-        pictures.append(after(tab, action))
-    for before, now in itertools.pairwise(pictures):
+        images.append(after(tab, action))
+    for before, now in itertools.pairwise(images):
         assert np.abs(now - before).max() > 0
     assert tab.input_value("#seed input") == "1"
 
 
 def test_click_resample_and_overlay(tab):
-    tab.click("#picture img")  # its middle
+    tab.click("#image img")  # its middle
     tab.wait_for_function("document.querySelector('#region').innerText.includes('draws pixel')", timeout=WAIT)
     assert "component" in tab.inner_text("#region")
     before = shown(tab)
     assert np.abs(after(tab, lambda: tab.click("#resample")) - before).max() > 0
     hard = after(tab, lambda: tab.click("#kind label:has-text('hard map')"))
     assert len(np.unique(hard.reshape(-1, 3), axis=0)) <= 4  # one colour per component
-    after(tab, lambda: tab.click("#kind label:has-text('picture')"))
+    after(tab, lambda: tab.click("#kind label:has-text('image')"))
 
 
-def test_between_two_pinned_pictures(tab):
-    tab.click("#between button:has-text('Between two pictures')")
+def test_between_two_pinned_images(tab):
+    tab.click("#between button:has-text('Between two images')")
     tab.click("#pin-a")
     after(tab, lambda: tab.click("#next-seed"))
     start = after(tab, lambda: tab.click("#pin-b"), "#middle")

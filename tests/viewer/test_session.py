@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gansformer_tf.viewer.session import OVERLAYS, PictureState, ViewerSession
+from gansformer_tf.viewer.session import OVERLAYS, ImageState, ViewerSession
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
 
@@ -17,8 +17,8 @@ def session():
 
 
 @pytest.fixture(scope="module")
-def picture(session):
-    return session.draw(PictureState(seed=3))
+def image(session):
+    return session.draw(ImageState(seed=3))
 
 
 def columns_changed(before, after):
@@ -29,63 +29,63 @@ def test_warm_up_lists_the_layers(session):
     assert session.warm_up() == [(1, 4, 4), (1, 16, 16)]
 
 
-def test_a_state_is_a_picture(session, picture):
-    np.testing.assert_array_equal(session.draw(PictureState(seed=3)).pixels, picture.pixels)
+def test_a_state_is_an_image(session, image):
+    np.testing.assert_array_equal(session.draw(ImageState(seed=3)).pixels, image.pixels)
     for change in ({"seed": 4}, {"truncation_psi": 0.2}, {"noise_mode": "none"}):
-        assert columns_changed(picture, session.draw(replace(picture.state, **change)))
+        assert columns_changed(image, session.draw(replace(image.state, **change)))
 
 
-def test_a_click_names_the_component_of_the_region(session, picture):
-    assert session.component_at(picture, x=9, y=2) == (2, 1.0)
-    with pytest.raises(ValueError, match="outside the picture"):
-        session.component_at(picture, x=16, y=0)
+def test_a_click_names_the_component_of_the_region(session, image):
+    assert session.component_at(image, x=9, y=2) == (2, 1.0)
+    with pytest.raises(ValueError, match="outside the image"):
+        session.component_at(image, x=16, y=0)
 
 
-def test_resampling_changes_only_that_component(session, picture):
-    once = session.draw(picture.state.resample(2))
+def test_resampling_changes_only_that_component(session, image):
+    once = session.draw(image.state.resample(2))
     twice = session.draw(once.state.resample(2))
-    assert columns_changed(picture, once) == [8, 9, 10, 11] and columns_changed(once, twice) == [8, 9, 10, 11]
+    assert columns_changed(image, once) == [8, 9, 10, 11] and columns_changed(once, twice) == [8, 9, 10, 11]
 
 
-def test_strength_zero_is_the_mean(session, picture):
-    state = replace(picture.state, strengths=(1.0, 0.0, 1.0, 1.0, 1.0))
-    assert columns_changed(picture, session.draw(state)) == [4, 5, 6, 7]
+def test_strength_zero_is_the_mean(session, image):
+    state = replace(image.state, strengths=(1.0, 0.0, 1.0, 1.0, 1.0))
+    assert columns_changed(image, session.draw(state)) == [4, 5, 6, 7]
     np.testing.assert_array_equal(session.w(state)[:, 1], 0.0 * session.w(state)[:, 1])
     with pytest.raises(ValueError, match="2 strengths for 5 latents"):
         session.w(replace(state, strengths=(1.0, 1.0)))
 
 
-def test_overlays(session, picture):
-    shown = {kind: session.overlay(picture, kind, layer=0) for kind in OVERLAYS}
+def test_overlays(session, image):
+    shown = {kind: session.overlay(image, kind, layer=0) for kind in OVERLAYS}
     assert len({image.tobytes() for image in shown.values()}) == len(OVERLAYS)
     assert all(image.shape == (384, 384, 3) for image in shown.values())
-    alone = session.overlay(picture, "picture", component=0)
-    assert (alone[:, :96] == shown["picture"][:, :96]).all() and (alone[:, 96:] < shown["picture"][:, 96:]).any()
+    alone = session.overlay(image, "image", component=0)
+    assert (alone[:, :96] == shown["image"][:, :96]).all() and (alone[:, 96:] < shown["image"][:, 96:]).any()
 
 
-def test_between_two_pictures(session, picture):
-    other = session.draw(PictureState(seed=5))
-    way = list(session.way(picture, other, density=3))
+def test_between_two_images(session, image):
+    other = session.draw(ImageState(seed=5))
+    way = list(session.way(image, other, density=3))
     assert len(way) == 5
-    np.testing.assert_array_equal(way[0], picture.pixels)
-    assert columns_changed(picture, replace(other, pixels=way[2]))
+    np.testing.assert_array_equal(way[0], image.pixels)
+    assert columns_changed(image, replace(other, pixels=way[2]))
 
 
 def test_a_model_without_attention():
     session = ViewerSession(FakeGenerator(tiny_config(transformer=False, num_components=1)))
     assert session.warm_up() == []
-    picture = session.draw(PictureState())
-    assert session.overlay(picture, "blend").shape == (384, 384, 3)
+    image = session.draw(ImageState())
+    assert session.overlay(image, "blend").shape == (384, 384, 3)
     with pytest.raises(ValueError, match="no attention"):
-        session.component_at(picture, 0, 0)
+        session.component_at(image, 0, 0)
 
 
 def test_classes():
     session = ViewerSession(FakeGenerator(tiny_config(label_dim=3)))
-    zero, two = (session.w(PictureState(label=label)) for label in (0, 2))
+    zero, two = (session.w(ImageState(label=label)) for label in (0, 2))
     np.testing.assert_allclose(two - zero, 2.0 * 0.7, atol=1e-5)
 
 
 def test_bad_seed(session):
     with pytest.raises(ValueError, match="out of range"):
-        session.draw(PictureState(seed=-1))
+        session.draw(ImageState(seed=-1))

@@ -1,4 +1,4 @@
-"""A stand-in generator whose pictures are simple functions of w and noise: no graph tracing, exact expectations."""
+"""A stand-in generator whose images are simple functions of w and noise: no graph tracing, exact expectations."""
 
 from __future__ import annotations
 

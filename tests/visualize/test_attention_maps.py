@@ -80,7 +80,7 @@ def test_component_map_is_white_where_it_is_strongest():
         component_map(halves(), 3)
 
 
-def test_blend_goes_from_picture_to_map():
+def test_blend_goes_from_image_to_map():
     image = np.broadcast_to(np.uint8([200, 100, 0]), (8, 8, 3))
     colored = hard_map(halves())
     assert np.array_equal(blend(image, colored, 0.0), image)
@@ -91,7 +91,7 @@ def test_blend_goes_from_picture_to_map():
         blend(np.zeros((16, 16, 3), np.uint8), colored)
 
 
-def test_panel_takes_grey_pictures_and_names_every_component():
+def test_panel_takes_grey_images_and_names_every_component():
     panel = attention_panel(np.zeros((64, 64, 1), np.float32), halves(16, 32))
     assert panel.shape[0] > 64 and panel.shape[1] >= 4 * 64
     for color in COMPONENT_COLORS:

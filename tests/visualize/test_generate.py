@@ -23,7 +23,7 @@ def pixels(path):
     return np.asarray(Image.open(path))
 
 
-def test_one_picture_per_seed_with_metadata(tmp_path):
+def test_one_image_per_seed_with_metadata(tmp_path):
     written = write(tmp_path, model="abc")
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"seed000{seed}.png" for seed in range(5)]
     assert len(written.new) == 5 and not written.kept
@@ -31,7 +31,7 @@ def test_one_picture_per_seed_with_metadata(tmp_path):
     assert (metadata["seed"], metadata["truncation_psi"], metadata["model"]) == (3, 0.7, "abc")
 
 
-def test_batch_size_and_devices_do_not_change_a_picture(tmp_path):
+def test_batch_size_and_devices_do_not_change_an_image(tmp_path):
     write(tmp_path / "one", samplers=[sampler(batch_size=1)])
     write(tmp_path / "four", samplers=[sampler(batch_size=4)])
     generator = FakeGenerator()
@@ -56,7 +56,7 @@ def test_the_same_call_again_finishes_the_work(tmp_path):
     assert [path.name for path in again.new] == ["seed0002.png"] and len(again.kept) == 4
 
 
-def test_pictures_of_other_settings_are_not_replaced(tmp_path):
+def test_images_of_other_settings_are_not_replaced(tmp_path):
     write(tmp_path, seeds=[4])
     before = pixels(tmp_path / "seed0004.png")
     with pytest.raises(ImageExistsError, match="seed0004.png exists"):
@@ -93,7 +93,7 @@ def test_other_formats_carry_the_metadata_too(tmp_path, form):
     assert Image.open(tmp_path / f"seed0001.{form}").size == (16, 16)
 
 
-def test_attention_panels_beside_the_pictures(tmp_path):
+def test_attention_panels_beside_the_images(tmp_path):
     write(tmp_path, seeds=[1], attention=True)
     panel = pixels(tmp_path / "seed0001-attention.png")
     assert panel.shape[1] >= 4 * 128 and panel.shape[0] > 128
@@ -113,7 +113,7 @@ def test_labels_are_taken_in_turn(tmp_path):
     assert labels == [2, 0, 2, 0, 2]
 
 
-def test_sheets_of_many_pictures(tmp_path, monkeypatch):
+def test_sheets_of_many_images(tmp_path, monkeypatch):
     monkeypatch.setattr("gansformer_tf.visualize.generate.SECTION_SIZE", 2)
     write(tmp_path, grid=True)
     sheets = [pixels(tmp_path / f"grid-00{index}.png") for index in range(3)]
@@ -125,7 +125,7 @@ def test_sheets_of_many_pictures(tmp_path, monkeypatch):
     np.testing.assert_array_equal(pixels(tmp_path / "grid-001.png"), sheets[1])
 
 
-def test_transparent_pictures_are_no_jpeg(tmp_path):
+def test_transparent_images_are_no_jpeg(tmp_path):
     with pytest.raises(ValueError, match="png or webp"):
         write(tmp_path, samplers=[sampler(config=tiny_config(image_channels=4))], image_format="jpg")
     write(tmp_path, samplers=[sampler(config=tiny_config(image_channels=4))], seeds=[1])
@@ -150,7 +150,7 @@ def test_crop_box():
         crop_box(16, 16, 0.001)
 
 
-def test_ratio_crops_picture_and_panel(tmp_path):
+def test_ratio_crops_image_and_panel(tmp_path):
     write(tmp_path, seeds=[1], ratio=0.5, attention=True)
     assert pixels(tmp_path / "seed0001.png").shape == (8, 16, 3)
 

@@ -1,4 +1,4 @@
-"""`visualize`: every kind of picture in one folder."""
+"""`visualize`: every kind of image in one folder."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.visualize.ablation import component_ablation
 from gansformer_tf.visualize.heat import change_map, heat_map
@@ -43,7 +44,7 @@ def test_layer_ranges_cover_every_layer_once(num_layers):
     assert [layer for part in ranges.values() for layer in part] == list(range(num_layers))
 
 
-def test_all_layers_of_another_seed_are_its_picture_with_our_noise(sampler):
+def test_all_layers_of_another_seed_are_its_image_with_our_noise(sampler):
     table = mix_layers(sampler, [1, 2], [3, 4, 5, 6], range(7))
     assert len(table) == 2 and len(table[0]) == 4
     expected = sampler.synthesize(sampler.latents_w([4]), sampler.noise([2]))[0][0]
@@ -52,10 +53,10 @@ def test_all_layers_of_another_seed_are_its_picture_with_our_noise(sampler):
 
 def test_a_swapped_component_changes_its_own_region(sampler):
     base = sampler.synthesize(sampler.latents_w([1]), sampler.noise([1]))[0][0]
-    pictures = mix_components(sampler, 1, 2)
-    assert len(pictures) == 5  # four components and the global latent
-    for component, picture in enumerate(pictures[:4]):
-        changed = np.abs(picture - base).max(axis=(0, 2)) > 1e-6
+    images = mix_components(sampler, 1, 2)
+    assert len(images) == 5  # four components and the global latent
+    for component, image in enumerate(images[:4]):
+        changed = np.abs(image - base).max(axis=(0, 2)) > 1e-6
         assert np.flatnonzero(changed).tolist() == list(range(4 * component, 4 * component + 4))
 
 
@@ -81,13 +82,20 @@ def test_truncation_sweep_starts_at_the_average(sampler):
 
 
 def test_ablation_shows_what_each_component_draws(sampler):
-    picture, ablated, changes = component_ablation(sampler, 1)
+    image, ablated, changes = component_ablation(sampler, 1)
     assert len(ablated) == len(changes) == 5
     for component in range(4):
         outside = np.delete(changes[component], range(4 * component, 4 * component + 4), axis=1)
         assert changes[component].max() > 1 and outside.max() == 0
     assert not changes[4].any(), "the fake's global latent draws nothing"
-    np.testing.assert_array_equal(changes[0], change_map(picture, ablated[0]))
+    np.testing.assert_array_equal(changes[0], change_map(image, ablated[0]))
+
+
+def test_ablation_replaces_a_latent_by_the_mean_and_not_by_zero():
+    generator = FakeGenerator()
+    generator.w_avg = np.full(generator.config.style_dim, 0.5, np.float32)
+    _, ablated, _ = component_ablation(Sampler(generator, noise_mode="none"), 1)
+    np.testing.assert_array_equal(ablated[1][:, 4:8], to_uint8(np.full((16, 4, 3), 0.5, np.float32)))
 
 
 def test_heat_map_runs_from_black_to_bright():

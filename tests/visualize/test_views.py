@@ -1,4 +1,4 @@
-"""Pictures of other sizes, windows, motions; pictures in bands; videos of a way through w."""
+"""Images of other sizes, windows, motions; images in bands; videos of a way through w."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_window_is_a_part_of_the_whole(creps):
     np.testing.assert_allclose(part.astype(int), whole[7:18, 5:31].astype(int), atol=1)
 
 
-def test_bands_are_the_untiled_picture(creps):
+def test_bands_are_the_untiled_image(creps):
     sampler = Sampler(creps, view=View(scale=3.3))
     w = sampler.map(sampler.latents([3]))
     whole = to_uint8(sampler.synthesize(w, None)[0])[0]
@@ -81,26 +81,26 @@ def test_bands_are_the_untiled_picture(creps):
 @pytest.mark.parametrize("form", ["png", "tiff"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_files_in_bands(tmp_path, form, channels):
-    picture = np.random.default_rng(0).integers(0, 256, (23, 9, channels), np.uint8)
-    path = tmp_path / f"picture.{form}"
+    image = np.random.default_rng(0).integers(0, 256, (23, 9, channels), np.uint8)
+    path = tmp_path / f"image.{form}"
     with banded_file(path, 23, 9, channels, {"seed": 3}) as file:
         for start in range(0, 23, 5):
-            file.write(picture[start : start + 5])
-    with Image.open(path) as image:
-        np.testing.assert_array_equal(np.asarray(image).reshape(picture.shape), picture)
+            file.write(image[start : start + 5])
+    with Image.open(path) as stored:
+        np.testing.assert_array_equal(np.asarray(stored).reshape(image.shape), image)
     assert read_metadata(path) == {"seed": 3}
-    save_image(tmp_path / f"whole.{form}", picture, {"seed": 3})
+    save_image(tmp_path / f"whole.{form}", image, {"seed": 3})
     assert read_metadata(tmp_path / f"whole.{form}") == {"seed": 3}
 
 
 def test_a_broken_band_leaves_no_file(tmp_path):
-    with pytest.raises(RuntimeError), banded_file(tmp_path / "picture.png", 4, 4, 3) as file:
+    with pytest.raises(RuntimeError), banded_file(tmp_path / "image.png", 4, 4, 3) as file:
         file.write(np.zeros((2, 4, 3), np.uint8))
         raise RuntimeError
     assert not list(tmp_path.iterdir())
 
 
-def test_large_pictures_by_command(creps_file, tmp_path, monkeypatch, capsys):
+def test_large_images_by_command(creps_file, tmp_path, monkeypatch, capsys):
     flags = ("--model", creps_file, "--seeds", "3,4", "--scale", "3", "--gpus", "0")
     assert call(*flags, "--output-dir", tmp_path / "whole") == 0
     monkeypatch.setattr(large, "LARGE_PIXELS", 1000)
@@ -145,8 +145,8 @@ def test_transform_is_the_inverse_of_the_motion():
         (["--scale", "0"], "scale is 0.0; it must be greater than 0"),
         (["--scale", "-1"], "must be greater than 0"),
         (["--scale", "0.05"], "scale 0.05 leaves no pixel of 16x16"),
-        (["--crop", "0,0,17,16"], "window 0,0,17,16 does not lie in the picture of 16x16"),
-        (["--crop", "3,3,3,9"], "does not lie in the picture"),
+        (["--crop", "0,0,17,16"], "window 0,0,17,16 does not lie in the"),
+        (["--crop", "3,3,3,9"], "does not lie in the"),
         (["--rotate", "30"], "no input that can be moved"),
         (["--translate", "0.1,0"], "no input that can be moved"),
         (["--video", "walk.avi"], "no name of a video"),
@@ -176,7 +176,7 @@ def test_flags_that_cannot_be_read(capsys, flag, value):
 
 
 def test_what_only_some_generators_draw(stylegan3):
-    with pytest.raises(ValueError, match="draws pictures of one size"):
+    with pytest.raises(ValueError, match="draws images of one size"):
         Sampler(stylegan3, view=View(scale=2.0))
     with pytest.raises(ValueError, match="finite"):
         Sampler(stylegan3, view=View(turn=float("nan")))
