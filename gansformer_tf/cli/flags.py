@@ -340,7 +340,7 @@ EXPORT = (
     Flag("--export", "write the generator for other programs (docs/export.md)", choices=FORMATS),
     Flag("--model", "what to export: " + MODEL_HELP + " (default: the run of --expname)", path, metavar="PATH"),
     Flag("--output-dir", "folder of the export; SavedModels become its next version", path, metavar="DIR"),
-    Flag("--noise-mode", "of exported pictures: from the seed (saved_model only), fixed, or none", choices=NOISE_MODES),
+    Flag("--noise-mode", "of exported images: from the seed (saved_model only), fixed, or none", choices=NOISE_MODES),
 )
 
 GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (

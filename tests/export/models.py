@@ -54,6 +54,6 @@ def drawn(name: str, psi: float = PSI, labels: list[int] | None = None) -> Drawn
     draw = sampler(name)
     one_hot = draw.labels(SEEDS) if labels is None else np.eye(draw.config.label_dim, dtype=np.float32)[labels]
     w = draw.map(draw.latents(SEEDS), one_hot, psi)
-    images, maps = draw.synthesize(w, draw.noise(SEEDS), with_attention=draw.config.transformer)
+    images, maps = draw.synthesize(w, draw.noise(SEEDS), with_attention=draw.config.has_attention)
     classes = None if one_hot is None else [int(label) for label in one_hot.argmax(axis=1)]
     return Drawn(images, to_uint8(images), maps, classes)

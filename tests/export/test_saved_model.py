@@ -47,7 +47,7 @@ def job_of(name: str, folder: Path) -> dict[str, Any]:
         "one": ["images_float_from_z", {key: value[:1] for key, value in latent.items()}],
         "psi": ["images", seeded | {"truncation_psi": [1.0, 0.0, PSI]}],
     }
-    if config.transformer:  # the others are made of the same parts, and preparing a signature takes seconds
+    if config.has_attention:  # the others are made of the same parts, and preparing a signature takes seconds
         calls["float"] = ["images_float", seeded]
         calls["png_from_z"] = ["from_z", latent]
         calls["images_from_z"] = ["images_from_z", latent]
@@ -154,7 +154,7 @@ def test_warmup_requests_fit_the_signatures(name: str, loaded: dict[str, Any], f
             assert len(value) == len(next(iter(inputs.values())))
         warmed.append(request.model_spec.signature_name)
     assert set(warmed) == set(loaded[name].signatures)
-    assert ("attention_maps" in warmed) == model(name).config.transformer
+    assert ("attention_maps" in warmed) == model(name).config.has_attention
 
 
 def test_a_warmup_request_is_answered(loaded: dict[str, Any], folders: dict[str, Path]) -> None:
