@@ -11,6 +11,8 @@ from gansformer_tf.drawing import philox
 from gansformer_tf.drawing.normal import PER_WORD, normal_from_words
 from gansformer_tf.drawing.seeds import check_seeds
 
+METHOD = "philox-4x32-10, table of normal quantiles"
+
 
 def noise_from_seeds(seeds: Sequence[int], shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """Standard normal noise inputs of the synthesis layers: stream number `layer` of Philox for each seed.

@@ -16,7 +16,7 @@ from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.drawing.compiled import compiled
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.latents import latents_from_seeds
-from gansformer_tf.drawing.noise import noise_from_seeds
+from gansformer_tf.drawing.noise import METHOD, noise_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.view import View
 
@@ -87,6 +87,16 @@ class Sampler:
     def config(self) -> Any:
         """The generator's configuration."""
         return self.generator.config
+
+    def describe(self) -> dict[str, Any]:
+        """What images depend on beside weights, seeds and labels, JSON-ready."""
+        drawn = {"noise": METHOD} if self.noise_mode == "random" else {}
+        return {
+            "truncation_psi": self.truncation_psi,
+            "noise_mode": self.noise_mode,
+            **drawn,
+            **self.view.metadata(),
+        }
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -119,8 +119,7 @@ def path_task(
         "sampling": sampling,
         "epsilon": EPSILON,
         "snapshot_hash": model_hash,
-        "truncation_psi": samplers[0].truncation_psi,
-        "noise_mode": samplers[0].noise_mode,
+        **samplers[0].describe(),
         "count": count,
         **networks[0].describe(),
     }

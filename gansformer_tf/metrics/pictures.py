@@ -248,12 +248,10 @@ class GeneratedPictures(Pictures):
         labels = None if self.labels is None else hashlib.sha256(np.ascontiguousarray(self.labels).tobytes())
         return {
             "snapshot_hash": self.model_hash,
-            "truncation_psi": sampler.truncation_psi,
-            "noise_mode": sampler.noise_mode,
             "first_seed": self.first_seed,
             "labels_hash": labels.hexdigest() if labels else None,
             "count": self.count,
-            **sampler.view.metadata(),
+            **sampler.describe(),
         }
 
 

@@ -201,10 +201,8 @@ def image_metadata(sampler: Sampler, model: str, ratio: float | None) -> dict[st
         "software": SOFTWARE,
         "kind": IMAGE,
         "model": model,
-        "truncation_psi": sampler.truncation_psi,
-        "noise_mode": sampler.noise_mode,
         "ratio": ratio,
-        **sampler.view.metadata(),
+        **sampler.describe(),
     }
 
 

@@ -71,9 +71,7 @@ def visualize(
     view = View(scale=config.scale)
     sampler = Sampler(generator, truncation_psi=config.truncation_psi, batch_size=config.batch_size, view=view)
     path = prepare_folder(output_dir)
-    metadata = {"model": model, "truncation_psi": config.truncation_psi}
-    metadata |= view.metadata()
-    for task in tasks(sampler, ImageFolder(path, metadata), config):
+    for task in tasks(sampler, ImageFolder(path, {"model": model, **sampler.describe()}), config):
         with tqdm(total=task.steps, desc=task.name, unit="step", disable=not progress) as bar:
             for _ in task.work:
                 bar.update()

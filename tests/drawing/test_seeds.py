@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -59,3 +62,21 @@ def test_labels():
         labels_from_seeds([1], 0, [1])
     with pytest.raises(ValueError, match="classes are 0 to 2"):
         labels_from_seeds([1], 3, [3])
+
+
+def test_noise_and_classes_have_these_bits_whatever_keras_runs_on():
+    """In a process of its own: nothing that draws them loads a framework."""
+    code = (
+        "import hashlib, sys\n"
+        "from gansformer_tf.drawing.labels import classes_from_seeds\n"
+        "from gansformer_tf.drawing.noise import noise_from_seeds\n"
+        "noise = noise_from_seeds([0, 2**32 - 1], [(4, 4, 1), (33, 5, 2)])\n"
+        "print(hashlib.sha256(b''.join(values.astype('<f4').tobytes() for values in noise)).hexdigest())\n"
+        "print(classes_from_seeds(range(8), 10).tolist())\n"
+        "print([name for name in ('keras', 'tensorflow', 'jax', 'torch') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    digest, classes, loaded = done.stdout.splitlines()
+    assert digest == "163465c454d4ec0dc0126e7ffb3a8e62582e5a52f67a3900e5a99117afc1dd5b"
+    assert classes == "[9, 5, 9, 7, 3, 2, 7, 4]"
+    assert loaded == "[]"

@@ -8,6 +8,7 @@ from PIL import Image
 
 from gansformer_tf.config import ConfigError
 from gansformer_tf.config.visualize import VisualizeConfig
+from gansformer_tf.drawing.noise import METHOD
 from gansformer_tf.image_files import read_metadata
 from gansformer_tf.visualize.run import visualize
 from tests.visualize.fakes import FakeGenerator, tiny_config
@@ -49,6 +50,8 @@ def test_everything_on_a_real_model(tiny_generator, tmp_path):
         "seed": 2,
         "software": "gansformer-tf",
         "truncation_psi": 0.7,
+        "noise_mode": "random",
+        "noise": METHOD,
     }
     z, w = np.load(tmp_path / "latents/z.npy"), np.load(tmp_path / "latents/w.npy")
     assert z.shape == (3, 5, 8) and w.shape == (3, 5, 7, 8)
