@@ -1,7 +1,14 @@
 """Generator and discriminator, built from a configuration."""
 
+import importlib
+
+from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.models.base import Generator
 from gansformer_tf.models.discriminator import Discriminator
 from gansformer_tf.models.families import build_generator
 
 __all__ = ["Discriminator", "Generator", "build_generator"]
+
+# Keras reads a saved model of ours once the module with its class has been imported.
+for _config in GENERATOR_FAMILIES.values():
+    importlib.import_module(_config.network.partition(":")[0])
