@@ -22,10 +22,12 @@ from gansformer_tf.data.read.records import Records
 from gansformer_tf.data.records.original import holds_original
 from gansformer_tf.data.records.tfrecord import CorruptRecordError
 from gansformer_tf.data.sources.base import Item, SourceError
+from gansformer_tf.data.sources.folder import FolderSource
 from gansformer_tf.data.sources.labels import NONE
 from gansformer_tf.data.sources.open import SourceOptions, open_source
 from gansformer_tf.data.spread import spread
 from gansformer_tf.drawing.sampler import Sampler
+from gansformer_tf.image_files import is_sheet
 from gansformer_tf.metrics.errors import MetricError
 
 
@@ -170,7 +172,10 @@ class FolderPictures(Pictures):
             reason = str(error).split(";")[0].rstrip(".")
             raise MetricError(f"no {what} pictures: {reason}; name a folder with png, jpg or webp files.") from error
         self.what, self.place, self.wanted = what, os.fspath(place), size
-        self.indices = [int(index) for index in spread(len(self.source), limit)]
+        samples = [index for index in range(len(self.source)) if not self._is_sheet(index)]
+        if not samples:
+            raise MetricError(f"{self.place} holds only sheets and attention maps of ours; name another.")
+        self.indices = [samples[index] for index in spread(len(samples), limit)]
         # Told by the first picture and not by the one that is read first: several threads read.
         self.size = size or self._picture(*self.source.read(self.indices[:1])).shape[:2]
 
@@ -179,6 +184,12 @@ class FolderPictures(Pictures):
 
     def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
         return np.stack([self._checked(item) for item in self.source.read(self.indices[start:stop])])
+
+    def _is_sheet(self, index: int) -> bool:
+        """Whether an image says that it is no sample: `generate.py --grid --attention` writes such beside samples."""
+        if not isinstance(self.source, FolderSource):
+            return False
+        return is_sheet(os.path.join(self.source.place, self.source.name(index)))
 
     def _picture(self, item: Item) -> np.ndarray:
         if item.problem is not None:

@@ -25,7 +25,7 @@ def model(path):
 
 def test_a_seed_gives_the_image_that_the_script_draws(model, path, tmp_path):
     flags = ["--model", str(path.parent), "--seeds", "1-3", "--truncation-psi", "0.5", "--output-dir", str(tmp_path)]
-    assert generate.main(generate.build_parser().parse_args(flags)) == 0
+    assert generate.main(generate.COMMAND.read(flags)) == 0
     written = [np.asarray(Image.open(file)) for file in sorted(tmp_path.glob("*.png"))]
     np.testing.assert_array_equal(model.sample([1, 2, 3], truncation_psi=0.5), written)
 
