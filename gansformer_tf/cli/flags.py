@@ -290,6 +290,10 @@ KGAN = (
 )
 
 STYLEGAN3 = (
+    Flag("--synthesis-layersnum", "layers before the one that makes the image", int, G, "num_synthesis_layers"),
+    Flag("--conv-kernel", "side of the convolutions: 3 (T) or 1 (R)", int, G, "conv_kernel"),
+    Flag("--radial-filters", "filters that are the same in every direction (R)", bool, G, "radial_filters"),
+    Flag("--margin-size", "samples computed beyond each border", int, G, "margin_size"),
     Flag("--num-critical", "layers at the end that are sampled critically", int, G, "num_critical"),
     Flag("--first-cutoff", "cut-off of the first layer, in periods per image", float, G, "first_cutoff"),
     Flag("--first-stopband", "where its stop band begins", float, G, "first_stopband"),
@@ -297,6 +301,12 @@ STYLEGAN3 = (
     Flag("--filter-size", "taps of a filter per unit of its factor", int, G, "filter_taps"),
     Flag("--lrelu-upsampling", "sampling rate of nonlinearities, as a factor", int, G, "activation_rate"),
     Flag("--output-scale", "factor behind the last layer", float, G, "output_scale"),
+)
+
+CREPS = (
+    Flag("--rank", "products that are summed for each pixel", int, G, "rank"),
+    Flag("--line-channels", "channels of the lines that are multiplied", int, G, "line_channels"),
+    Flag("--bandwidth", "standard deviation of the Fourier frequencies, in periods per image", float, G, "bandwidth"),
 )
 
 PICTURES = (
@@ -358,6 +368,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("positional encoding", POSITIONS),
     ("k-GAN", KGAN),
     ("StyleGAN3", STYLEGAN3),
+    ("CREPS", CREPS),
     ("metrics (--eval, --train)", EVALUATION),
     ("pictures (--vis)", PICTURES),
     ("export", EXPORT),

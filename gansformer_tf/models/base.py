@@ -56,7 +56,7 @@ class Generator(keras.Model):
     # what a family implements
 
     def _make_networks(self) -> None:
-        """Sets `mapping` and `synthesis`, layers that `build` builds."""
+        """Sets `mapping` and `synthesis`, layers that are built or can be without a shape."""
         raise NotImplementedError
 
     def _map(self, z: Any, labels: Any, training: bool, rng: SeedStream, **shared: Any) -> Any:
@@ -106,8 +106,9 @@ class Generator(keras.Model):
     def build(self, input_shape: Any = None) -> None:
         size = (self.config.style_dim,)
         self.w_avg = self.add_weight(shape=size, initializer="zeros", trainable=False, name="w_avg")
-        self.mapping.build(None)
-        self.synthesis.build(None)
+        for network in (self.mapping, self.synthesis):
+            if not network.built:
+                network.build(None)
         self.built = True
 
     def summary_rows(self) -> list[Row]:

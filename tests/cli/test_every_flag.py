@@ -31,6 +31,7 @@ DUPLEX = f"{ATTENTION} --kmeans"
 AGGREGATORS = f"{ATTENTION} --d-transformer --d-end-res 4"
 KGAN = "--kgan --components-num 2 --latent-size 8"
 STYLEGAN3 = "--baseline StyleGAN3-T --latent-size 8"
+CREPS = "--baseline CREPS --latent-size 8"
 PLAIN = "--latent-size 8"
 
 # what is typed, and beside what
@@ -97,6 +98,13 @@ NETWORKS = {
     "--filter-size": ("4", STYLEGAN3),
     "--lrelu-upsampling": ("1", STYLEGAN3),
     "--output-scale": ("0.5", STYLEGAN3),
+    "--synthesis-layersnum": ("8", STYLEGAN3),
+    "--conv-kernel": ("1", STYLEGAN3),
+    "--radial-filters": ("", STYLEGAN3),
+    "--margin-size": ("4", STYLEGAN3),
+    "--rank": ("3", CREPS),
+    "--line-channels": ("8", CREPS),
+    "--bandwidth": ("2", CREPS),
 }
 # whatever is compared after two steps: weights, names and images of the run folder, what its log says
 STEPS = {

@@ -69,6 +69,14 @@ def test_flags_change_families(data_set):
     found = (generator.num_critical, generator.first_cutoff, generator.first_stopband, generator.last_stopband_reach)
     assert found == (3, 3.0, 5.0, 1.5)
     assert (generator.filter_taps, generator.activation_rate, generator.output_scale) == (8, 4, 0.5)
+    shape = ("--synthesis-layersnum", "8", "--conv-kernel", "1", "--radial-filters", "--margin-size", "4")
+    generator = resolved("--baseline", "StyleGAN3-T", *shape).model.generator
+    assert (generator.num_synthesis_layers, generator.conv_kernel) == (8, 1)
+    assert (generator.radial_filters, generator.margin_size) == (True, 4)
+    generator = resolved(
+        "--baseline", "CREPS", "--rank", "3", "--line-channels", "8", "--bandwidth", "2"
+    ).model.generator
+    assert (generator.rank, generator.line_channels, generator.bandwidth) == (3, 8, 2.0)
     train = resolved("--baseline", "StyleGAN3-R", "--blur-init-sigma", "2", "--blur-fade-kimg", "5").train
     assert (train.blur_init_sigma, train.blur_fade_kimg) == (2.0, 5.0)
 
