@@ -55,6 +55,6 @@ def _commands() -> str:
     sections += ["Every flag of the three scripts, as `-h` prints it. Only typed flags change a preset or what a run"]
     sections += ["saved.", ""]
     for module in (prepare_data, run_network, generate):
-        parser = module.build_parser()
+        parser = module.COMMAND.parser()
         sections += [f"## {parser.prog}", "", "```text", parser.format_help().rstrip(), "```", ""]
     return "\n".join(sections)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gansformer_tf.bars import Bar
 from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.data.manifest import DatasetError
@@ -25,11 +23,11 @@ def run_inspect(folder: str) -> int:
     return 0
 
 
-def run_verify(folder: str, given: dict[str, Any]) -> int:
+def run_verify(folder: str, workers: int | None) -> int:
     """Checks a data set; status 1 if anything is wrong with it."""
     try:
         with Bar("verify", "shard") as bar:
-            report = verify(folder, given.get("workers", default_workers()), bar)
+            report = verify(folder, default_workers() if workers is None else workers, bar)
     except DatasetError as error:
         raise UsageError(str(error)) from error
     except CorruptRecordError as error:
@@ -37,6 +35,6 @@ def run_verify(folder: str, given: dict[str, Any]) -> int:
     checked = "checksums and records" if report.has_checksums else "records (it has no checksums of shards)"
     if report.problems:
         print("\n".join(f"  {problem}" for problem in report.problems))
-        raise RunError(f"{folder}: {len(report.problems)} problem(s) in {report.num_images} pictures.")
-    print(f"{folder}: {report.num_images} pictures, {report.num_bytes / 1e6:.1f} MB: all {checked} are good.")
+        raise RunError(f"{folder}: {len(report.problems)} problem(s) in {report.num_images} images.")
+    print(f"{folder}: {report.num_images} images, {report.num_bytes / 1e6:.1f} MB: all {checked} are good.")
     return 0

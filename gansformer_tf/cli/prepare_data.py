@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from gansformer_tf.cli.common import Parser, RunError, UsageError, run_script
-from gansformer_tf.config.data import ENCODINGS, FITS, ON_ERROR, RESIZE_FILTERS
+from gansformer_tf.cli.common import RunError, UsageError
+from gansformer_tf.cli.table import OWN, Command, Flag, run_command
+from gansformer_tf.config.base import from_dict
+from gansformer_tf.config.data import (
+    ENCODINGS,
+    FITS,
+    ON_ERROR,
+    RESIZE_FILTERS,
+    RUNNERS,
+    SCENES,
+    SOURCE_FORMATS,
+    PrepareCommand,
+    PrepareConfig,
+    SourceOptions,
+)
+from gansformer_tf.config.presets import Sections
+from gansformer_tf.data.download.catalog import CATALOG, Entry
+from gansformer_tf.terminal import path
 
-FORMATS = ("png", "jpg", "images", "npy", "hdf5", "lmdb", "tfds", "zip", "tfrecords", "scenes")
-CATALOG_NAMES = ("clevr", "ffhq", "cityscapes", "bedrooms", "cartoonset")
-RUNNERS = ("local", "beam")
+# Scenes are small, and as many as one likes.
+SCENES_DEFAULTS = {"resolution": 64, "max_images": 5000}
+SET, SOURCE = ("set",), ("source",)
 
 EXAMPLES = """examples:
   python prepare_data.py --scenes --resolution 64 --max-images 5000
@@ -22,89 +39,6 @@ EXAMPLES = """examples:
       --runner beam --beam-options --runner=FlinkRunner --flink_master=host:8081
 Run the same command again after an interruption: finished shards are kept.
 """
-
-
-def build_parser() -> Parser:
-    """All flags of `prepare_data.py`."""
-    parser = Parser(
-        prog="prepare_data.py",
-        description="Turns pictures into sharded TFRecords below --data-dir.",
-        epilog=EXAMPLES,
-        usage="%(prog)s (--scenes | --task NAME --images-dir DIR | --ffhq ...) [options]",
-    )
-    what = parser.add_argument_group("what is prepared")
-    what.add_argument("--task", action="append", dest="tasks", metavar="NAME", help="name of your own data set")
-    what.add_argument("--images-dir", metavar="PLACE", help="its folder, file, archive or TFDS name")
-    what.add_argument("--format", choices=FORMATS, help="what --images-dir holds (default: see what is there)")
-    what.add_argument(
-        "--scenes", action="append_const", const="scenes", dest="tasks", help="render the built-in CLEVR-like scenes"
-    )
-    what.add_argument("--labels", metavar="WHERE", help="'folders' (names of sub-folders), or a .csv or .json file")
-
-    main = parser.add_argument_group("how it is stored")
-    main.add_argument("--data-dir", metavar="DIR", help="folder of all data sets (default: datasets)")
-    main.add_argument(
-        "--resolution", type=int, metavar="N", help="longer side in pixels, a power of two (default: 256, scenes: 64)"
-    )
-    main.add_argument("--ratio", type=float, metavar="R", help="height / width (default: 1.0)")
-    main.add_argument("--max-images", type=int, metavar="N", help="use only N pictures (default: all; scenes: 5000)")
-    main.add_argument(
-        "--shards-num", type=int, metavar="N", help="number of files (default: one for every 8192 pictures)"
-    )
-
-    check = parser.add_argument_group("checks")
-    check.add_argument("--inspect", metavar="DIR", help="print what a data set holds, write a sheet of its pictures")
-    check.add_argument("--verify", metavar="DIR", help="check every checksum and decode every picture of a data set")
-    check.add_argument("--dry-run", action="store_true", help="say what would be made, from a sample; write nothing")
-
-    catalog = parser.add_argument_group("catalog: data sets of the papers, downloaded (several at once are fine)")
-    for name, text in _CATALOG_HELP.items():
-        catalog.add_argument(f"--{name}", action="append_const", const=name, dest="tasks", help=text)
-    catalog.add_argument("--source-archive", metavar="PATH", help="a downloaded archive, when a host refuses")
-
-    detail = parser.add_argument_group("details of the pictures")
-    detail.add_argument("--fit", choices=FITS, help="bring other proportions to --ratio (default: crop the middle)")
-    detail.add_argument("--resize-filter", choices=RESIZE_FILTERS, help="default: lanczos; FID depends on it")
-    detail.add_argument("--encoding", choices=ENCODINGS, help="of the stored pictures (default: jpeg)")
-    detail.add_argument("--quality", type=int, metavar="1-100", help="of jpeg (default: 95), webp (default: lossless)")
-    detail.add_argument("--channels", type=int, choices=(1, 3, 4), help="grey, RGB or RGBA (default: 3)")
-
-    formats = parser.add_argument_group("details of single formats")
-    formats.add_argument(
-        "--array-key", "--hdf5-key", metavar="KEY", help="hdf5, npz: which data set or array (default: the only one)"
-    )
-    formats.add_argument("--tfds-key", metavar="KEY", help="tfds: feature of the pictures (default: the only one)")
-    formats.add_argument("--split", metavar="NAME", help="tfds: which split (default: train)")
-    formats.add_argument(
-        "--value-range",
-        type=_value_range,
-        metavar="LOW,HIGH",
-        help="npy, hdf5: black and white of float arrays, e.g. --value-range=-1,1",
-    )
-    formats.add_argument(
-        "--array-shape", type=_shape, metavar="H,W,C", help="lmdb: shape of plain uint8 arrays without a header"
-    )
-
-    run = parser.add_argument_group("how it runs")
-    run.add_argument("--workers", type=int, metavar="N", help="processes (default: number of cores)")
-    run.add_argument("--on-error", choices=ON_ERROR, help="at a bad picture (default: skip and list it)")
-    run.add_argument("--runner", choices=RUNNERS, help="where pictures are converted (default: local)")
-    run.add_argument(
-        "--beam-options",
-        nargs=argparse.REMAINDER,
-        metavar="FLAGS",
-        help="Apache Beam's own flags: everything that follows, so put this last",
-    )
-    return parser
-
-
-_CATALOG_HELP = {
-    "clevr": "CLEVR: 100,000 pictures, 18 GB to download",
-    "ffhq": "FFHQ: 70,000 pictures, 13 GB",
-    "cityscapes": "Cityscapes: 25,000 pictures, 2 GB",
-    "bedrooms": "LSUN bedrooms: 3,033,042 pictures, 43 GB",
-    "cartoonset": "CartoonSet 10k: 10,000 pictures, 0.4 GB",
-}
 
 
 def _value_range(text: str) -> tuple[float, float]:
@@ -127,25 +61,98 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def _beam_options(words: list[str]) -> str:
-    """The words after `--beam-options` as one text; they may also be given as one quoted word."""
-    own = {option for action in build_parser()._actions for option in action.option_strings} - {"--runner"}
-    swallowed = [word for word in words if word.split("=")[0] in own]
-    if swallowed:
-        raise UsageError(f"--beam-options takes everything that follows it; put {swallowed[0]} before it.")
-    return " ".join(words)
+def _task(name: str) -> dict[str, Any]:
+    """A switch that stands for `--task NAME`."""
+    return {"action": "append_const", "const": name, "dest": "tasks"}
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Checks or prepares what was asked for."""
-    # The arithmetic here is small: threads of a BLAS library would only get in the way of the worker processes.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from gansformer_tf.cli import dataset_checks, prepare_tasks
+def _download(entry: Entry) -> str:
+    return f"{entry.title}: {entry.num_images:,} images, {entry.archives[0].gigabytes:g} GB to download"
 
-    given = vars(arguments)
-    if "beam_options" in given:
-        given["beam_options"] = _beam_options(given["beam_options"])
-    jobs = [name for name in ("inspect", "verify", "tasks") if name in given]
+
+PREPARED = (
+    Flag("--task", "name of your own data set", metavar="NAME", further={"action": "append", "dest": "tasks"}),
+    Flag("--images-dir", "its folder, file, archive or TFDS name", path, metavar="PLACE"),
+    Flag("--format", "what --images-dir holds (default: see what is there)", choices=(*SOURCE_FORMATS, SCENES)),
+    Flag("--scenes", "render the built-in CLEVR-like scenes", further=_task(SCENES)),
+    Flag(
+        "--labels",
+        "'folders' (names of sub-folders), a .csv or .json file, or 'none' (default: what the source has)",
+        path,
+        SOURCE,
+        metavar="WHERE",
+    ),
+)
+
+STORED = (
+    Flag("--data-dir", "folder of all data sets (default: {default})", path, metavar="DIR"),
+    Flag(
+        "--resolution",
+        f"longer side in pixels, a power of two (default: {{default}}, scenes: {SCENES_DEFAULTS['resolution']})",
+        int,
+        SET,
+    ),
+    Flag("--ratio", "height / width (default: {default})", float, SET, metavar="R"),
+    Flag("--max-images", f"use only N images (default: all; scenes: {SCENES_DEFAULTS['max_images']})", int, SET),
+    Flag("--shards-num", "number of files (default: one for every 8192 images)", int, SET, "num_shards"),
+)
+
+CHECKS = (
+    Flag("--inspect", "print what a data set holds, write a sheet of its images", path, metavar="DIR"),
+    Flag("--verify", "check every checksum and decode every image of a data set", path, metavar="DIR"),
+    Flag("--dry-run", "say what would be made, from a sample; write nothing", bool),
+)
+
+CATALOGED = (
+    *(Flag(f"--{name}", _download(entry), further=_task(name)) for name, entry in CATALOG.items()),
+    Flag("--source-archive", "a downloaded archive, when a host refuses", path, metavar="PATH"),
+)
+
+IMAGES = (
+    Flag("--fit", "bring other proportions to --ratio; crop: the middle (default: {default})", str, SET, choices=FITS),
+    Flag("--resize-filter", "FID depends on it (default: {default})", str, SET, choices=RESIZE_FILTERS),
+    Flag("--encoding", "of the stored images (default: {default})", str, SET, choices=ENCODINGS),
+    Flag("--quality", "of jpeg (default: 95), webp (default: lossless)", int, SET, metavar="1-100"),
+    Flag("--channels", "grey, RGB or RGBA (default: {default})", int, SET, choices=(1, 3, 4)),
+)
+
+FORMATS = (
+    Flag(
+        "--array-key --hdf5-key",
+        "hdf5, npz: data set or array within the file (default: the only one)",
+        str,
+        SOURCE,
+        metavar="KEY",
+    ),
+    Flag("--tfds-key", "tfds: feature of the images (default: the only one)", str, SOURCE, metavar="KEY"),
+    Flag("--split", "tfds: which split (default: {default})", str, SOURCE, metavar="NAME"),
+    Flag(
+        "--value-range",
+        "npy, hdf5: black and white of float arrays, e.g. --value-range -1,1",
+        _value_range,
+        SOURCE,
+        metavar="LOW,HIGH",
+    ),
+    Flag("--array-shape", "lmdb: shape of plain uint8 arrays without a header", _shape, SOURCE, metavar="H,W,C"),
+)
+
+RUN = (
+    Flag("--workers", "processes (default: number of cores)", int),
+    Flag("--on-error", "at a bad image; skip: list it (default: {default})", choices=ON_ERROR),
+    Flag("--runner", "where images are converted (default: {default})", choices=RUNNERS),
+    Flag(
+        "--beam-options",
+        "Apache Beam's own flags: everything that follows, so put this last",
+        metavar="FLAGS",
+        further={"nargs": argparse.REMAINDER},
+    ),
+)
+
+
+def _configuration(typed: Sections) -> PrepareCommand:
+    values = dict(typed[OWN])
+    names = list(dict.fromkeys(values.pop("tasks", ())))
+    jobs = [job for job in ("inspect", "verify") if job in values] + ["prepare"] * bool(names)
     if not jobs:
         raise UsageError(
             "nothing to do: give --scenes, --task NAME with --images-dir, a catalog name such as --ffhq, --inspect DIR "
@@ -153,19 +160,77 @@ def main(arguments: argparse.Namespace) -> int:
         )
     if len(jobs) > 1:
         raise UsageError("--inspect, --verify and preparing are separate jobs; give one of them.")
+    if "images_dir" in values and len(names) > 1:
+        raise UsageError(f"--images-dir belongs to one data set; prepare {', '.join(names)} with separate commands.")
+    if "source_archive" in values and (len(names) > 1 or names[0] not in CATALOG):
+        raise UsageError("--source-archive belongs to one data set of the catalog, for example --clevr.")
+    if "beam_options" in values:
+        values["beam_options"] = _beam_options(values["beam_options"])
+    command = PrepareCommand(**values, source=from_dict(SourceOptions, typed["source"]))
+    # all of them are checked before any work begins
+    sets = tuple(PrepareConfig(**{"name": name, **_defaults(command, name), **typed["set"]}) for name in names)
+    return dataclasses.replace(command, sets=sets)
+
+
+def _defaults(command: PrepareCommand, name: str) -> dict[str, Any]:
+    """Values of a data set that stand before those of the configuration where they are not typed."""
+    if command.is_scenes(name):
+        return SCENES_DEFAULTS
+    if command.images_dir is not None:
+        return {}
+    if name not in CATALOG:
+        raise UsageError(f"--task {name} needs --images-dir, the folder or file of its images.")
+    entry = CATALOG[name]
+    return {"resolution": entry.resolution, "ratio": entry.ratio, "num_shards": entry.num_shards}
+
+
+def _beam_options(words: list[str]) -> str:
+    """The words after `--beam-options` as one text; they may also be given as one quoted word."""
+    own = {spelling for flag in COMMAND.flags for spelling in flag.names.split()} - {"--runner"}
+    swallowed = [word for word in words if word.split("=")[0] in own]
+    if swallowed:
+        raise UsageError(f"--beam-options takes everything that follows it; put {swallowed[0]} before it.")
+    return " ".join(words)
+
+
+COMMAND = Command(
+    prog="prepare_data.py",
+    description="Turns images into sharded TFRecords below --data-dir.",
+    usage="%(prog)s (--scenes | --task NAME --images-dir DIR | --ffhq ...) [options]",
+    groups=(
+        ("what is prepared", PREPARED),
+        ("how it is stored", STORED),
+        ("checks", CHECKS),
+        ("catalog: data sets of the papers, downloaded (several at once are fine)", CATALOGED),
+        ("details of the images", IMAGES),
+        ("details of single formats", FORMATS),
+        ("how it runs", RUN),
+    ),
+    configs={OWN: PrepareCommand, "set": PrepareConfig, "source": SourceOptions},
+    build=_configuration,
+    epilog=EXAMPLES,
+)
+
+
+def main(command: PrepareCommand) -> int:
+    """Checks or prepares what was asked for."""
+    # The arithmetic here is small: threads of a BLAS library would only get in the way of the worker processes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from gansformer_tf.cli import dataset_checks, prepare_tasks
+
     try:
-        if "inspect" in given:
-            return dataset_checks.run_inspect(given["inspect"])
-        if "verify" in given:
-            return dataset_checks.run_verify(given["verify"], given)
-        return prepare_tasks.run_tasks(given)
+        if command.inspect is not None:
+            return dataset_checks.run_inspect(command.inspect)
+        if command.verify is not None:
+            return dataset_checks.run_verify(command.verify, command.workers)
+        return prepare_tasks.run_tasks(command)
     except KeyboardInterrupt:
         raise RunError("interrupted; finished shards are kept: run the same command again to continue.") from None
 
 
 def run() -> NoReturn:
     """Entry point of the script."""
-    run_script(build_parser(), main)
+    run_command(COMMAND, main)
 
 
 if __name__ == "__main__":

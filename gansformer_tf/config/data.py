@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gansformer_tf.config.base import is_power_of_two, require, require_choice, require_positive
 
 FITS = ("crop", "pad", "stretch")
 RESIZE_FILTERS = ("lanczos", "box", "bicubic")
 ENCODINGS = ("png", "jpeg", "webp", "raw")
-ON_ERROR = ("skip", "stop")
+SCENES = "scenes"  # the built-in renderer, as a format and as the name of its data set
+SOURCE_FORMATS = ("png", "jpg", "images", "npy", "hdf5", "lmdb", "tfds", "zip", "tfrecords")
+SKIP, STOP = "skip", "stop"
+ON_ERROR = (SKIP, STOP)
+RUNNERS = ("local", "beam")
 MIN_RESOLUTION = 8
 MAX_RESOLUTION = 4096
 MAX_SHARDS = 99999  # shard names have five digits
@@ -44,6 +48,23 @@ class DataConfig:
             require_positive("num_threads", self.num_threads)
         if self.max_images is not None:
             require_positive("max_images", self.max_images)
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a source of images needs to be told beside its place.
+
+    `array_key` names an array of an HDF5 or `.npz` file, `tfds_key` and `split` a feature and split of TFDS;
+    `value_range` is black and white of float arrays, `array_shape` that of plain uint8 values of an LMDB. `labels` is
+    "folders", "none", a path of a CSV or JSON file, or None: those the source itself comes with.
+    """
+
+    array_key: str | None = None
+    tfds_key: str | None = None
+    split: str = "train"
+    value_range: tuple[float, float] | None = None
+    array_shape: tuple[int, ...] | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,3 +141,36 @@ def picture_size(resolution: int, ratio: float) -> tuple[int, int]:
     shorter = resolution * min(ratio, 1 / ratio)
     units = min(BASE_GRID, max(1, int(shorter / unit + 0.5)))
     return (units * unit, resolution) if ratio <= 1 else (resolution, units * unit)
+
+
+@dataclass(frozen=True)
+class PrepareCommand:
+    """One call of `prepare_data.py`: data sets that are prepared, or one that is looked at.
+
+    `sets` are prepared below `data_dir`, from the place `images_dir` (None: each is one of the catalog or the built-in
+    scenes); `source_archive` is a file that was downloaded by hand. `inspect` and `verify` are folders of finished data
+    sets. `workers` None: as many as there are cores.
+    """
+
+    sets: tuple[PrepareConfig, ...] = ()
+    images_dir: str | None = None
+    format: str | None = None
+    source: SourceOptions = field(default_factory=SourceOptions)
+    data_dir: str = DataConfig.data_dir
+    source_archive: str | None = None
+    inspect: str | None = None
+    verify: str | None = None
+    dry_run: bool = False
+    workers: int | None = None
+    on_error: str = SKIP
+    runner: str = RUNNERS[0]
+    beam_options: str = ""
+
+    def __post_init__(self) -> None:
+        if self.workers is not None:
+            require(self.workers >= 0, f"--workers is {self.workers}; give 0 (no extra process) or more.")
+        require(not self.beam_options or self.runner == "beam", "--beam-options needs --runner beam.")
+
+    def is_scenes(self, name: str) -> bool:
+        """Whether a data set is rendered."""
+        return self.format == SCENES or (name == SCENES and self.images_dir is None)

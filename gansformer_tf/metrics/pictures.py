@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.config.data import DataConfig
+from gansformer_tf.config.data import DataConfig, SourceOptions
 from gansformer_tf.data.images.decode import BadImageError, decode, from_array
 from gansformer_tf.data.images.fit import fit
 from gansformer_tf.data.manifest import MANIFEST, DatasetError
@@ -24,7 +24,7 @@ from gansformer_tf.data.records.tfrecord import CorruptRecordError
 from gansformer_tf.data.sources.base import Item, SourceError
 from gansformer_tf.data.sources.folder import FolderSource
 from gansformer_tf.data.sources.labels import NONE
-from gansformer_tf.data.sources.open import SourceOptions, open_source
+from gansformer_tf.data.sources.open import open_source
 from gansformer_tf.data.spread import spread
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.image_files import is_sheet

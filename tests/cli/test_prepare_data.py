@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gansformer_tf.cli.common import UsageError
-from gansformer_tf.cli.prepare_data import build_parser, main
+from gansformer_tf.cli.prepare_data import COMMAND, main
 from gansformer_tf.config.base import ConfigError
 from tests.data import makers
 
@@ -63,7 +63,7 @@ def test_source_through_the_script_to_a_training_step(format, tmp_path, train_st
 
     flags = ["--task", "set", "--images-dir", make_source(format, tmp_path), "--format", format]
     done = run(*flags, "--data-dir", tmp_path, "--resolution", 8, "--workers", 1)
-    assert f"set: {COUNT} pictures of 8x8 in 1 shard(s)" in done.stdout
+    assert f"set: {COUNT} images of 8x8 in 1 shard(s)" in done.stdout
     batch = next(iter(training_dataset(tmp_path / "set", batch_size=8, seed=1)))
     before = [variable.numpy() for variable in train_step.generator.trainable_variables]
     train_step.run(1, batch["image"], batch["label"])
@@ -74,26 +74,26 @@ def test_source_through_the_script_to_a_training_step(format, tmp_path, train_st
 
 def test_scenes_inspect_verify_and_again(tmp_path):
     flags = ["--scenes", "--data-dir", tmp_path, "--resolution", 16, "--max-images", 20, "--shards-num", 2]
-    assert "scenes: 20 pictures of 16x16 in 2 shard(s)" in run(*flags).stdout
+    assert "scenes: 20 images of 16x16 in 2 shard(s)" in run(*flags).stdout
     assert "already prepared with these settings" in run(*flags).stdout
     shown = run("--inspect", tmp_path / "scenes").stdout
     assert "20 of 16x16 (height x width), 3 channel(s)" in shown and "jpeg, 2 shard(s)" in shown
     assert (tmp_path / "scenes" / "contact_sheet.png").read_bytes().startswith(b"\x89PNG")
-    assert "20 pictures" in run("--verify", tmp_path / "scenes").stdout
+    assert "20 images" in run("--verify", tmp_path / "scenes").stdout
     shard = next((tmp_path / "scenes").glob("*00001-of-00002"))
     data = bytearray(shard.read_bytes())
     data[-100] ^= 1  # inside the last record
     shard.write_bytes(data)
     done = run("--verify", tmp_path / "scenes", status=1)
     assert "SHA-256 differs" in done.stdout and "corrupt record" in done.stdout
-    assert "2 problem(s) in 20 pictures" in error_of(done)
+    assert "2 problem(s) in 20 images" in error_of(done)
 
 
 def test_dry_run_writes_nothing(tmp_path):
     shown = run("--scenes", "--dry-run", "--data-dir", tmp_path / "d", "--resolution", 16).stdout
-    assert "5000 pictures of 16x16 as jpeg in 1 shard(s), about" in shown and "Nothing was written" in shown
+    assert "5000 images of 16x16 as jpeg in 1 shard(s), about" in shown and "Nothing was written" in shown
     shown = run("--clevr", "--bedrooms", "--dry-run", "--data-dir", tmp_path / "d", "--max-images", 1000).stdout
-    assert "CLEVR_v1.0.zip (18 GB) and store 1000 pictures of 192x256" in shown and "bedroom_train_lmdb.zip" in shown
+    assert "CLEVR_v1.0.zip (18 GB) and store 1000 images of 192x256" in shown and "bedroom_train_lmdb.zip" in shown
     assert not (tmp_path / "d").exists()
 
 
@@ -132,7 +132,7 @@ def test_wrong_usage_is_refused(flags, message, tmp_path, capsys, monkeypatch):
     """In this process, to save time; one of them as a subprocess below."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     try:
-        main(build_parser().parse_args(["--data-dir", str(tmp_path / "d"), *flags]))
+        main(COMMAND.read(["--data-dir", str(tmp_path / "d"), *flags]))
         raise AssertionError("accepted")
     except (UsageError, ConfigError) as error:
         shown = str(error)
@@ -145,28 +145,28 @@ def test_wrong_usage_is_refused(flags, message, tmp_path, capsys, monkeypatch):
 
 def test_wrong_usage_is_one_line_and_status_2(tmp_path):
     done = run("--task", "x", "--images-dir", tmp_path, "--format", "png", status=2)
-    assert "holds no .png, .webp, .bmp file; check --images-dir and --format" in error_of(done)
+    assert "holds no .png, .apng, .webp, .bmp, .dib, .gif file; check --images-dir and --format" in error_of(done)
 
 
-def test_bad_pictures_and_exit_status(tmp_path):
+def test_bad_images_and_exit_status(tmp_path):
     place = makers.make_folder(tmp_path / "in", makers.pictures(4, height=8, width=8))
     (place / "bad.png").write_bytes(b"text")
     flags = ["--task", "set", "--images-dir", place, "--resolution", 8, "--workers", 1]
     done = run(*flags, "--data-dir", tmp_path / "skip")
     assert f"1 skipped, see {tmp_path / 'skip' / 'set' / 'bad_images.csv'}" in done.stdout
     done = run(*flags, "--data-dir", tmp_path / "stop", "--on-error", "stop", status=1)
-    assert "bad.png: not a PNG, JPEG, WebP or BMP image. Repair or remove it" in error_of(done)
+    assert "bad.png: not a PNG, JPEG, WebP, BMP or GIF image. Repair or remove it" in error_of(done)
 
 
 def test_help_is_grouped_and_loads_no_tensorflow():
     program = (
-        "import sys; from gansformer_tf.cli.prepare_data import build_parser; build_parser().format_help(); "
+        "import sys; from gansformer_tf.cli.prepare_data import COMMAND; COMMAND.parser().format_help(); "
         "print([name for name in ('tensorflow', 'numpy', 'PIL') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     shown = run("-h").stdout
-    groups = ["what is prepared:", "how it is stored:", "checks:", "catalog:", "details of the pictures:"]
+    groups = ["what is prepared:", "how it is stored:", "checks:", "catalog:", "details of the images:"]
     places = [shown.index(group) for group in groups]
     assert places == sorted(places)
 

@@ -102,7 +102,7 @@ def test_compose_names_what_is_there(compose: dict[str, Any]) -> None:
 
 
 def test_compose_commands_are_those_of_the_scripts(compose: dict[str, Any]) -> None:
-    readers = {"prepare_data.py": prepare_data.build_parser().parse_args, "run_network.py": run_network.COMMAND.read}
+    readers = {"prepare_data.py": prepare_data.COMMAND.read, "run_network.py": run_network.COMMAND.read}
     checked = set()
     for service in compose["services"].values():
         command = service.get("command", [""])

@@ -143,9 +143,9 @@ def test_real_pictures_are_those_of_training(dataset):
 
 
 def test_labels_are_as_frequent_as_in_the_data_set(tmp_path):
-    from gansformer_tf.config.data import PrepareConfig
+    from gansformer_tf.config.data import PrepareConfig, SourceOptions
     from gansformer_tf.data.prepare.prepare import prepare
-    from gansformer_tf.data.sources.open import SourceOptions, open_source
+    from gansformer_tf.data.sources.open import open_source
 
     for index in range(12):
         path = tmp_path / "pictures" / ("rare" if index < 3 else "often") / f"{index}.png"

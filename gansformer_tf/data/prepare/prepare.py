@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.config.data import PrepareConfig
+from gansformer_tf.config.data import SKIP, DataConfig, PrepareConfig
 from gansformer_tf.data.images.encode import DEFAULT_QUALITY
 from gansformer_tf.data.manifest import (
     BAD_IMAGES,
@@ -24,7 +24,7 @@ from gansformer_tf.data.manifest import (
 from gansformer_tf.data.prepare import tfds_metadata
 from gansformer_tf.data.prepare.local_runner import local_runner
 from gansformer_tf.data.prepare.runner import Job, ReportImages, Runner
-from gansformer_tf.data.prepare.shard_writer import SKIP, PrepareError, shard_name, write_bad_images
+from gansformer_tf.data.prepare.shard_writer import PrepareError, shard_name, write_bad_images
 from gansformer_tf.data.prepare.state import Preparation, ShardState, already_complete
 from gansformer_tf.data.sources.base import Source
 from gansformer_tf.data.spread import spread
@@ -51,7 +51,7 @@ def count_shards(config: PrepareConfig, num_images: int) -> int:
 def prepare(
     source: Source,
     config: PrepareConfig,
-    data_dir: str | Path = "datasets",
+    data_dir: str | Path = DataConfig.data_dir,
     *,
     runner: Runner | None = None,
     on_error: str = SKIP,

@@ -10,13 +10,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from gansformer_tf.config.data import STOP
 from gansformer_tf.data.manifest import BAD_IMAGES, Shard
 from gansformer_tf.data.prepare.image_to_record import ImageRecord
 from gansformer_tf.data.prepare.state import ShardState, ShardStore
 from gansformer_tf.data.records.tfrecord import OVERHEAD_BYTES
 from gansformer_tf.files import write_atomically
 
-SKIP, STOP = "skip", "stop"
 _WRITE_BUFFER = 1 << 20
 
 

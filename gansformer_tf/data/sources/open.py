@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from gansformer_tf.config.data import SOURCE_FORMATS, SourceOptions
 from gansformer_tf.data.records.original import holds_original
 from gansformer_tf.data.sources.base import Source, SourceError
 from gansformer_tf.data.sources.folder import FolderSource
@@ -25,23 +25,6 @@ from gansformer_tf.data.sources.tfds import INFO, TfdsSource
 from gansformer_tf.data.sources.walk import EXTENSIONS, extension_of, walk
 from gansformer_tf.data.sources.zip import ZipSource
 
-FORMATS = ("png", "jpg", "images", "npy", "hdf5", "lmdb", "tfds", "zip", "tfrecords")
-
-
-@dataclass(frozen=True)
-class SourceOptions:
-    """What a source needs to be told beside its place.
-
-    `labels` is "folders", "none", a path of a CSV or JSON file, or None: those the source itself comes with.
-    """
-
-    array_key: str | None = None
-    tfds_key: str | None = None
-    split: str = "train"
-    value_range: tuple[float, float] | None = None
-    array_shape: tuple[int, ...] | None = None
-    labels: str | None = None
-
 
 def open_source(
     place: str | os.PathLike[str], format: str | None = None, options: SourceOptions | None = None
@@ -50,7 +33,7 @@ def open_source(
 
     Args:
         place: Folder, file or TFDS name.
-        format: One of `FORMATS`; None looks at the place.
+        format: One of `SOURCE_FORMATS`; None looks at the place.
         options: Details of single formats, and labels.
 
     Raises:
@@ -85,7 +68,7 @@ def _open(place: str | os.PathLike[str], format: str, options: SourceOptions) ->
         return ZipSource(place)
     if format == "tfrecords":
         return OriginalSource(place)
-    raise ValueError(f"format {format!r}; it must be one of: {', '.join(FORMATS)}.")
+    raise ValueError(f"format {format!r}; it must be one of: {', '.join(SOURCE_FORMATS)}.")
 
 
 def guess_format(place: str | os.PathLike[str]) -> str:

@@ -7,9 +7,6 @@ from collections.abc import Iterator, Sequence
 from gansformer_tf.data.scenes.render import MAX_RESOLUTION, render
 from gansformer_tf.data.sources.base import Item, Source, SourceError, digest
 
-DEFAULT_COUNT = 5000
-DEFAULT_RESOLUTION = 64
-
 
 class SceneSource(Source):
     """Rendered scenes.

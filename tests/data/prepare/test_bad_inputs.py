@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gansformer_tf.config.data import PrepareConfig
+from gansformer_tf.config.data import PrepareConfig, SourceOptions
 from gansformer_tf.data.images import decode as images
 from gansformer_tf.data.manifest import BAD_IMAGES
 from gansformer_tf.data.prepare.prepare import prepare
 from gansformer_tf.data.prepare.shard_writer import PrepareError
 from gansformer_tf.data.sources import folder
 from gansformer_tf.data.sources.base import SourceError
-from gansformer_tf.data.sources.open import SourceOptions, open_source
+from gansformer_tf.data.sources.open import open_source
 from tests.data import makers
 
 SIDE = 16

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from gansformer_tf.config.base import ConfigError
-from gansformer_tf.config.data import PrepareConfig, picture_size
+from gansformer_tf.config.data import PrepareConfig, SourceOptions, picture_size
 from gansformer_tf.data import manifest as manifests
 from gansformer_tf.data.manifest import DatasetError, read_manifest
 from gansformer_tf.data.prepare.local_runner import local_runner
@@ -25,7 +25,7 @@ from gansformer_tf.data.read.open import read_info
 from gansformer_tf.data.read.record_image import picture_of
 from gansformer_tf.data.read.records import Records
 from gansformer_tf.data.records.example import decode_example
-from gansformer_tf.data.sources.open import SourceOptions, open_source
+from gansformer_tf.data.sources.open import open_source
 from gansformer_tf.data.spread import spread
 from tests.data import makers
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config.data import PrepareConfig
+from gansformer_tf.config.data import PrepareConfig, SourceOptions
 from gansformer_tf.data.manifest import LENGTHS, DatasetError
 from gansformer_tf.data.prepare.prepare import prepare
 from gansformer_tf.data.read.epoch_order import EpochOrder
 from gansformer_tf.data.read.open import read_info
 from gansformer_tf.data.read.pipeline import corrupt_record, training_dataset
 from gansformer_tf.data.records.tfrecord import CorruptRecordError
-from gansformer_tf.data.sources.open import SourceOptions, open_source
+from gansformer_tf.data.sources.open import open_source
 from tests.data import makers
 
 COUNT = 11

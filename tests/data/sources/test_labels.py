@@ -8,9 +8,10 @@ import zipfile
 
 import pytest
 
+from gansformer_tf.config.data import SourceOptions
 from gansformer_tf.data.sources.base import SourceError
 from gansformer_tf.data.sources.labels import with_file_labels
-from gansformer_tf.data.sources.open import SourceOptions, open_source
+from gansformer_tf.data.sources.open import open_source
 from tests.data import makers
 
 COUNT = 12

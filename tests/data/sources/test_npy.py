@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gansformer_tf.config.data import SourceOptions
 from gansformer_tf.data.sources import arrays as module
 from gansformer_tf.data.sources.base import SourceError
-from gansformer_tf.data.sources.open import SourceOptions, open_source
+from gansformer_tf.data.sources.open import open_source
 
 
 def digits(count: int, *shape: int) -> np.ndarray:

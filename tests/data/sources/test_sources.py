@@ -8,9 +8,10 @@ import pickle
 import numpy as np
 import pytest
 
+from gansformer_tf.config.data import SourceOptions
 from gansformer_tf.data.images.decode import decode, from_array
 from gansformer_tf.data.sources.base import NameTable, SourceError, runs
-from gansformer_tf.data.sources.open import SourceOptions, guess_format, open_source
+from gansformer_tf.data.sources.open import guess_format, open_source
 from tests.data import makers
 
 COUNT = 7

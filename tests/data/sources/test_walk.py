@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gansformer_tf.config.data import SourceOptions
 from gansformer_tf.data.sources.base import SourceError
-from gansformer_tf.data.sources.open import SourceOptions, guess_format, open_source
+from gansformer_tf.data.sources.open import guess_format, open_source
 from gansformer_tf.data.sources.walk import is_no_data, listed, walk
 from tests.data import makers
 from tests.data.sources.test_labels import write
