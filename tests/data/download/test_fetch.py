@@ -238,7 +238,7 @@ def test_the_script_takes_an_archive_and_suggests_gamma(tmp_path, monkeypatch, c
     flags = ["--clevr", "--source-archive", str(path), "--data-dir", str(tmp_path / "d"), "--resolution", "16"]
     assert main(COMMAND.read([*flags, "--workers", "0"])) == 0
     shown = capsys.readouterr().out
-    assert "clevr: 3 pictures of 12x16 in 1 shard(s)" in shown and "suggested for training: --gamma 40" in shown
+    assert "clevr: 3 images of 12x16 in 1 shard(s)" in shown and "suggested for training: --gamma 40" in shown
 
 
 def test_the_catalog_is_the_published_one():
