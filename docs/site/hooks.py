@@ -17,6 +17,7 @@ FROM_TOP = {
     "compatibility.md": "COMPATIBILITY.md",
     "results.md": "benchmarks/RESULTS.md",
     "changelog.md": "CHANGELOG.md",
+    "contributing.md": "CONTRIBUTING.md",
 }
 IMAGES = ("benchmarks/quality.png",)
 
@@ -48,13 +49,38 @@ def _from_top(source: str) -> str:
 
 
 def _commands() -> str:
-    """What `-h` of every script says."""
-    from gansformer_tf.cli import generate, prepare_data, run_network
+    """Every flag of the three scripts as a table, from the tables that they are made of."""
+    from gansformer_tf.cli.generate import COMMAND as GENERATE
+    from gansformer_tf.cli.prepare_data import COMMAND as PREPARE_DATA
+    from gansformer_tf.cli.run_network import COMMAND as RUN_NETWORK
 
     sections = ["# Commands", ""]
-    sections += ["Every flag of the three scripts, as `-h` prints it. Only typed flags change a preset or what a run"]
-    sections += ["saved.", ""]
-    for module in (prepare_data, run_network, generate):
-        parser = module.COMMAND.parser()
-        sections += [f"## {parser.prog}", "", "```text", parser.format_help().rstrip(), "```", ""]
+    sections += ["Every flag of the three scripts. Only typed flags change a preset or what a run saved.", ""]
+    for command in (PREPARE_DATA, RUN_NETWORK, GENERATE):
+        sections += [f"## {command.prog}", "", command.description, "", "```text", command.epilog.rstrip(), "```", ""]
+        for title, flags in command.groups:
+            sections += [f"### {title[0].upper()}{title[1:]} {{ #{_anchor(command.prog, title)} }}", ""]
+            sections += ["| flag | value | |", "|---|---|---|"]
+            sections += [f"| {_names(flag)} | {_value(flag)} | {_cell(command.help_of(flag))} |" for flag in flags]
+            sections.append("")
     return "\n".join(sections)
+
+
+def _anchor(prog: str, title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", f"{prog} {title}".lower()).strip("-")
+
+
+def _names(flag: Any) -> str:
+    return ", ".join(f"`{name}`" for name in flag.names.split())
+
+
+def _value(flag: Any) -> str:
+    if flag.choices is not None:
+        return ", ".join(f"`{choice}`" for choice in flag.choices)
+    if flag.type is bool:
+        return "`True`, `False`"
+    return f"`{_cell(flag.metavar)}`" if flag.metavar else {int: "a whole number", float: "a number"}.get(flag.type, "")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -94,7 +94,7 @@ class Command(Generic[ConfigT]):
         for title, flags in self.groups:
             group = parser.add_argument_group(title)
             for flag in flags:
-                _add(group, flag, self._help(flag))
+                _add(group, flag, self.help_of(flag))
         return parser
 
     def typed(self, arguments: argparse.Namespace) -> Sections:
@@ -120,7 +120,8 @@ class Command(Generic[ConfigT]):
         """The configuration that the words of a command line ask for, without the script's name."""
         return self.config(self.parser().parse_args([str(word) for word in words]))
 
-    def _help(self, flag: Flag) -> str:
+    def help_of(self, flag: Flag) -> str:
+        """The help text of a flag with its default."""
         if "{default}" not in flag.help:
             return flag.help
         (found,) = (
