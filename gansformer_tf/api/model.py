@@ -70,6 +70,9 @@ class Model:
         z = np.asarray(z, np.float32)
         if not z.size:
             raise ValueError(f"z has shape {z.shape}, so there is nothing to map; give one latent at least.")
+        shape = (self.config.num_latents, self.config.latent_dim)
+        if z.shape[1:] != shape:
+            raise ValueError(f"z has shape {z.shape}; this model takes [batch, {shape[0]}, {shape[1]}].")
         if self.config.label_dim and labels is None:
             raise ValueError(f"this model has {self.config.label_dim} classes; give a class number for each image.")
         if labels is not None and len(labels) != len(z):

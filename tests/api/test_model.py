@@ -65,7 +65,7 @@ def test_no_seeds_give_no_images(model):
         (lambda model: model.sample([-1]), "seed -1 is out of range"),
         (lambda model: model.sample([0], labels=[1]), "trained without labels"),
         (lambda model: model.sample([0], truncation_psi=float("nan")), "truncation psi is nan"),
-        (lambda model: model.map(np.zeros((1, 3, 8))), r"z has shape \(None, 3, 8\)|z has shape \(1, 3, 8\)"),
+        (lambda model: model.map(np.zeros((1, 3, 8))), r"z has shape \(1, 3, 8\)"),
         (lambda model: model.map(np.zeros((1, 5, 8)), labels=[0, 1]), "2 labels for 1 latents"),
         (lambda model: model.synthesize(np.zeros((1, 5, 8))), r"w has shape \(1, 5, 8\); this model takes \[batch, "),
         (lambda model: model.synthesize(model.map(model.z([1])), seeds=[1, 2]), "2 seeds for 1 images"),
