@@ -21,7 +21,8 @@ Say = Callable[[str], None]
 def evaluate(options: RunOptions, run_path: Path) -> None:
     """Measures the newest snapshot of a run, or the one of `--pretrained-pkl`, and prints a table.
 
-    Numbers are written into the folder of the run; those of a snapshot from elsewhere beside it.
+    Numbers are written into the folder of the run; those of a snapshot from elsewhere beside it, unless `--expname`
+    names a run.
 
     Raises:
         UsageError: There is no snapshot, or a metric cannot be computed as asked.
@@ -45,7 +46,8 @@ def evaluate(options: RunOptions, run_path: Path) -> None:
         saved, _, metadata = read_snapshot(path)
         config = _chosen(saved, typed)
         meter = Meter(config, devices)
-        folder = run_path if options.pretrained_pkl is None else model.folder
+        named = options.expname != RunOptions.expname
+        folder = run_path if options.pretrained_pkl is None or named else model.folder
         results = meter.measure(path, folder, metadata)
     except Interrupted:
         raise RunError("stopped; run the same command again to go on from here.") from None

@@ -131,7 +131,7 @@ class Evaluation:
     def notes(self) -> list[str]:
         """What the user should know about the numbers before comparing them."""
         counted = [metric.name for metric in self._metrics if metric.needs_network]
-        lines = []
+        lines = [f"Note: {note}" for images in (self.fake, self.real) if images is not None for note in images.notes]
         if counted and len(self.fake) < STANDARD_IMAGES:
             lines.append(
                 f"Note: {', '.join(counted)} of {len(self.fake)} generated images. Published numbers are of "

@@ -25,6 +25,7 @@ from gansformer_tf.data.sources.base import Item, SourceError
 from gansformer_tf.data.sources.folder import FolderSource
 from gansformer_tf.data.sources.labels import NONE
 from gansformer_tf.data.sources.open import open_source
+from gansformer_tf.data.sources.walk import listed
 from gansformer_tf.data.spread import spread
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.image_files import is_sheet
@@ -37,10 +38,12 @@ class Pictures(abc.ABC):
     Attributes:
         what: "real" or "generated", for messages.
         readers: How many threads may read at once, for each device that computes.
+        notes: What was left out of the place, a line each.
     """
 
     what = "real"
     readers = 2
+    notes: Sequence[str] = ()
 
     @abc.abstractmethod
     def __len__(self) -> int: ...
@@ -172,24 +175,33 @@ class FolderPictures(Pictures):
             reason = str(error).split(";")[0].rstrip(".")
             raise MetricError(f"no {what} pictures: {reason}; name a folder with png, jpg or webp files.") from error
         self.what, self.place, self.wanted = what, os.fspath(place), size
-        samples = [index for index in range(len(self.source)) if not self._is_sheet(index)]
-        if not samples:
-            raise MetricError(f"{self.place} holds only sheets and attention maps of ours; name another.")
-        self.indices = [samples[index] for index in spread(len(samples), limit)]
+        usable = self._usable()
+        self.indices = [usable[index] for index in spread(len(usable), limit)]
         # Told by the first picture and not by the one that is read first: several threads read.
         self.size = size or self._picture(*self.source.read(self.indices[:1])).shape[:2]
+
+    def _usable(self) -> list[int]:
+        """Numbers of the pictures in the source that are samples: sheets and maps that we wrote ourselves are none."""
+        everything = list(range(len(self.source)))
+        self.notes = [f"{self.place}: {listed(self.source.left_out)} left out."] if self.source.left_out else []
+        if not isinstance(self.source, FolderSource):
+            return everything
+        usable = [index for index in everything if not is_sheet(os.path.join(self.place, self.source.name(index)))]
+        sheets = len(everything) - len(usable)
+        if not usable:
+            raise MetricError(
+                f"no {self.what} images: {self.place} holds only sheets and attention maps that generate.py wrote "
+                f"({sheets}); name a folder of samples."
+            )
+        if sheets:
+            self.notes = [*self.notes, f"{self.place}: {sheets} sheet(s) and map(s) of generate.py left out."]
+        return usable
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
         return np.stack([self._checked(item) for item in self.source.read(self.indices[start:stop])])
-
-    def _is_sheet(self, index: int) -> bool:
-        """Whether an image says that it is no sample: `generate.py --grid --attention` writes such beside samples."""
-        if not isinstance(self.source, FolderSource):
-            return False
-        return is_sheet(os.path.join(self.source.place, self.source.name(index)))
 
     def _picture(self, item: Item) -> np.ndarray:
         if item.problem is not None:

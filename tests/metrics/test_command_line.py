@@ -17,6 +17,7 @@ from gansformer_tf.cli import evaluation
 from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.config import ConfigError, DataConfig, MetricConfig, RunConfig
+from gansformer_tf.image_files import IMAGE, PANEL, SHEET, SOFTWARE, save_image
 from gansformer_tf.metrics import __main__ as folders
 from gansformer_tf.metrics import networks
 from gansformer_tf.training.signals import StopRequest
@@ -82,6 +83,13 @@ def test_eval_of_a_snapshot_from_elsewhere(run, tmp_path, capsys):
     evaluation.evaluate(arguments("--eval", "--pretrained-pkl", copy), tmp_path / "no-run")
     assert (tmp_path / "metric-fid-tiny.txt").read_text().startswith("given.safetensors  kimg 7.500  fid ")
     assert "16 generated images" in capsys.readouterr().out
+
+
+def test_eval_of_a_snapshot_from_elsewhere_under_a_name(run, tmp_path):
+    flags = ("--eval", "--pretrained-pkl", run[0], "--expname", "mine", "--eval-images-num", 9)
+    evaluation.evaluate(arguments(*flags), tmp_path / "mine-000")
+    record = json.loads((tmp_path / "mine-000" / "metric-fid-tiny.jsonl").read_text())
+    assert record["manifest"]["fake"]["count"] == 9
 
 
 def test_a_training_run_measures_its_snapshots(run, capsys):
@@ -154,6 +162,28 @@ def test_folders_from_anywhere(tmp_path, capsys):
     assert folders.main(["--real", str(real), "--fake", str(real)]) == 0
     same = float(capsys.readouterr().out.splitlines()[2].split()[1])
     assert abs(same) < 1e-6 * records[0]["values"]["fid"]
+
+
+def test_sheets_and_hidden_names_are_no_images(tmp_path, capsys):
+    real, fake = fill(tmp_path / "real", 0), fill(tmp_path / "fake", 100)
+    places = ["--real", str(real), "--fake", str(fake)]
+    assert folders.main(places) == 0
+    expected = capsys.readouterr().out
+    pixels = np.zeros((16, 8, 3), np.uint8)
+    for name, kind in (("grid.png", SHEET), ("maps.jpg", PANEL)):
+        save_image(fake / name, pixels, {"software": SOFTWARE, "kind": kind})
+    save_image(fake / "sample.png", pixels[:8], {"software": SOFTWARE, "kind": IMAGE})
+    (fake / "sample.png").replace(fake / "0.png")
+    fill(fake / ".ipynb_checkpoints", 5)
+    assert folders.main(places) == 0
+    shown = capsys.readouterr()
+    assert f"Note: {fake}: 2 sheet(s) and map(s) of generate.py left out." in shown.err
+    assert "hidden" in shown.err
+    assert shown.out.splitlines()[2].split()[3:] == expected.splitlines()[2].split()[3:]
+    for path in fake.glob("[0-9].png"):
+        path.unlink()
+    assert folders.main(places) == 2
+    assert "only sheets and attention maps that generate.py wrote (2)" in capsys.readouterr().err
 
 
 def test_folders_with_mistakes(tmp_path, capsys):

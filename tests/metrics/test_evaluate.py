@@ -176,6 +176,35 @@ def test_the_manifest_says_what_decided_the_number(measure):
     assert len(attention.details["usage"]) == 4
 
 
+def test_attention_counts_the_images_that_it_draws(dataset, tmp_path):
+    images = GeneratedPictures([Sampler(FakeGenerator(), truncation_psi=1.0)], 20)
+    config = MetricConfig(metrics=("attention",), images_num=20, attention_images_num=6)
+    (result,) = Evaluation(config, images, work_folder=tmp_path / "work").run()
+    assert result.manifest["fake"]["count"] == 6
+    assert table([result]).splitlines()[2].split()[-2:] == ["6", "-"]
+
+
+def test_kid_of_few_images_tells_that_its_spread_means_nothing(dataset, tmp_path):
+    def measure(count, size):
+        evaluation = Evaluation(
+            MetricConfig(metrics=("kid",), images_num=12, kid_subset_size=size, kid_subsets=3),
+            GeneratedPictures([Sampler(FakeGenerator(), truncation_psi=1.0)], 12),
+            DatasetPictures(DataConfig(dataset.name, str(dataset.parent)), count),
+            [tiny_network()],
+            work_folder=tmp_path / "work",
+            cache=tmp_path / "cache",
+        )
+        return evaluation.run()[0]
+
+    all_the_same = measure(12, 1000)
+    assert set(all_the_same.values) == {"kid"}
+    assert "Note: kid of 12 images: every subset of 12 holds all of them" in table([all_the_same])
+    assert measure(24, 1000).notes
+    assert set(measure(24, 1000).values) == {"kid", "kid_std"}
+    assert measure(12, 11).values.keys() == {"kid", "kid_std"}
+    assert not measure(12, 11).notes
+
+
 def test_the_published_network_alone_gives_the_plain_name(dataset, tmp_path):
     samplers = [Sampler(FakeGenerator(), truncation_psi=1.0)]
     evaluation = Evaluation(
