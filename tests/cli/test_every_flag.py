@@ -263,9 +263,9 @@ def trained(folder, text, place):
         for path in run_dir.path.rglob("*")
         if path.is_file()
     )
-    timed = ("second", "share", "memory", "time", "kimg_per", "img_per")
+    told = ("step", "tick", "kimg", "loss/", "score/", "gradient_norm/", "penalty/")  # and not how long it took
     log = [
-        {key: value for key, value in json.loads(line).items() if not any(word in key for word in timed)}
+        {key: value for key, value in json.loads(line).items() if key.startswith(told)}
         for line in Path(run_dir.path / "metrics.jsonl").read_text().splitlines()
     ]
     SEEN[text] = weights, files, log
