@@ -56,7 +56,7 @@ class Generator(keras.Model):
     # what a family implements
 
     def _make_networks(self) -> None:
-        """Sets `mapping` and `synthesis`, layers that are built or can be without a shape."""
+        """Sets `mapping` and `synthesis`, unbuilt: built in `build`, their weights have names of their own."""
         raise NotImplementedError
 
     def _map(self, z: Any, labels: Any, training: bool, rng: SeedStream, **shared: Any) -> Any:

@@ -298,9 +298,8 @@ OF_THE_DATA = "resolution base_height base_width image_channels label_dim num_im
 OF_IMPORTERS = (  # what networks of other code bases have; presets set some of them
     "w_dim conv_clamp component_positions final_conv label_embedding label_embedding_dim latent_normalization "
     "mapping_hidden_dim mapping_latent_gate normalize_global normalize_latents positions_per_layer cmap_dim "
-    "cmap_embedding_dim cmap_hidden_dim cmap_layers cmap_lr_multiplier mbstd_num_features conv_kernel margin_size "
-    "num_synthesis_layers radial_filters bandwidth line_channels rank count_unread_layer w_avg_decay w_avg_phases "
-    "magnitude_half_life_kimg"
+    "cmap_embedding_dim cmap_hidden_dim cmap_layers cmap_lr_multiplier mbstd_num_features "
+    "count_unread_layer w_avg_decay w_avg_phases magnitude_half_life_kimg"
 )
 OF_THE_PAPERS = (  # constants of the publications, which compare with nothing else when changed
     "ada_interval adam_beta1 adam_epsilon path_length_batch_shrink path_length_decay path_length_weight "

@@ -109,7 +109,7 @@ def test_low_precision(name, precision):
     config = CONFIGS[name]
     exact, rounded = build_generator(config), build_generator(config, dtype=dtype_policy(precision))
     rounded.set_weights(exact.get_weights())
-    assert all(variable.dtype == "float32" for variable in rounded.variables)
+    assert all(weight.dtype == "float32" for weight in rounded.weights)
     z, labels = latents(config)
     w = exact.map(z, labels)
     expected, found = exact.synthesize(w), rounded.synthesize(w)

@@ -140,7 +140,7 @@ def test_the_run_folder_holds_everything(trained):
 def test_a_run_keeps_its_networks(trained, where):
     other = ["--components-num", 4, "--latent-size", 16]
     error = run("--train", *SMALL, "--expname", "small", *where, *other, status=2).stderr
-    assert "started with generator.num_components = 2, now it is 4" in error
+    assert "started with generator.latent_size = 8, now it is 16" in error
     assert "--restart" in error
 
 

@@ -119,7 +119,9 @@ class SynthesisBlock(ConfiguredLayer):
             x, flow = layer(x, inputs=inputs, flow=flow)
         if shortcut is not None:
             x = (x + shortcut) * (1.0 / math.sqrt(2.0))
-        image = None if flow.image is None else upsample2d(flow.image, setup_filter(FIR_TAPS))
+        image = flow.image
+        if image is not None:  # in mixed precision the block before may have computed in another type
+            image = upsample2d(ops.cast(image, self.compute_dtype), setup_filter(FIR_TAPS))
         if self.merge is not None:
             weights = self.merge(x)
             x = merge_components(x, weights)
