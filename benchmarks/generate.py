@@ -1,4 +1,4 @@
-"""Pictures per second of the generators, beside what the machine's convolutions would allow.
+"""Images per second of the generators, beside what the machine's convolutions would allow.
 
     python benchmarks/generate.py [--models code,stylegan2,creps] [--resolutions 64] [--widths small,default]
                                   [--batch-size 8] [--rounds 3] [--repeats 5] [--torch-python PATH]

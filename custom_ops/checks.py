@@ -131,7 +131,7 @@ def run_modulation(library: kernels.Kernels, draw: Draw, shapes: int, rows: Call
 
 
 def run_winograd(library: kernels.Kernels, draw: Draw, shapes: int, most: int) -> None:
-    """Pictures of up to `most` pixels a side, channels of up to three panels; the transpose by turning the filter."""
+    """Images of up to `most` pixels a side, channels of up to three panels; the transpose by turning the filter."""
     for _ in range(shapes):
         draw.start()
         shape = (draw.integer(0, 3), draw.integer(1, most), draw.integer(1, most))

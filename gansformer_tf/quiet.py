@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-# Keras loads these where they are installed, for data frames as input, galleries of pictures and notebooks, which no
+# Keras loads these where they are installed, for data frames as input, galleries of images and notebooks, which no
 # command has: a third of the seconds that it takes to load TensorFlow, and 97 of its 638 MB.
 _LOADED_BY_KERAS = ("IPython", "matplotlib", "pandas")
 

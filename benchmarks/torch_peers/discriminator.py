@@ -74,7 +74,7 @@ class Head(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures `[batch, colors, resolution, resolution]` to scores `[batch, 1]`."""
+    """Images `[batch, colors, resolution, resolution]` to scores `[batch, 1]`."""
 
     def __init__(self, *, resolution: int, channel_base: int, channel_max: int, colors: int = 3) -> None:
         super().__init__()

@@ -37,7 +37,7 @@ class Training:
         generator: With `map` to w `[batch, ..., layers, dim]` and `draw` from w, as `gansformer.Generator`.
         discriminator: Scores of pictures.
         latents: Shape of z of a picture.
-        at_once: Pictures that go through a phase together.
+        at_once: Images that go through a phase together.
     """
 
     def __init__(self, generator: Any, discriminator: Any, latents: tuple[int, ...], at_once: int) -> None:
@@ -73,7 +73,7 @@ class Training:
         optimizer.step()
 
     def generate(self, count: int) -> tuple[Tensor, Tensor]:
-        """Pictures and their w, with styles of two latents."""
+        """Images and their w, with styles of two latents."""
         ws = self.generator.map(torch.randn(count, *self.latents))
         layers = ws.shape[-2]
         cut = int(torch.randint(1, layers, [])) if torch.rand([]) < MIXING else layers

@@ -1,4 +1,4 @@
-"""`make demo`: the whole way from data to pictures, each step being a command that can be typed by hand."""
+"""`make demo`: the whole way from data to images, each step being a command that can be typed by hand."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def main() -> int:
             run(TRAIN, stop_after=FIRST_STRETCH_SECONDS, stop_at_kimg=INTERRUPT_AT_KIMG)
         say("3/5  Training, resumed: the same command again.")
         run(TRAIN, stop_after=SECOND_STRETCH_SECONDS)
-        say("4/5  Pictures of the trained model, and where each latent component attends.")
+        say("4/5  Images of the trained model, and where each latent component attends.")
         run(GENERATE)
         say("5/5  Loss curves.")
         run(PLOT)
@@ -71,7 +71,7 @@ def main() -> int:
 SUMMARY = """
 Done in {minutes:.1f} minutes. Look at:
   {images}/grid.png                 samples of the trained model
-  {images}/seed0000-attention.png   a picture, and which latent component draws which region
+  {images}/seed0000-attention.png   an image, and which latent component draws which region
   demo/losses.png                      loss curves
   {run}/samples/       samples during training
 

@@ -109,8 +109,8 @@ class Meter:
     def __init__(self, config: RunConfig, devices: Sequence[str]) -> None:
         from gansformer_tf.metrics.errors import MetricError
         from gansformer_tf.metrics.evaluate import require_capability
+        from gansformer_tf.metrics.images import DatasetImages
         from gansformer_tf.metrics.networks import check_name, feature_network
-        from gansformer_tf.metrics.pictures import DatasetPictures
         from gansformer_tf.metrics.progress import metric_bar
 
         self.config, self.devices, self.noted = config, devices, False
@@ -119,21 +119,21 @@ class Meter:
         for metric in chosen:
             require_capability(metric, config.model.generator)
         if metrics.scale != 1.0 and not config.model.generator.draws_any_size:
-            raise MetricError(f"--scale {metrics.scale}: this model draws pictures of one size; leave the flag out.")
+            raise MetricError(f"--scale {metrics.scale}: this model draws images of one size; leave the flag out.")
         self.reals = None
         self.labels_of = None
         if config.data.dataset:
             with contextlib.suppress(MetricError):
-                self.labels_of = DatasetPictures(config.data, metrics.images_num, metrics.seed)
+                self.labels_of = DatasetImages(config.data, metrics.images_num, metrics.seed)
         if any(metric.needs_reals for metric in chosen):
             if not config.data.dataset:
                 raise MetricError("the snapshot names no data set; name the one to compare with: --dataset NAME.")
             limit = None if metrics.all_reals else metrics.images_num
-            self.reals = DatasetPictures(config.data, limit, metrics.seed)
+            self.reals = DatasetImages(config.data, limit, metrics.seed)
             channels = config.model.generator.image_channels
             if self.reals.info.channels != channels:
                 raise MetricError(
-                    f"the pictures of {self.reals.folder} have {self.reals.info.channels} channels, the generator "
+                    f"the images of {self.reals.folder} have {self.reals.info.channels} channels, the generator "
                     f"draws {channels}; name the data set it was trained with."
                 )
         self.networks = []
@@ -169,7 +169,7 @@ class Meter:
         from gansformer_tf.drawing.view import View
         from gansformer_tf.files import sha256_of
         from gansformer_tf.metrics.evaluate import Evaluation
-        from gansformer_tf.metrics.pictures import GeneratedPictures
+        from gansformer_tf.metrics.images import GeneratedImages
         from gansformer_tf.metrics.progress import metric_bar
         from gansformer_tf.metrics.results import write_results
         from gansformer_tf.models.snapshot import load_snapshot
@@ -185,7 +185,7 @@ class Meter:
         labels = None
         if samplers[0].config.label_dim and self.labels_of is not None:
             labels = self.labels_of.labels(metrics.images_num)
-        fake = GeneratedPictures(samplers, metrics.images_num, labels, sha256_of(path))
+        fake = GeneratedImages(samplers, metrics.images_num, labels, sha256_of(path))
         with StopRequest(at_once=False) as stop:
             evaluation = Evaluation(
                 metrics,

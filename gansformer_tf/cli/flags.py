@@ -54,7 +54,7 @@ def _penalties(text: str) -> str:
 FIRST = (
     Flag("--train", "train the model, or go on training it", bool),
     Flag("--eval", "compute metrics of the trained model (default: fid)", bool),
-    Flag("--vis", "draw pictures of the trained model", bool),
+    Flag("--vis", "draw images of the trained model", bool),
     Flag("--expname", "name of the experiment; the run is results/NAME-000 (default: {default})", metavar="NAME"),
     Flag(
         "--dataset",
@@ -200,7 +200,7 @@ PROGRESS = (
         "wandb_project",
         metavar="PROJECT",
     ),
-    Flag("--truncation-psi", "truncation of samples and pictures", float, G, "truncation_psi"),
+    Flag("--truncation-psi", "truncation of samples and images", float, G, "truncation_psi"),
 )
 
 NETWORKS = (
@@ -309,7 +309,7 @@ CREPS = (
     Flag("--bandwidth", "standard deviation of the Fourier frequencies, in periods per image", float, G, "bandwidth"),
 )
 
-PICTURES = (
+IMAGES = (
     Flag("--vis-images", "sample images", bool, VIS, "images"),
     Flag("--vis-latents", "z and w", bool, VIS, "latents"),
     Flag("--vis-maps", "attention maps of the last layer", bool, VIS, "maps"),
@@ -321,18 +321,18 @@ PICTURES = (
     Flag("--vis-truncation", "truncation sweep", bool, VIS, "truncation_sweep"),
     Flag("--vis-ablation", "what changes without each component", bool, VIS, "ablation"),
     Flag("--vis-grid", "sheets of images", bool, VIS, "grid"),
-    Flag("--vis-num", "pictures of the simple kinds", int, VIS, "num"),
-    Flag("--vis-rich-num", "pictures of the kinds that take many", int, VIS, "rich_num"),
-    Flag("--vis-section-size", "pictures on a sheet", int, VIS, "section_size"),
+    Flag("--vis-num", "images of the simple kinds", int, VIS, "num"),
+    Flag("--vis-rich-num", "images of the kinds that take many", int, VIS, "rich_num"),
+    Flag("--vis-section-size", "images on a sheet", int, VIS, "section_size"),
     Flag("--blending-alpha", "weight of the maps in blends", float, VIS, "blending_alpha"),
-    Flag("--interpolation-density", "pictures between two ends", int, VIS, "interpolation_density"),
+    Flag("--interpolation-density", "images between two ends", int, VIS, "interpolation_density"),
 )
 
 EVALUATION = (
     Flag("--metrics", f"any of {','.join(METRICS)}; or none", comma_list, MEASURE, "metrics", metavar="LIST"),
     Flag(
         "--scale",
-        "size of pictures as a factor, for --vis, --eval, --export (CREPS)",
+        "size of images as a factor, for --vis, --eval, --export (CREPS)",
         float,
         (OWN, *VIS, *MEASURE),
         "scale",
@@ -370,7 +370,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("StyleGAN3", STYLEGAN3),
     ("CREPS", CREPS),
     ("metrics (--eval, --train)", EVALUATION),
-    ("pictures (--vis)", PICTURES),
+    ("images (--vis)", IMAGES),
     ("export", EXPORT),
 )
 

@@ -165,7 +165,7 @@ _FREE_FIELDS = {"truncation_psi", "attention_dropout", "component_dropout"}
 
 
 def _require_same_run(saved: RunConfig, config: RunConfig) -> None:
-    """A resumed run keeps its networks, what of them is trained, and its pictures.
+    """A resumed run keeps its networks, what of them is trained, and its images.
 
     Raises:
         UsageError: They would differ.
@@ -180,7 +180,7 @@ def _require_same_run(saved: RunConfig, config: RunConfig) -> None:
     before, now = saved.data.num_images, config.data.num_images
     if before is not None and before != now:  # runs of older versions did not note it
         raise UsageError(
-            f"this run was started on {before} pictures, now {Path(config.data.data_dir) / config.data.dataset} has "
+            f"this run was started on {before} images, now {Path(config.data.data_dir) / config.data.dataset} has "
             f"{now}, so it would not go on as it began; use the data set of the run, or start a new run with --restart "
             "(with --pretrained-pkl and this one's folder to go on from its weights)."
         )

@@ -144,7 +144,7 @@ def _augmentation_note(config: RunConfig) -> dict[str, Any]:
 
 
 def draw(options: RunOptions) -> None:
-    """Draws pictures of the trained model into `<run>/visuals`, or of `--pretrained-pkl`."""
+    """Draws images of the trained model into `<run>/visuals`, or of `--pretrained-pkl`."""
     from gansformer_tf.cli.devices import select_devices
     from gansformer_tf.config import from_dict
     from gansformer_tf.config.visualize import VisualizeConfig
@@ -170,7 +170,7 @@ def draw(options: RunOptions) -> None:
         folder = visualize(generator, run_dir.path / "visuals", config, model=sha256_of(path))
     except (SnapshotError, ValueError) as error:
         raise UsageError(str(error)) from error
-    print(f"Pictures of {path} written to {folder}.")
+    print(f"Images of {path} written to {folder}.")
 
 
 def show(options: RunOptions) -> None:

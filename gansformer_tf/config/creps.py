@@ -13,9 +13,9 @@ from gansformer_tf.config.styled import StyledConfig
 class CREPSConfig(StyledConfig):
     """Generator that draws every pixel from a row line and a column line (CREPS, Nguyen et al. 2022).
 
-    A picture of any size can be drawn: `resolution` is the one it is trained at. `line_channels` is the number of
+    An image of any size can be drawn: `resolution` is the one it is trained at. `line_channels` is the number of
     channels of the two lines that are multiplied, `rank` the number of products that are summed for each of them,
-    `bandwidth` the standard deviation of the Fourier frequencies, in periods per picture.
+    `bandwidth` the standard deviation of the Fourier frequencies, in periods per image.
 
     With `transformer` (not in the paper) there are `num_components` latents of `latent_size / num_components` numbers
     and a global one: the lines attend to the former behind every block, and the latter modulates.

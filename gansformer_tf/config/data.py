@@ -27,8 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 class DataConfig:
     """Which prepared data set is read, and how.
 
-    `dataset` is a name below `data_dir`. `ratio` (height / width) crops the pictures while reading; None keeps
-    them as they were prepared. `max_images` limits the number of pictures used (None: all). `num_images` is how many
+    `dataset` is a name below `data_dir`. `ratio` (height / width) crops the images while reading; None keeps
+    them as they were prepared. `max_images` limits the number of images used (None: all). `num_images` is how many
     the data set had when the run was started (None: not known), by which a change of it is noticed.
     """
 
@@ -72,7 +72,7 @@ class PrepareConfig:
     """What a prepared data set looks like. Everything here decides the bytes of its shards.
 
     `resolution` is the longer side in pixels, `ratio` is height / width. `quality` is that of jpeg and webp; None
-    takes the encoding's default (webp: lossless). `num_shards` and `max_images` None: as the number of pictures
+    takes the encoding's default (webp: lossless). `num_shards` and `max_images` None: as the number of images
     asks for, and all of them.
     """
 
@@ -119,20 +119,20 @@ class PrepareConfig:
                 f"--shards-num is {self.num_shards}; it must lie between 1 and {MAX_SHARDS}.",
             )
         if self.max_images is not None:
-            require(self.max_images >= 1, f"--max-images is {self.max_images}; at least 1 picture is needed.")
+            require(self.max_images >= 1, f"--max-images is {self.max_images}; at least 1 image is needed.")
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the stored pictures in pixels."""
-        return picture_size(self.resolution, self.ratio)
+        """(height, width) of the stored images in pixels."""
+        return image_size(self.resolution, self.ratio)
 
     def _nearest_resolution(self) -> int:
         powers = [2**power for power in range(3, 13)]
         return min(powers, key=lambda power: abs(power - self.resolution))
 
 
-def picture_size(resolution: int, ratio: float) -> tuple[int, int]:
-    """(height, width) of pictures whose longer side is `resolution` and whose height / width is about `ratio`.
+def image_size(resolution: int, ratio: float) -> tuple[int, int]:
+    """(height, width) of images whose longer side is `resolution` and whose height / width is about `ratio`.
 
     The networks double a base grid of at most 4 pixels per side, so the shorter side is the multiple of
     `resolution / 4` nearest to `resolution * ratio` (to `resolution / ratio` for portraits, ratio > 1).

@@ -173,7 +173,7 @@ class GANsformerConfig(AttentionConfig, GeneratorConfig):
 
     @property
     def merge_level(self) -> int:
-        """Base-2 logarithm of the resolution at which k-GAN merges its pictures."""
+        """Base-2 logarithm of the resolution at which k-GAN merges its images."""
         return self.resolution_log2 if self.merge_layer == -1 else self.merge_layer
 
     @property

@@ -1,4 +1,4 @@
-"""Geometry of the pictures, shared by all networks."""
+"""Geometry of the images, shared by all networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gansformer_tf.config.base import is_power_of_two, require, require_choice, require_positive
 
-# The synthesis starts from a grid of at most 4x4 and doubles it; a rectangular picture starts from a
+# The synthesis starts from a grid of at most 4x4 and doubles it; a rectangular image starts from a
 # rectangular grid, so its sides are multiples of resolution / 4.
 BASE_GRID = 4
 MIN_RESOLUTION = 8
@@ -17,7 +17,7 @@ MIN_RESOLUTION = 8
 class ImageConfig:
     """Geometry that generator and discriminator share.
 
-    `resolution` is the longer side in pixels. A picture of height H and width W has
+    `resolution` is the longer side in pixels. An image of height H and width W has
     `base_height = 4 * H / resolution` and `base_width = 4 * W / resolution`.
     """
 
@@ -31,12 +31,12 @@ class ImageConfig:
 
     @property
     def height(self) -> int:
-        """Height of the picture in pixels."""
+        """Height of the image in pixels."""
         return self.resolution * self.base_height // BASE_GRID
 
     @property
     def width(self) -> int:
-        """Width of the picture in pixels."""
+        """Width of the image in pixels."""
         return self.resolution * self.base_width // BASE_GRID
 
     @property

@@ -28,7 +28,7 @@ class MetricConfig:
     network: str = "inception"
     inception_weights: str = "auto"
     seed: int = 0
-    batch_size: int = 32  # pictures at once in the feature network
+    batch_size: int = 32  # images at once in the feature network
     fid_ddof: int = 1
     kid_subsets: int = 100
     kid_subset_size: int = 1000
@@ -38,7 +38,7 @@ class MetricConfig:
     ppl_space: str = "w"
     ppl_sampling: str = "end"
     attention_images_num: int = 1000
-    # size of the generated pictures as a factor, for generators that draw any
+    # size of the generated images as a factor, for generators that draw any
     scale: float = 1.0
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ class StyleGAN3Config(StyledConfig):
     """Alias-free generator (StyleGAN3, Karras et al. 2021); the defaults are configuration T.
 
     `conv_kernel` 1 and `radial_filters` make it configuration R, which also turns with its input. There are
-    `num_synthesis_layers` layers and the one that makes the picture; `margin_size` samples are computed beyond each
+    `num_synthesis_layers` layers and the one that makes the image; `margin_size` samples are computed beyond each
     border of it. The last `num_critical` layers are sampled critically: without room between the cut-off, which has
     reached half the resolution, and half the sampling rate.
 
@@ -48,7 +48,7 @@ class StyleGAN3Config(StyledConfig):
         self._validate_styled()
         require(
             self.base_height == self.base_width == BASE_GRID,
-            f"the pictures have {self.height}x{self.width} pixels; StyleGAN3 draws squares only (--ratio 1).",
+            f"the images have {self.height}x{self.width} pixels; StyleGAN3 draws squares only (--ratio 1).",
         )
         require(
             0 <= self.num_critical < self.num_synthesis_layers,
@@ -83,5 +83,5 @@ class StyleGAN3Config(StyledConfig):
 
     @property
     def num_layers(self) -> int:
-        """Entries on the layer axis of w: input, layers, picture."""
+        """Entries on the layer axis of w: input, layers, image."""
         return self.num_synthesis_layers + 2

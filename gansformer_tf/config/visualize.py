@@ -9,12 +9,12 @@ from gansformer_tf.config.base import require, require_positive, require_probabi
 
 @dataclass(frozen=True)
 class VisualizeConfig:
-    """Kinds of pictures, and their numbers.
+    """Kinds of images, and their numbers.
 
-    `num` pictures are drawn of the simple kinds (images, latents, maps), `rich_num` of those that take many pictures
-    each (interpolations, mixing, noise, truncation, ablation). A sheet holds `section_size` pictures, which is also
+    `num` images are drawn of the simple kinds (images, latents, maps), `rich_num` of those that take many images
+    each (interpolations, mixing, noise, truncation, ablation). A sheet holds `section_size` images, which is also
     all that is kept in memory at once. `maps` None draws them where the model has attention.
-    `interpolation_density` counts the pictures between two ends.
+    `interpolation_density` counts the images between two ends.
     """
 
     images: bool = True
@@ -35,7 +35,7 @@ class VisualizeConfig:
     interpolation_per_component: bool = False
     truncation_psi: float = 0.7
     batch_size: int = 4
-    # size of the pictures as a factor, for generators that draw any
+    # size of the images as a factor, for generators that draw any
     scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -44,6 +44,5 @@ class VisualizeConfig:
         require_probability("blending_alpha", self.blending_alpha)
         require(
             self.interpolation_density >= 0,
-            f"interpolation_density is {self.interpolation_density}; it counts the pictures between two ends, "
-            "0 or more.",
+            f"interpolation_density is {self.interpolation_density}; it counts the images between two ends, 0 or more.",
         )

@@ -21,9 +21,9 @@ class ComponentMerge(keras.layers.Layer):
     Args:
         num_components: k.
         merge_type: "sum", "softmax", "max" or "leaves".
-        same: One weight per component and picture (scores summed over pixels) in place of one per pixel.
-        batch_maximum: Take the maximum of "leaves" over the whole batch and picture, as the original does; then a
-            picture depends on the others of its batch.
+        same: One weight per component and image (scores summed over pixels) in place of one per pixel.
+        batch_maximum: Take the maximum of "leaves" over the whole batch and image, as the original does; then a
+            image depends on the others of its batch.
 
     Call arguments:
         x: `[batch * k, height, width, channels]`, components of one sample next to each other.

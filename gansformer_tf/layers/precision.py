@@ -1,4 +1,4 @@
-"""Dtype policies of the networks, one of which computes in bfloat16 where pictures are large."""
+"""Dtype policies of the networks, one of which computes in bfloat16 where images are large."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Metrics: pictures -> features -> statistics -> number, one file per step."""
+"""Metrics: images -> features -> statistics -> number, one file per step."""

@@ -1,4 +1,4 @@
-"""`python -m gansformer_tf.metrics --real PLACE --fake PLACE`: metrics of pictures from anywhere."""
+"""`python -m gansformer_tf.metrics --real PLACE --fake PLACE`: metrics of images from anywhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(
         prog="python -m gansformer_tf.metrics",
-        description="Compares generated pictures with real ones.",
+        description="Compares generated images with real ones.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -47,14 +47,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--images-num", type=int, default=STANDARD_IMAGES, metavar="N", help="at most N of each (default: 50000)"
     )
-    parser.add_argument("--size", type=_size, metavar="HxW", help="bring pictures of several sizes to one")
+    parser.add_argument("--size", type=_size, metavar="HxW", help="bring images of several sizes to one")
     parser.add_argument("--mirror", action="store_true", help="add the mirror images of a real data set")
     parser.add_argument("--feature-network", default="inception", metavar="NAME", help="see docs/metrics.md")
     parser.add_argument(
         "--inception-weights", type=path, default="auto", metavar="PATH", help="file, or auto to download it"
     )
     parser.add_argument("--fid-ddof", type=int, default=1, metavar="N", help="0: covariance of StyleGAN3 (default: 1)")
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="pictures at once (default: 32)")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="images at once (default: 32)")
     parser.add_argument("--json", action="store_true", help="print JSON with the manifests instead of a table")
     return parser
 
@@ -76,7 +76,7 @@ def _measure(given: argparse.Namespace) -> int:
     known = _folder_metrics()
     if not metrics or not set(metrics) <= set(known):
         raise ConfigError(
-            f"--metrics {given.metrics}: pictures without their generator have {', '.join(known)}; "
+            f"--metrics {given.metrics}: images without their generator have {', '.join(known)}; "
             "name one or more of them."
         )
     config = MetricConfig(
@@ -90,18 +90,18 @@ def _measure(given: argparse.Namespace) -> int:
     import_tensorflow()
     from gansformer_tf.metrics.errors import MetricError
     from gansformer_tf.metrics.evaluate import Evaluation
+    from gansformer_tf.metrics.images import open_images
     from gansformer_tf.metrics.networks import feature_network
-    from gansformer_tf.metrics.pictures import open_pictures
     from gansformer_tf.metrics.progress import metric_bar
     from gansformer_tf.metrics.results import table
 
     if given.real is None and any(METRICS[name].needs_reals for name in metrics):
-        raise MetricError("--real is missing; name a folder of real pictures or a prepared data set.")
-    # pictures first: a wrong path is told before weights are downloaded
-    fake = open_pictures(given.fake, "generated", config.images_num, given.size)
+        raise MetricError("--real is missing; name a folder of real images or a prepared data set.")
+    # images first: a wrong path is told before weights are downloaded
+    fake = open_images(given.fake, "generated", config.images_num, given.size)
     real = None
     if given.real is not None:
-        real = open_pictures(given.real, "real", config.images_num, given.size, given.mirror)
+        real = open_images(given.real, "real", config.images_num, given.size, given.mirror)
     networks = []
     if any(METRICS[name].needs_network for name in metrics):
         with metric_bar("Inception weights", "B") as bar:

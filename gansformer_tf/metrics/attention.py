@@ -11,7 +11,7 @@ from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
-from gansformer_tf.metrics.pictures import GeneratedPictures
+from gansformer_tf.metrics.images import GeneratedImages
 from gansformer_tf.metrics.record import Measured, Rows
 
 # A component with less than this share of its fair part of the attention counts as unused.
@@ -20,7 +20,7 @@ UNUSED_SHARE = 0.05
 
 @dataclass(frozen=True)
 class AttentionStatistics:
-    """Means over pictures.
+    """Means over images.
 
     Attributes:
         entropy: Of a pixel's attention over the components, divided by log k: 0 is one component, 1 all alike.
@@ -38,7 +38,7 @@ class AttentionStatistics:
 
 
 def attention_row(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """Entropy of each layer and usage of each component in one picture, float32 `[layers + k]`.
+    """Entropy of each layer and usage of each component in one image, float32 `[layers + k]`.
 
     Args:
         maps: Per layer `[heads, h, w, k]`, summing to 1 over k.
@@ -55,10 +55,10 @@ def attention_row(maps: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def attention_statistics(rows: np.ndarray, num_components: int) -> AttentionStatistics:
-    """Statistics from the rows of many pictures `[N, layers + k]`.
+    """Statistics from the rows of many images `[N, layers + k]`.
 
     Raises:
-        MetricError: There are no pictures.
+        MetricError: There are no images.
     """
     if not len(rows):
         raise MetricError("attention statistics need at least 1 image.")
@@ -76,12 +76,12 @@ def attention_statistics(rows: np.ndarray, num_components: int) -> AttentionStat
 
 
 def attention_task(samplers: Sequence[Sampler], count: int, labels: np.ndarray | None, model_hash: str) -> Task:
-    """Attention rows of `count` pictures, seeds from 0 on.
+    """Attention rows of `count` images, seeds from 0 on.
 
     The generators have attention between components and image.
     """
     config = samplers[0].config
-    # how many layers are attended is known when one picture was drawn
+    # how many layers are attended is known when one image was drawn
     (probe,) = samplers[0].samples([0], None if labels is None else labels[:1], with_attention=True)
 
     def work(device: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,7 +107,7 @@ def attention_task(samplers: Sequence[Sampler], count: int, labels: np.ndarray |
     )
 
 
-def task(name: str, images: GeneratedPictures, networks: Sequence[object], config: MetricConfig) -> Task:
+def task(name: str, images: GeneratedImages, networks: Sequence[object], config: MetricConfig) -> Task:
     """Attention rows of the first images of a generator."""
     count = min(len(images), config.attention_images_num)
     return attention_task(images.samplers, count, images.labels, images.model_hash)

@@ -1,4 +1,4 @@
-"""Rows of numbers for every picture into a store: streamed, on several devices, resumable."""
+"""Rows of numbers for every image into a store: streamed, on several devices, resumable."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from gansformer_tf.metrics.blocks import require_finite
+from gansformer_tf.metrics.images import Images
 from gansformer_tf.metrics.networks import FeatureNetwork
-from gansformer_tf.metrics.pictures import Pictures
 from gansformer_tf.metrics.store import FeatureStore
 
-# Pictures between two entries on disk: little is lost in a crash, and writing takes no time worth noting.
+# Images between two entries on disk: little is lost in a crash, and writing takes no time worth noting.
 CHUNK = 256
-# Pictures between two looks at whether to stop: on a CPU a whole portion takes minutes.
+# Images between two looks at whether to stop: on a CPU a whole portion takes minutes.
 PIECE = 32
 
 
@@ -28,19 +28,19 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Task:
-    """Numbers to compute for `count` pictures.
+    """Numbers to compute for `count` images.
 
     Attributes:
         title: For the progress bar.
-        what: What the pictures are, for messages.
+        what: What the images are, for messages.
         count: How many.
         widths: Numbers in a row of "features" and of "logits".
         description: What decides the numbers; names the stored rows.
-        work: (device, first picture, end) -> rows `[n, widths[0]]` and `[n, widths[1]]`. Rows must not depend on how
-            the pictures are cut into portions.
+        work: (device, first image, end) -> rows `[n, widths[0]]` and `[n, widths[1]]`. Rows must not depend on how
+            the images are cut into portions.
         devices: How many devices `work` knows.
         threads: Calls of `work` at once on each device.
-        portion: Least number of pictures worth a call.
+        portion: Least number of images worth a call.
     """
 
     title: str
@@ -54,23 +54,23 @@ class Task:
     portion: int = 1
 
 
-def feature_task(pictures: Pictures, networks: Sequence[FeatureNetwork], with_logits: bool) -> Task:
-    """Features of pictures; `networks` holds one network per device."""
+def feature_task(images: Images, networks: Sequence[FeatureNetwork], with_logits: bool) -> Task:
+    """Features of images; `networks` holds one network per device."""
 
     def work(device: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        features, logits = networks[device](pictures.read(start, stop, device))
+        features, logits = networks[device](images.read(start, stop, device))
         return features, logits if with_logits else logits[:, :0]
 
     network = networks[0]
     return Task(
-        title=f"{pictures.what} images",
-        what=pictures.what,
-        count=len(pictures),
+        title=f"{images.what} images",
+        what=images.what,
+        count=len(images),
         widths=(network.feature_dim, network.num_classes if with_logits else 0),
-        description={**pictures.describe(), **network.describe(), "logits": with_logits},
+        description={**images.describe(), **network.describe(), "logits": with_logits},
         work=work,
         devices=len(networks),
-        threads=pictures.readers,
+        threads=images.readers,
         portion=network.batch_size,
     )
 
@@ -81,19 +81,19 @@ def collect(
     on_progress: Callable[[int, int], None] | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Fills a store up to the number of pictures.
+    """Fills a store up to the number of images.
 
-    Memory holds two portions per device and thread, however many pictures there are. Which device computes what does
+    Memory holds two portions per device and thread, however many images there are. Which device computes what does
     not show in the result.
 
     Args:
         task: What to compute.
         store: Where rows go; what it holds already is not computed again.
-        on_progress: Called with (pictures done, pictures in all).
+        on_progress: Called with (images done, images in all).
         stopping: Asked before every portion, and within it.
 
     Raises:
-        MetricError: Pictures that cannot be read, or numbers that are not finite.
+        MetricError: Images that cannot be read, or numbers that are not finite.
         Interrupted: `stopping` said so.
     """
     report = on_progress or (lambda done, total: None)

@@ -12,7 +12,8 @@ from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
-from gansformer_tf.metrics.moved_pictures import (
+from gansformer_tf.metrics.images import GeneratedImages
+from gansformer_tf.metrics.moved_images import (
     as_float,
     pseudo_rotate,
     rotate,
@@ -20,13 +21,12 @@ from gansformer_tf.metrics.moved_pictures import (
     shift_fraction,
     shift_whole,
 )
-from gansformer_tf.metrics.pictures import GeneratedPictures
 from gansformer_tf.metrics.record import Measured, Rows
 
 MAX_SHIFT = 1 / 8  # share of width and height
-_PEAK = 2.0  # pictures reach from -1 to 1
+_PEAK = 2.0  # images reach from -1 to 1
 
-# Draws pictures [B, H, W, C] in [-1, 1] with its input moved by a matrix [3, 3].
+# Draws images [B, H, W, C] in [-1, 1] with its input moved by a matrix [3, 3].
 Draw = Callable[[np.ndarray], Any]
 
 
@@ -41,7 +41,7 @@ def draw_move(metric: str, random: np.random.RandomState, size: tuple[int, int])
 
 
 def squared_error(metric: str, draw: Draw, move: Sequence[float], upright: np.ndarray) -> tuple[np.ndarray, float]:
-    """Difference between moving the input of a generator and moving its picture.
+    """Difference between moving the input of a generator and moving its image.
 
     Args:
         metric: "eqt", "eqt_frac" or "eqr".
@@ -50,7 +50,7 @@ def squared_error(metric: str, draw: Draw, move: Sequence[float], upright: np.nd
         upright: What `draw` gives for the identity.
 
     Returns:
-        Squared errors summed over each picture `[B]`, and how many numbers of a picture they were taken of.
+        Squared errors summed over each image `[B]`, and how many numbers of an image they were taken of.
     """
     matrix = np.eye(3)
     if metric == "eqr":
@@ -74,16 +74,16 @@ def psnr(errors: float, count: float) -> float:
         MetricError: Nothing was compared.
     """
     if count <= 0:
-        raise MetricError("no pixel is left to compare; the pictures are too small for this equivariance metric.")
+        raise MetricError("no pixel is left to compare; the images are too small for this equivariance metric.")
     return float(20.0 * np.log10(_PEAK) - 10.0 * np.log10(max(errors / count, np.finfo(np.float64).tiny)))
 
 
 def equivariance_task(
     metric: str, samplers: Sequence[Sampler], count: int, labels: np.ndarray | None, model_hash: str
 ) -> Task:
-    """Rows (squared error, numbers compared) of `count` pictures, each with a move of its own.
+    """Rows (squared error, numbers compared) of `count` images, each with a move of its own.
 
-    The generators have `takes_transform` and take `transform` `[3, 3]` in `synthesize`: the inverse of how the picture
+    The generators have `takes_transform` and take `transform` `[3, 3]` in `synthesize`: the inverse of how the image
     is to be moved.
     """
     size = samplers[0].config.height, samplers[0].config.width
@@ -115,7 +115,7 @@ def equivariance_task(
     )
 
 
-def task(name: str, images: GeneratedPictures, networks: Sequence[object], config: MetricConfig) -> Task:
+def task(name: str, images: GeneratedImages, networks: Sequence[object], config: MetricConfig) -> Task:
     """Errors of the images of a generator."""
     return equivariance_task(name, images.samplers, len(images), images.labels, images.model_hash)
 

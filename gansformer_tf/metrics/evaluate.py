@@ -1,4 +1,4 @@
-"""Metrics of generated pictures: what each of them needs is collected once, then they are computed from disk."""
+"""Metrics of generated images: what each of them needs is collected once, then they are computed from disk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gansformer_tf.config.metrics import STANDARD_IMAGES, MetricConfig
 from gansformer_tf.data.download.cache import cache_folder
 from gansformer_tf.metrics.collect import Task, collect, feature_task
 from gansformer_tf.metrics.errors import MetricError
+from gansformer_tf.metrics.images import GeneratedImages, Images
 from gansformer_tf.metrics.networks import FeatureNetwork
-from gansformer_tf.metrics.pictures import GeneratedPictures, Pictures
 from gansformer_tf.metrics.record import Measured, Rows
 from gansformer_tf.metrics.results import Result
 from gansformer_tf.metrics.store import FeatureStore, key_of
@@ -33,22 +33,22 @@ def _no_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measures generated pictures.
+    """Measures generated images.
 
     Attributes:
         config: Which metrics, and their settings.
-        fake: Generated pictures.
-        real: Real pictures, for metrics that compare with them.
+        fake: Generated images.
+        real: Real images, for metrics that compare with them.
         networks: The feature network, once for each device, for metrics that use one.
-        work_folder: Where features of generated pictures wait until all metrics are done.
-        cache: Where features of real pictures are kept; None: `cache_folder() / "features"`.
+        work_folder: Where features of generated images wait until all metrics are done.
+        cache: Where features of real images are kept; None: `cache_folder() / "features"`.
         bar: Makes progress bars.
         stopping: Asked now and then; True ends the evaluation with `Interrupted`.
     """
 
     config: MetricConfig
-    fake: Pictures
-    real: Pictures | None = None
+    fake: Images
+    real: Images | None = None
     networks: Sequence[FeatureNetwork] = ()
     work_folder: Path = field(default_factory=lambda: cache_folder() / "work")
     cache: Path | None = None
@@ -110,10 +110,10 @@ class Evaluation:
             if metric.needs_network and not self.networks:
                 raise ValueError(f"metric {name} needs a feature network.")
             if metric.needs_reals and self.real is None:
-                raise MetricError(f"metric {name} compares with real pictures; name a data set with --dataset.")
+                raise MetricError(f"metric {name} compares with real images; name a data set with --dataset.")
             if metric.needs_generator:
-                if not isinstance(self.fake, GeneratedPictures):
-                    raise MetricError(f"metric {name} needs a generator, not a folder of pictures; leave it out.")
+                if not isinstance(self.fake, GeneratedImages):
+                    raise MetricError(f"metric {name} needs a generator, not a folder of images; leave it out.")
                 require_capability(metric, self.fake.samplers[0].config)
             if metric.needs_classes and not self.networks[0].num_classes:
                 raise MetricError(
@@ -121,10 +121,10 @@ class Evaluation:
                     "give; leave it out or use --feature-network inception."
                 )
             least = metric.least_images(self.config)
-            for pictures in (self.fake, self.real) if metric.needs_reals else (self.fake,):
-                if pictures is not None and len(pictures) < least:
+            for images in (self.fake, self.real) if metric.needs_reals else (self.fake,):
+                if images is not None and len(images) < least:
                     raise MetricError(
-                        f"metric {name} needs at least {least} {pictures.what} images, there are {len(pictures)}; "
+                        f"metric {name} needs at least {least} {images.what} images, there are {len(images)}; "
                         "add images or leave it out."
                     )
 

@@ -153,9 +153,9 @@ def resize_tf1(images: Any, size: int = INPUT_SIZE) -> Any:
     return tf.raw_ops.ResizeBilinear(images=images, size=(size, size), align_corners=False, half_pixel_centers=False)
 
 
-def inception_input(pictures: Any) -> Any:
-    """Pictures uint8 `[B, H, W, 3]` as the network takes them, float32 `[B, 299, 299, 3]`."""
-    return (resize_tf1(pictures) - 128.0) / 128.0
+def inception_input(images: Any) -> Any:
+    """Images uint8 `[B, H, W, 3]` as the network takes them, float32 `[B, 299, 299, 3]`."""
+    return (resize_tf1(images) - 128.0) / 128.0
 
 
 def build_inception(weights: Mapping[str, np.ndarray], taps: tuple[str, ...] = ("2048", "logits_unbiased")) -> Any:

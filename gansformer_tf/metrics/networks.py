@@ -20,17 +20,17 @@ LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 
 
 class FeatureNetwork:
-    """Pictures to features, in batches of a fixed size so that the numbers do not depend on how pictures arrive.
+    """Images to features, in batches of a fixed size so that the numbers do not depend on how images arrive.
 
     Args:
         label: What results are named after; "inception" is the published one.
-        model: Keras model: prepared pictures -> [features] or [features, logits].
+        model: Keras model: prepared images -> [features] or [features, logits].
         prepare: uint8 `[B, H, W, 3]` -> what the model takes; traced with the model.
         sha256: Of the weights.
         description: Resize and scaling, for the manifest.
-        batch_size: Pictures at once; a smaller last batch is filled up.
+        batch_size: Images at once; a smaller last batch is filled up.
         device: Where to compute; None leaves it to TensorFlow.
-        distance: What tells how far prepared pictures are apart, `[B, H, W, 3]` twice -> `[B]`, traced; None: the
+        distance: What tells how far prepared images are apart, `[B, H, W, 3]` twice -> `[B]`, traced; None: the
             squared difference of their features. It has a `label`.
     """
 
@@ -53,8 +53,8 @@ class FeatureNetwork:
         self.num_classes = int(model.outputs[1].shape[-1]) if len(model.outputs) > 1 else 0
 
         @tf.function(autograph=False, reduce_retracing=True)
-        def run(pictures: Any) -> list[Any]:
-            return tf.nest.flatten(model(prepare(pictures), training=False))
+        def run(images: Any) -> list[Any]:
+            return tf.nest.flatten(model(prepare(images), training=False))
 
         @tf.function(autograph=False, reduce_retracing=True)
         def apart(first: Any, second: Any) -> Any:
@@ -67,11 +67,11 @@ class FeatureNetwork:
         """What decides the features, for the manifest."""
         return {"network": self.label, "network_sha256": self.sha256, "network_input": self.description}
 
-    def __call__(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Features of pictures.
+    def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features of images.
 
         Args:
-            pictures: uint8, or float32 from 0 to 255, `[N, H, W, C]`; grey ones are repeated over three channels, a
+            images: uint8, or float32 from 0 to 255, `[N, H, W, C]`; grey ones are repeated over three channels, a
                 fourth channel is left out.
 
         Returns:
@@ -79,10 +79,10 @@ class FeatureNetwork:
         """
         import tensorflow as tf
 
-        pictures = as_rgb(pictures)
+        images = as_rgb(images)
         parts = []
-        for start in range(0, len(pictures), self.batch_size):
-            batch = pictures[start : start + self.batch_size]
+        for start in range(0, len(images), self.batch_size):
+            batch = images[start : start + self.batch_size]
             with tf.device(self.device):
                 outputs = self._run(tf.constant(_filled(batch, self.batch_size)))
             parts.append([np.asarray(output)[: len(batch)] for output in outputs])
@@ -90,11 +90,11 @@ class FeatureNetwork:
         empty = np.zeros((len(features), 0), np.float32)
         return features, np.concatenate([part[1] for part in parts]) if self.num_classes else empty
 
-    def distances(self, pictures: np.ndarray) -> np.ndarray:
-        """How far pictures are apart, two by two.
+    def distances(self, images: np.ndarray) -> np.ndarray:
+        """How far images are apart, two by two.
 
         Args:
-            pictures: As in a call, `[2 N, H, W, C]`: the two of a pair follow each other.
+            images: As in a call, `[2 N, H, W, C]`: the two of a pair follow each other.
 
         Returns:
             Float64 `[N]`.
@@ -102,12 +102,12 @@ class FeatureNetwork:
         import tensorflow as tf
 
         if self._apart is None:
-            features = self(pictures)[0].astype(np.float64)
+            features = self(images)[0].astype(np.float64)
             return np.square(features[0::2] - features[1::2]).sum(axis=1)
-        pictures, parts = as_rgb(pictures), []
+        images, parts = as_rgb(images), []
         at_once = max(1, self.batch_size // 2)
-        for start in range(0, len(pictures) // 2, at_once):
-            batch = pictures[2 * start : 2 * (start + at_once)]
+        for start in range(0, len(images) // 2, at_once):
+            batch = images[2 * start : 2 * (start + at_once)]
             filled = _filled(batch, 2 * at_once)
             with tf.device(self.device):
                 found = np.asarray(self._apart(tf.constant(filled[0::2]), tf.constant(filled[1::2])))
@@ -116,23 +116,22 @@ class FeatureNetwork:
 
 
 def _filled(batch: np.ndarray, size: int) -> np.ndarray:
-    """A batch of the full size, with the last picture repeated."""
+    """A batch of the full size, with the last image repeated."""
     missing = size - len(batch)
     return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
 
 
-def as_rgb(pictures: np.ndarray) -> np.ndarray:
-    """Pictures `[N, H, W, C]` with three channels.
+def as_rgb(images: np.ndarray) -> np.ndarray:
+    """Images `[N, H, W, C]` with three channels.
 
     Raises:
         MetricError: The type or shape is another.
     """
-    if pictures.dtype not in (np.uint8, np.float32) or pictures.ndim != 4 or pictures.shape[-1] not in (1, 3, 4):
+    if images.dtype not in (np.uint8, np.float32) or images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
         raise MetricError(
-            f"pictures of type {pictures.dtype} and shape {pictures.shape}; expected uint8 or float32 "
-            "[N, H, W, 1, 3 or 4]."
+            f"images of type {images.dtype} and shape {images.shape}; expected uint8 or float32 [N, H, W, 1, 3 or 4]."
         )
-    return np.repeat(pictures, 3, axis=-1) if pictures.shape[-1] == 1 else pictures[..., :3]
+    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images[..., :3]
 
 
 def feature_network(
@@ -208,8 +207,8 @@ def _lite(name: str, batch_size: int, device: str | None) -> FeatureNetwork:
         raise MetricError(f"--feature-network {name}: {error}") from error
     size = (features.size, features.size)
 
-    def prepare(pictures: Any) -> Any:
-        resized = tf.image.resize(tf.cast(pictures, tf.float32), size, method="bilinear", antialias=True)
+    def prepare(images: Any) -> Any:
+        resized = tf.image.resize(tf.cast(images, tf.float32), size, method="bilinear", antialias=True)
         return resized / 127.5 - 1.0
 
     outputs = features.model.output
@@ -246,8 +245,8 @@ def _application(name: str, weights: str, batch_size: int, device: str | None) -
         _randomize(model, int(seed or DEFAULT_SEED))
     preprocess = sys.modules[builder.__module__].preprocess_input
 
-    def prepare(pictures: Any) -> Any:
-        resized = tf.image.resize(tf.cast(pictures, tf.float32), (size, size), method="bilinear", antialias=True)
+    def prepare(images: Any) -> Any:
+        resized = tf.image.resize(tf.cast(images, tf.float32), (size, size), method="bilinear", antialias=True)
         return preprocess(resized)
 
     arrays = {f"{index:04d}": np.asarray(weight) for index, weight in enumerate(model.weights)}

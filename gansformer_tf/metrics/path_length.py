@@ -13,13 +13,13 @@ from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.blocks import require_finite
 from gansformer_tf.metrics.collect import Task
 from gansformer_tf.metrics.errors import MetricError
+from gansformer_tf.metrics.images import GeneratedImages
 from gansformer_tf.metrics.networks import FeatureNetwork
-from gansformer_tf.metrics.pictures import GeneratedPictures
 from gansformer_tf.metrics.record import Measured, Rows
 
 EPSILON = 1e-4  # length of a step, as a share of the path
 LOWER_PERCENT, HIGHER_PERCENT = 1, 99
-MAX_SIDE = 256  # larger pictures are shrunk by averaging before they are compared
+MAX_SIDE = 256  # larger images are shrunk by averaging before they are compared
 
 
 def trimmed_mean(distances: np.ndarray) -> float:
@@ -74,8 +74,8 @@ def path_task(
     """Lengths of `count` small steps, divided by the squared step.
 
     A step leads from place t to t + 1e-4 on the path between two random latents: a straight line in w, a great circle
-    in z. Both pictures have the same noise and label. Their distance is that of the network, see `FeatureNetwork`;
-    pictures keep their fractions of grey levels on the way, since the step is far smaller than one.
+    in z. Both images have the same noise and label. Their distance is that of the network, see `FeatureNetwork`;
+    images keep their fractions of grey levels on the way, since the step is far smaller than one.
 
     Args:
         samplers, networks: One per device.
@@ -86,7 +86,7 @@ def path_task(
         model_hash: What identifies the weights.
     """
 
-    def step_pictures(device: int, indices: Sequence[int]) -> np.ndarray:
+    def step_images(device: int, indices: Sequence[int]) -> np.ndarray:
         sampler = samplers[device]
         config, randoms = sampler.config, [np.random.RandomState([index, 1]) for index in indices]
         shape = (2, config.num_latents, config.latent_dim)
@@ -109,8 +109,8 @@ def path_task(
     def work(device: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         steps = max(1, samplers[device].batch_size // 2)
         portions = [range(first, min(first + steps, stop)) for first in range(start, stop, steps)]
-        pictures = np.concatenate([step_pictures(device, portion) for portion in portions])
-        lengths = networks[device].distances(pictures)[:, None] / EPSILON**2
+        images = np.concatenate([step_images(device, portion) for portion in portions])
+        lengths = networks[device].distances(images)[:, None] / EPSILON**2
         return lengths.astype(np.float32), np.zeros((len(lengths), 0), np.float32)
 
     description = {
@@ -136,7 +136,7 @@ def path_task(
 
 
 def as_grey_levels(images: Any) -> np.ndarray:
-    """Pictures in [-1, 1] as float32 0..255, not rounded, averaged down to at most `MAX_SIDE` pixels per side."""
+    """Images in [-1, 1] as float32 0..255, not rounded, averaged down to at most `MAX_SIDE` pixels per side."""
     images = (np.asarray(images, np.float32) + 1.0) * 127.5
     factor = max(images.shape[1:3]) // MAX_SIDE
     if factor > 1:
@@ -154,7 +154,7 @@ def _unit(x: np.ndarray) -> np.ndarray:
     return x / np.sqrt(np.sum(np.square(x), axis=-1, keepdims=True))
 
 
-def task(name: str, images: GeneratedPictures, networks: Sequence[FeatureNetwork], config: MetricConfig) -> Task:
+def task(name: str, images: GeneratedImages, networks: Sequence[FeatureNetwork], config: MetricConfig) -> Task:
     """Path lengths of a generator, as configured."""
     return path_task(
         images.samplers,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gansformer_tf.config.metrics import MetricConfig
-from gansformer_tf.metrics.pictures import Pictures
+from gansformer_tf.metrics.images import Images
 from gansformer_tf.metrics.store import FeatureStore
 
 
@@ -25,7 +25,7 @@ class Rows:
 
     name: str
     config: MetricConfig
-    images: Pictures
+    images: Images
     fake: FeatureStore
     real: FeatureStore | None = None
 

@@ -27,7 +27,7 @@ def key_of(description: Mapping[str, Any]) -> str:
 
 
 class FeatureStore:
-    """Features and logits of a set of pictures in a folder.
+    """Features and logits of a set of images in a folder.
 
     The folder holds float32 rows, and `progress.json` with the number of rows that are complete; what a crash left
     behind them is overwritten. One process at a time writes: take `lock`.

@@ -83,22 +83,22 @@ def cases() -> list[tuple[str, Callable[..., Any], list[np.ndarray]]]:
     taps = ops.setup_filter()
     long = ops.setup_filter(np.hanning(14)[1:-1])
     round_kernel = ops.setup_filter(np.exp(-(np.add.outer(np.arange(-2, 3) ** 2, np.arange(-2, 3) ** 2) ** 1.3) / 9))
-    picture, tokens = (
+    image, tokens = (
         [array(2, 9, 7, 20)],
         [array(2, 50, 12), array(2, 3, 12, 5), array(1, 3, 50, 5), array(2, 3, 5, 24)],
     )
     return [
-        ("upsample2d", lambda x: ops.upsample2d(x, taps), picture),
-        ("downsample2d", lambda x: ops.downsample2d(x, taps), picture),
-        ("upfirdn2d, joint", lambda x: ops.upfirdn2d(x, round_kernel, up=3, down=2, padding=(3, -1, 2, 4)), picture),
+        ("upsample2d", lambda x: ops.upsample2d(x, taps), image),
+        ("downsample2d", lambda x: ops.downsample2d(x, taps), image),
+        ("upfirdn2d, joint", lambda x: ops.upfirdn2d(x, round_kernel, up=3, down=2, padding=(3, -1, 2, 4)), image),
         (
             "filtered_lrelu",
             lambda x, b: ops.filtered_lrelu(x, long, long, b, up=2, down=2, padding=10, clamp=0.8),
-            [*picture, array(20)],
+            [*image, array(20)],
         ),
-        ("bias_act", lambda x, b: ops.bias_act(x, b, "swish", clamp=1.5), [*picture, array(20)]),
-        ("normalize_channels", lambda x: ops.normalize_channels(x) ** 2, picture),
-        ("scale_channels", lambda x, s: ops.scale_channels(x, s), [*picture, array(2, 20)]),
+        ("bias_act", lambda x, b: ops.bias_act(x, b, "swish", clamp=1.5), [*image, array(20)]),
+        ("normalize_channels", lambda x: ops.normalize_channels(x) ** 2, image),
+        ("scale_channels", lambda x, s: ops.scale_channels(x, s), [*image, array(2, 20)]),
         ("conv2d, 3x3", lambda x, w: ops.conv2d(x, w), [array(1, 33, 35, 64) / 8, array(3, 3, 64, 64) / 24]),
         (
             "bipartite_attention",

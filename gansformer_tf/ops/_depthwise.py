@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# Up to this many taps one two-dimensional pass beats two one-dimensional ones, which move the picture twice.
+# Up to this many taps one two-dimensional pass beats two one-dimensional ones, which move the image twice.
 MAX_JOINT_TAPS = 16
 
 
@@ -26,7 +26,7 @@ def correlate_joint(x: Any, taps: np.ndarray, up: int, down: int, padding: tuple
 
 
 def correlate_axis(x: Any, taps: np.ndarray, up: int, down: int, before: int, after: int, axis: int) -> Any:
-    """One separable pass along `axis` (1 or 2): the other dimension of the picture becomes batch or channels."""
+    """One separable pass along `axis` (1 or 2): the other dimension of the image becomes batch or channels."""
     _, height, width, channels = x.shape
     flat = tf.reshape(x, [-1, height, 1, width * channels]) if axis == 1 else tf.reshape(x, [-1, width, 1, channels])
     crop = [max(0, -pad // up) if up > 1 else 0 for pad in (before, after)]

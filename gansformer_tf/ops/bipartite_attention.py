@@ -2,7 +2,7 @@
 
 With queries X Wq + bq, keys K, values V and an output projection Wo, the products of the textbook form
 (X Wq) K^T and (A V) Wo cost n C^2 each for n tokens of C channels. X (Wq K^T) and A (V Wo) are the same numbers
-and cost n k C for k components; the small factors Wq K^T and V Wo are built once per picture by the caller.
+and cost n k C for k components; the small factors Wq K^T and V Wo are built once per image by the caller.
 """
 
 from __future__ import annotations

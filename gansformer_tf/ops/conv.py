@@ -10,8 +10,8 @@ from gansformer_tf.ops._library import gpu_visible, native_ops
 from gansformer_tf.ops.filters import as_kernel
 from gansformer_tf.ops.upfirdn2d import kernel_size, upfirdn2d
 
-# The native 3x3 convolution spares products, not transforms of pictures: fewer channels have too few products, and a
-# small batch of small pictures is transformed faster than the filter.
+# The native 3x3 convolution spares products, not transforms of images: fewer channels have too few products, and a
+# small batch of small images is transformed faster than the filter.
 NATIVE_LEAST_CHANNELS = 32
 NATIVE_LEAST_PIXELS = 1024
 
@@ -90,7 +90,7 @@ def conv2d_up(x: Any, w: Any, kernel: Any, gain: float = 1.0, flip_weight: bool 
     """
     kernel, size = _check_resample(x, w, kernel)
     taps = kernel_size(kernel)[0]
-    if size == 1:  # a 1x1 kernel commutes with zero insertion: convolve the smaller picture
+    if size == 1:  # a 1x1 kernel commutes with zero insertion: convolve the smaller image
         total = taps - 2
         padding = ((total + 1) // 2 + 1, total // 2)
         return upfirdn2d(conv2d(x, w), kernel, up=2, padding=padding * 2, gain=4.0 * gain)

@@ -22,8 +22,8 @@ def setup_filter(
 
     Args:
         taps: 1-D taps of a separable kernel, or a 2-D kernel [height, width]; None is the identity.
-        normalize: divide by the sum, so that a constant picture keeps its value.
-        gain: factor on the picture (each 1-D pass of a separable kernel gets its square root).
+        normalize: divide by the sum, so that a constant image keeps its value.
+        gain: factor on the image (each 1-D pass of a separable kernel gets its square root).
         flip: reverse the kernel.
         separable: False turns 1-D taps into their outer product.
 

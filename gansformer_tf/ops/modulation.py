@@ -1,4 +1,4 @@
-"""Scales of channels, one per picture: what styles do to features."""
+"""Scales of channels, one per image: what styles do to features."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gansformer_tf.ops._library import gpu_visible, native_ops
 
 
 def scale_channels(x: Any, scales: Any, nonzero: bool = False) -> Any:
-    """Multiplies the channels of every picture with their scales (StyleGAN2, equations 1 and 3).
+    """Multiplies the channels of every image with their scales (StyleGAN2, equations 1 and 3).
 
     Args:
         x: `[batch, height, width, channels]`.

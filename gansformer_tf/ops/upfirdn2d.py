@@ -1,4 +1,4 @@
-"""Upsample, FIR filter and downsample pictures in one operation."""
+"""Upsample, FIR filter and downsample images in one operation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def upfirdn2d(
     4. keep every `down`-th sample, starting with the first.
 
     Args:
-        x: pictures [batch, height, width, channels], floating point, height and width known.
+        x: images [batch, height, width, channels], floating point, height and width known.
         kernel: [taps] for a separable kernel (applied along both axes) or [height, width]; None is the identity.
         up: zero insertion factor, an int or (vertical, horizontal).
         down: decimation factor, an int or (vertical, horizontal).
@@ -113,7 +113,7 @@ def _all_cropped(shape: Sequence[int | None], up: tuple[int, int], padding: tupl
 def upsample2d(
     x: Any, kernel: Any, factor: Pair = 2, gain: float = 1.0, padding: Pair = (0, 0, 0, 0), flip: bool = False
 ) -> Any:
-    """Upsamples pictures by `factor` with their content centred; a constant picture keeps its value times `gain`.
+    """Upsamples images by `factor` with their content centred; a constant image keeps its value times `gain`.
 
     Args:
         x: [batch, height, width, channels].
@@ -142,7 +142,7 @@ def upsample2d(
 def downsample2d(
     x: Any, kernel: Any, factor: Pair = 2, gain: float = 1.0, padding: Pair = (0, 0, 0, 0), flip: bool = False
 ) -> Any:
-    """Downsamples pictures by `factor` with their content centred.
+    """Downsamples images by `factor` with their content centred.
 
     Args:
         x: [batch, height, width, channels].
@@ -169,7 +169,7 @@ def downsample2d(
 
 
 def filter2d(x: Any, kernel: Any, gain: float = 1.0, padding: Pair = (0, 0, 0, 0), flip: bool = False) -> Any:
-    """Filters pictures and keeps their size (plus `padding`); see `upfirdn2d` for the arguments."""
+    """Filters images and keeps their size (plus `padding`); see `upfirdn2d` for the arguments."""
     kernel = as_kernel(kernel)
     left, right, top, bottom = check_padding(padding)
     taps_h, taps_w = kernel_size(kernel)
@@ -211,7 +211,7 @@ def check_number(name: str, value: float) -> float:
     return number
 
 
-def check_pictures(shape: Sequence[int | None], op: str = "upfirdn2d") -> None:
+def check_images(shape: Sequence[int | None], op: str = "upfirdn2d") -> None:
     """Raises ValueError unless `shape` is [batch, height, width, channels] with only the batch unknown."""
     if len(shape) != 4 or any(size is None for size in shape[1:]):
         raise ValueError(
@@ -227,7 +227,7 @@ def output_size(
     padding: tuple[int, int, int, int],
 ) -> tuple[int, int]:
     """Height and width of the result of `upfirdn2d`; raises ValueError where nothing is left or too much is."""
-    check_pictures(shape)
+    check_images(shape)
     left, right, top, bottom = padding
     sizes = []
     pixels = 1

@@ -107,13 +107,13 @@ def test_ctrl_c_stops_the_metrics_and_tells_the_trainer(run, monkeypatch, capsys
     path, config = run
     metrics = MetricConfig(metrics=("fid",), images_num=64)
     meter = evaluation.snapshot_meter(RunConfig(config.model, config.data, config.train, metrics), ["/CPU:0"])
-    from gansformer_tf.metrics.pictures import GeneratedPictures
+    from gansformer_tf.metrics.images import GeneratedImages
 
     def press(self, start, stop, worker=0):
         os.kill(os.getpid(), signal.SIGINT)
         return np.zeros((stop - start, 8, 8, 3), np.uint8)
 
-    monkeypatch.setattr(GeneratedPictures, "read", press)
+    monkeypatch.setattr(GeneratedImages, "read", press)
     with StopRequest(at_once=False) as trainer:
         assert meter(path) == {}
     assert trainer.requested

@@ -11,7 +11,7 @@ from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.equivariance import draw_move, equivariance_task, psnr, squared_error
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.evaluate import require_capability
-from gansformer_tf.metrics.moved_pictures import pseudo_rotate, rotate, rotation_filter, shift_fraction, shift_whole
+from gansformer_tf.metrics.moved_images import pseudo_rotate, rotate, rotation_filter, shift_fraction, shift_whole
 from tests.metrics.golden import arrays, relative, values
 from tests.models.family_golden import FamilyGolden
 from tests.visualize.fakes import FakeGenerator

@@ -18,8 +18,8 @@ from gansformer_tf.metrics.attention import attention_row, attention_statistics
 from gansformer_tf.metrics.collect import Interrupted
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.evaluate import Evaluation
+from gansformer_tf.metrics.images import DatasetImages, FolderImages, GeneratedImages, open_images
 from gansformer_tf.metrics.path_length import EPSILON, path_task
-from gansformer_tf.metrics.pictures import DatasetPictures, FolderPictures, GeneratedPictures, open_pictures
 from gansformer_tf.metrics.results import read_results, result_line, scalars, table, write_results
 from gansformer_tf.metrics.store import FeatureStore
 from tests.metrics.tiny import FEATURES, tiny_dataset, tiny_network
@@ -43,8 +43,8 @@ def measure(dataset, tmp_path):
         settings = {"images_num": COUNT, "kid_subset_size": 8, "kid_subsets": 5, "is_splits": 2}
         evaluation = Evaluation(
             MetricConfig(metrics=metrics, **settings),
-            options.get("fake") or GeneratedPictures(samplers, COUNT, model_hash="abc"),
-            options.get("real") or DatasetPictures(DataConfig(dataset.name, str(dataset.parent))),
+            options.get("fake") or GeneratedImages(samplers, COUNT, model_hash="abc"),
+            options.get("real") or DatasetImages(DataConfig(dataset.name, str(dataset.parent))),
             [tiny_network(network_batch, options.get("logits", True)) for _ in range(devices)],
             work_folder=tmp_path / "work",
             cache=tmp_path / options.get("cache", "cache"),
@@ -105,17 +105,17 @@ def test_an_interrupted_evaluation_goes_on(measure, tmp_path, monkeypatch):
 
 def test_real_features_are_kept_until_the_data_set_changes(measure, dataset, monkeypatch):
     measure(("fid",))
-    read, counts = DatasetPictures.read, []
+    read, counts = DatasetImages.read, []
 
     def counted(self, start, stop, worker=0):
         counts.append(stop - start)
         return read(self, start, stop, worker)
 
-    monkeypatch.setattr(DatasetPictures, "read", counted)
+    monkeypatch.setattr(DatasetImages, "read", counted)
     measure(("fid", "pr"))
     assert not counts
     data = DataConfig(dataset.name, str(dataset.parent), mirror=True)
-    measure(("fid",), real=DatasetPictures(data))
+    measure(("fid",), real=DatasetImages(data))
     assert sum(counts) == 2 * 24
     manifest = dataset / "manifest.json"
     text = manifest.read_text()
@@ -129,17 +129,17 @@ def test_real_features_are_kept_until_the_data_set_changes(measure, dataset, mon
 
 def test_real_pictures_are_those_of_training(dataset):
     data = DataConfig(dataset.name, str(dataset.parent))
-    plain = DatasetPictures(data).read(0, 24)
-    mirrored = DatasetPictures(DataConfig(dataset.name, str(dataset.parent), mirror=True))
+    plain = DatasetImages(data).read(0, 24)
+    mirrored = DatasetImages(DataConfig(dataset.name, str(dataset.parent), mirror=True))
     assert len(mirrored) == 48
     np.testing.assert_array_equal(mirrored.read(0, 24), plain)
     np.testing.assert_array_equal(mirrored.read(24, 48), plain[:, :, ::-1])
-    cropped = DatasetPictures(DataConfig(dataset.name, str(dataset.parent), ratio=0.5)).read(3, 5)
+    cropped = DatasetImages(DataConfig(dataset.name, str(dataset.parent), ratio=0.5)).read(3, 5)
     np.testing.assert_array_equal(cropped, plain[3:5, 4:12])
-    some = DatasetPictures(DataConfig(dataset.name, str(dataset.parent), max_images=12), limit=5, seed=1)
+    some = DatasetImages(DataConfig(dataset.name, str(dataset.parent), max_images=12), limit=5, seed=1)
     assert len(some) == 5
     assert set(some.numbers) <= set(range(0, 24, 2))
-    assert some.describe() != DatasetPictures(DataConfig(dataset.name, str(dataset.parent)), limit=5).describe()
+    assert some.describe() != DatasetImages(DataConfig(dataset.name, str(dataset.parent)), limit=5).describe()
 
 
 def test_labels_are_as_frequent_as_in_the_data_set(tmp_path):
@@ -153,11 +153,11 @@ def test_labels_are_as_frequent_as_in_the_data_set(tmp_path):
         Image.fromarray(np.full((16, 16, 3), 20 * index, np.uint8)).save(path)
     source = open_source(tmp_path / "pictures", options=SourceOptions(labels="folders"))
     prepare(source, PrepareConfig(name="two", resolution=16), tmp_path)
-    pictures = DatasetPictures(DataConfig("two", str(tmp_path), use_labels=True))
+    pictures = DatasetImages(DataConfig("two", str(tmp_path), use_labels=True))
     labels = pictures.labels(2000)
     assert labels.shape == (2000, 2)
     assert labels.sum(axis=0) == pytest.approx([1500, 500], abs=100)
-    assert DatasetPictures(DataConfig("two", str(tmp_path))).labels(10) is None
+    assert DatasetImages(DataConfig("two", str(tmp_path))).labels(10) is None
 
 
 def test_the_manifest_says_what_decided_the_number(measure):
@@ -177,7 +177,7 @@ def test_the_manifest_says_what_decided_the_number(measure):
 
 
 def test_attention_counts_the_images_that_it_draws(dataset, tmp_path):
-    images = GeneratedPictures([Sampler(FakeGenerator(), truncation_psi=1.0)], 20)
+    images = GeneratedImages([Sampler(FakeGenerator(), truncation_psi=1.0)], 20)
     config = MetricConfig(metrics=("attention",), images_num=20, attention_images_num=6)
     (result,) = Evaluation(config, images, work_folder=tmp_path / "work").run()
     assert result.manifest["fake"]["count"] == 6
@@ -188,8 +188,8 @@ def test_kid_of_few_images_tells_that_its_spread_means_nothing(dataset, tmp_path
     def measure(count, size):
         evaluation = Evaluation(
             MetricConfig(metrics=("kid",), images_num=12, kid_subset_size=size, kid_subsets=3),
-            GeneratedPictures([Sampler(FakeGenerator(), truncation_psi=1.0)], 12),
-            DatasetPictures(DataConfig(dataset.name, str(dataset.parent)), count),
+            GeneratedImages([Sampler(FakeGenerator(), truncation_psi=1.0)], 12),
+            DatasetImages(DataConfig(dataset.name, str(dataset.parent)), count),
             [tiny_network()],
             work_folder=tmp_path / "work",
             cache=tmp_path / "cache",
@@ -209,8 +209,8 @@ def test_the_published_network_alone_gives_the_plain_name(dataset, tmp_path):
     samplers = [Sampler(FakeGenerator(), truncation_psi=1.0)]
     evaluation = Evaluation(
         MetricConfig(metrics=("fid", "ppl"), images_num=8),
-        GeneratedPictures(samplers, 8),
-        DatasetPictures(DataConfig(dataset.name, str(dataset.parent))),
+        GeneratedImages(samplers, 8),
+        DatasetImages(DataConfig(dataset.name, str(dataset.parent))),
         [tiny_network(label="inception")],
         work_folder=tmp_path / "work",
         cache=tmp_path / "cache",
@@ -242,7 +242,7 @@ def test_results_are_written_once(measure, tmp_path):
 
 
 class Linear(FakeGenerator):
-    """Pictures in proportion to w, with no noise: path lengths have a closed form."""
+    """Images in proportion to w, with no noise: path lengths have a closed form."""
 
     def synthesize(self, w, noise_mode="none", noise=None, return_attention=False):
         return super().synthesize(w, "none", None, return_attention)
@@ -299,26 +299,26 @@ def test_bad_input_is_named(measure, tmp_path, dataset):
     (tmp_path / "empty").mkdir()
     for call, message in (
         (
-            lambda: measure(("pr",), fake=FolderPictures(few, "generated")),
+            lambda: measure(("pr",), fake=FolderImages(few, "generated")),
             "metric pr needs at least 6 generated images",
         ),
-        (lambda: measure(("fid",), real=FolderPictures(mixed)), "16x24 pixels, others 16x16.*--size HxW"),
-        (lambda: open_pictures(tmp_path / "empty", "real"), "no real pictures: .*holds no"),
-        (lambda: open_pictures(tmp_path / "none", "generated"), "no generated pictures: .*does not exist"),
-        (lambda: open_pictures(few, "real", mirror=True), "--mirror is for prepared data sets"),
-        (lambda: open_pictures(dataset, "real", size=(8, 8)), "--size has no meaning"),
-        (lambda: measure(("ppl",), fake=FolderPictures(few, "generated")), "metric ppl needs a generator"),
+        (lambda: measure(("fid",), real=FolderImages(mixed)), "16x24 pixels, others 16x16.*--size HxW"),
+        (lambda: open_images(tmp_path / "empty", "real"), "no real pictures: .*holds no"),
+        (lambda: open_images(tmp_path / "none", "generated"), "no generated pictures: .*does not exist"),
+        (lambda: open_images(few, "real", mirror=True), "--mirror is for prepared data sets"),
+        (lambda: open_images(dataset, "real", size=(8, 8)), "--size has no meaning"),
+        (lambda: measure(("ppl",), fake=FolderImages(few, "generated")), "metric ppl needs a generator"),
         (lambda: measure(("is",), logits=False), "metric is needs class scores"),
         (lambda: measure(("eqt",)), "input cannot be moved"),
-        (lambda: DatasetPictures(DataConfig("nope", str(tmp_path))), "does not exist; prepare it first"),
+        (lambda: DatasetImages(DataConfig("nope", str(tmp_path))), "does not exist; prepare it first"),
         (lambda: measure(("ppl",), generator=Broken()), "generated image 0 are NaN"),
     ):
         with pytest.raises(MetricError, match=message):
             call()
     (few / "003.png").write_bytes((few / "002.png").read_bytes()[:60])
     with pytest.raises(MetricError, match=r"003.png in .*repair it or take it out"):
-        FolderPictures(few).read(0, 4)
-    assert FolderPictures(mixed, size=(8, 8)).read(0, 9).shape == (9, 8, 8, 3)
+        FolderImages(few).read(0, 4)
+    assert FolderImages(mixed, size=(8, 8)).read(0, 9).shape == (9, 8, 8, 3)
 
 
 def test_bad_settings_are_named():

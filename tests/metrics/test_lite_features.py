@@ -12,8 +12,8 @@ from gansformer_tf.features import weights
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.evaluate import Evaluation
 from gansformer_tf.metrics.fid import fid
+from gansformer_tf.metrics.images import GeneratedImages
 from gansformer_tf.metrics.networks import feature_network
-from gansformer_tf.metrics.pictures import GeneratedPictures
 from tests.visualize.fakes import FakeGenerator
 
 LITE0 = "efficientnet-lite0"
@@ -48,7 +48,7 @@ def test_fid_grows_with_blur_noise_and_missing_modes(network):
 
 
 def test_results_carry_its_name(network, tmp_path):
-    images = GeneratedPictures([Sampler(FakeGenerator(), truncation_psi=1.0, batch_size=4)], 4, model_hash="x")
+    images = GeneratedImages([Sampler(FakeGenerator(), truncation_psi=1.0, batch_size=4)], 4, model_hash="x")
     config = MetricConfig(metrics=("is", "ppl"), images_num=4, is_splits=2, network=LITE0)
     evaluation = Evaluation(config, images, None, [network], work_folder=tmp_path / "work")
     score, path = evaluation.run()

@@ -24,7 +24,7 @@ from gansformer_tf.models.snapshot import assign_weights
 
 
 def pictures(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """Pictures and maps of one network."""
+    """Images and maps of one network."""
     own = {key[len(name) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{name}/")}
     generator = build_generator(from_dict(GANsformerConfig, json.loads(str(own["config"]))))
     weights = {key[len("weights/") :]: value for key, value in own.items() if key.startswith("weights/")}

@@ -38,7 +38,7 @@ def test_eager_graph_and_xla_draw_the_same(jit):
     ],
 )
 def test_a_seed_keeps_its_numbers(seed, normal, uniform):
-    """Pictures are told by their seeds, also to another version."""
+    """Images are told by their seeds, also to another version."""
     stream = SeedStream(seed)
     np.testing.assert_allclose(stream.normal((2, 3)), normal, atol=1e-6)
     np.testing.assert_allclose(stream.uniform((2,)), uniform, atol=1e-6)

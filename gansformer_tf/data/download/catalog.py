@@ -15,7 +15,7 @@ LMDB = "lmdb"
 class Archive:
     """One file that can be downloaded.
 
-    `below` is the folder of the pictures within it. `gigabytes` is rounded.
+    `below` is the folder of the images within it. `gigabytes` is rounded.
     """
 
     file: str

@@ -16,9 +16,9 @@ from gansformer_tf.data.images import png
 
 # Decoders of other formats in Pillow have had memory-safety and decompression-bomb problems and are not needed here.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-MAX_PIXELS = 40_000_000  # 160 MB decoded; with its copies such a picture takes a worker 200 MB, as WebP 830 MB
+MAX_PIXELS = 40_000_000  # 160 MB decoded; with its copies such an image takes a worker 200 MB, as WebP 830 MB
 MAX_ENCODED_BYTES = 128 << 20
-MIN_SIDE = 4  # smaller pictures are damaged or placeholders: enlarging them gives a flat colour
+MIN_SIDE = 4  # smaller images are damaged or placeholders: enlarging them gives a flat colour
 EXIF_ORIENTATION = 0x0112
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # (mode of a file, mode wanted) that every decoder turns into the same pixels
@@ -30,7 +30,7 @@ Image.MAX_IMAGE_PIXELS = None
 
 
 class BadImageError(ValueError):
-    """A picture that cannot be used. The message is the reason, fit for a table of bad images."""
+    """An image that cannot be used. The message is the reason, fit for a table of bad images."""
 
 
 def looks_like_image(head: bytes) -> bool:

@@ -12,7 +12,7 @@ from PIL import Image
 from gansformer_tf.data.images.decode import MODES, BadImageError
 from gansformer_tf.data.images.resize import FILTERS, resize
 
-LARGE_PIXELS = 8 << 20  # pictures above this are resized by Pillow from where they lie, without another copy
+LARGE_PIXELS = 8 << 20  # images above this are resized by Pillow from where they lie, without another copy
 _PAD_COLOR = 0  # black bars
 
 
@@ -24,7 +24,7 @@ def fit(
     mode: str = "crop",
     resize_filter: str = "lanczos",
 ) -> Image.Image:
-    """Brings a picture to its stored size and channels.
+    """Brings an image to its stored size and channels.
 
     Args:
         image: As `decode` or `from_array` give it.
@@ -71,7 +71,7 @@ def _resize(
 
 
 def _crop_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """The middle of a picture with the proportions of the target, in whole pixels; None keeps all of it."""
+    """The middle of an image with the proportions of the target, in whole pixels; None keeps all of it."""
     width, height = size
     keep_width = min(width, max(1, round(height * target[0] / target[1])))
     keep_height = min(height, max(1, round(width * target[1] / target[0])))
@@ -82,7 +82,7 @@ def _crop_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int,
 
 
 def _to_mode(image: Image.Image, channels: int, box: tuple[int, int, int, int] | None) -> Image.Image:
-    """Cuts and converts; cutting comes first so that large pictures are not copied whole."""
+    """Cuts and converts; cutting comes first so that large images are not copied whole."""
     if box is not None:
         image = image.crop(box)
     if image.mode in ("I;16", "I;16L", "I;16B", "I", "F"):

@@ -29,7 +29,7 @@ _HARMLESS = (b"IHDR", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"sBIT", b"bK
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _ROTATION_KEYWORDS = (b"Raw profile", b"XML:")
 _HEADER_END = 33  # signature and IHDR
-_MAX_PIXELS = 4 << 20  # the copies made here take several times the picture; larger ones are left to Pillow
+_MAX_PIXELS = 4 << 20  # the copies made here take several times the image; larger ones are left to Pillow
 
 
 def read_pixels(data: bytes, max_pixels: int) -> np.ndarray | None:
@@ -45,7 +45,7 @@ def read_pixels(data: bytes, max_pixels: int) -> np.ndarray | None:
         return None
     packet = av.Packet(_file(parts[1][:1], parts[2]))
     packet.is_keyframe = True
-    codec: Any = av.CodecContext.create("png", "r")  # one per picture: it would remember the last one
+    codec: Any = av.CodecContext.create("png", "r")  # one per image: it would remember the last one
     codec.thread_count = 1
     try:
         frames = codec.decode(packet)

@@ -1,4 +1,4 @@
-"""Antialiased resizing of uint8 pictures with the long filters, faster than Pillow and the same on every machine.
+"""Antialiased resizing of uint8 images with the long filters, faster than Pillow and the same on every machine.
 
 A filter turns output pixels into weighted sums of input pixels: a banded matrix. Blocks of that matrix are multiplied
 by BLAS in float32. Weights are whole multiples of 2**-15, so that every sum is a whole number below 2**24 and exact
@@ -66,7 +66,7 @@ def _round(values: np.ndarray) -> np.ndarray:
 
 
 def resize(image: np.ndarray, size: tuple[int, int], resize_filter: str = "lanczos") -> np.ndarray:
-    """Resizes a picture.
+    """Resizes an image.
 
     Args:
         image: uint8 `[H, W, C]` without an alpha channel.

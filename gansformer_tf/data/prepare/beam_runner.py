@@ -1,6 +1,6 @@
 """Writes the shards of a job with Apache Beam, on several machines if need be.
 
-One element is one shard: a Beam worker reads its pictures, converts them with the same function as local workers do,
+One element is one shard: a Beam worker reads its images, converts them with the same function as local workers do,
 and writes the file. Source and data set must lie in folders that all machines share.
 """
 

@@ -30,7 +30,7 @@ class Estimate:
 
 
 def estimate(source: Source, config: PrepareConfig, value_range: tuple[float, float] | None = None) -> Estimate:
-    """Converts a few pictures, spread evenly over the source, and adds up."""
+    """Converts a few images, spread evenly over the source, and adds up."""
     chosen = spread(len(source), config.max_images)
     sample = [int(chosen[place]) for place in spread(len(chosen), SAMPLE)]
     started = time.perf_counter()

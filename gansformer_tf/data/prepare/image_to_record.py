@@ -1,4 +1,4 @@
-"""One picture of a source to one record. Worker processes and Beam workers all call `convert`."""
+"""One image of a source to one record. Worker processes and Beam workers all call `convert`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gansformer_tf.data.sources.base import Item
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """A framed record, or the reason why the picture gave none."""
+    """A framed record, or the reason why the image gave none."""
 
     name: str
     record: bytes | None
@@ -29,7 +29,7 @@ class ImageRecord:
 
 
 def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] | None = None) -> ImageRecord:
-    """Decodes, fits, encodes and frames one picture. The result depends on the arguments only."""
+    """Decodes, fits, encodes and frames one image. The result depends on the arguments only."""
     if item.problem is not None:
         return ImageRecord(item.name, None, item.problem)
     try:

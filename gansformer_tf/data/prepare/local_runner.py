@@ -13,17 +13,17 @@ from gansformer_tf.data.prepare.shard_writer import write_shard
 from gansformer_tf.data.sources.base import Source
 from gansformer_tf.data.workers import ordered_map
 
-# Decoded pictures in one task: results wait in memory until their turn to be written comes.
+# Decoded images in one task: results wait in memory until their turn to be written comes.
 _TASK_BYTES = 4 << 20
 _MAX_TASK = 64
 
-ShardPart = tuple[int, Sequence[int]]  # a shard and some of its pictures
+ShardPart = tuple[int, Sequence[int]]  # a shard and some of its images
 
 
 def local_runner(workers: int) -> Runner:
     """A runner with that many worker processes; 0 converts in this one.
 
-    Pictures of one shard are spread over all workers, so a single shard is as fast as many.
+    Images of one shard are spread over all workers, so a single shard is as fast as many.
     """
 
     def run(job: Job) -> None:
@@ -33,8 +33,8 @@ def local_runner(workers: int) -> Runner:
         counted = _count(job, results)
         try:
             for index, group in itertools.groupby(counted, key=lambda result: result[0]):
-                pictures = itertools.chain.from_iterable(converted for _, converted in group)
-                write_shard(job.store, index, job.names[index], pictures, job.on_error)
+                images = itertools.chain.from_iterable(converted for _, converted in group)
+                write_shard(job.store, index, job.names[index], images, job.on_error)
         finally:
             results.close()
 

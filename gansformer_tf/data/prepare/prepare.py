@@ -1,4 +1,4 @@
-"""A source of pictures to a folder of sharded records: in parallel, resumable, the same bytes every time."""
+"""A source of images to a folder of sharded records: in parallel, resumable, the same bytes every time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def count_shards(config: PrepareConfig, num_images: int) -> int:
-    """Number of files, at least one picture in each."""
+    """Number of files, at least one image in each."""
     return max(1, min(config.num_shards or -(-num_images // IMAGES_PER_SHARD), num_images))
 
 
@@ -63,17 +63,17 @@ def prepare(
     Call it again after an interruption: finished shards are kept, and the result is the same as without one.
 
     Args:
-        source: The pictures.
+        source: The images.
         config: What is written.
         data_dir: Folder of all data sets.
         runner: Writes the shards: `local_runner(workers)`, or `beam_runner(options)`; None works in this process.
-        on_error: "skip" lists bad pictures in `bad_images.csv` and goes on; "stop" ends at the first one.
+        on_error: "skip" lists bad images in `bad_images.csv` and goes on; "stop" ends at the first one.
         value_range: Black and white of float arrays.
-        on_progress: Called with (pictures done, pictures in all).
+        on_progress: Called with (images done, images in all).
 
     Raises:
         DatasetError: A data set of that name is there with other settings.
-        PrepareError: No picture could be used, a bad one was met with "stop", or the disk is full.
+        PrepareError: No image could be used, a bad one was met with "stop", or the disk is full.
     """
     runner = runner or local_runner(0)
     folder = Path(data_dir) / config.name
@@ -131,7 +131,7 @@ def _complete(job: Job, preparation: Preparation, plan: dict[str, Any]) -> Manif
         preparation.discard()
         name, problem = bad[0]
         raise PrepareError(
-            f"none of the {len(bad)} pictures could be used ({name}: {problem}); see {folder / BAD_IMAGES}."
+            f"none of the {len(bad)} images could be used ({name}: {problem}); see {folder / BAD_IMAGES}."
         )
     buffer = io.BytesIO()
     np.save(buffer, np.array([length for state in states for length in state.lengths], np.uint32))

@@ -9,14 +9,14 @@ from gansformer_tf.config.data import PrepareConfig
 from gansformer_tf.data.prepare.state import ShardStore
 from gansformer_tf.data.sources.base import Source
 
-ReportImages = Callable[[int, int], None]  # (pictures done, pictures in all)
+ReportImages = Callable[[int, int], None]  # (images done, images in all)
 
 
 @dataclass(frozen=True)
 class Job:
     """The shards that have to be written. A runner writes them through `store`, in any order.
 
-    `parts[i]` holds the pictures of shard i, `names[i]` its file; `missing` the shards that are not there yet.
+    `parts[i]` holds the images of shard i, `names[i]` its file; `missing` the shards that are not there yet.
     """
 
     source: Source
@@ -35,7 +35,7 @@ class Job:
 
     @property
     def num_done(self) -> int:
-        """Pictures in the shards that are there."""
+        """Images in the shards that are there."""
         return self.num_images - sum(len(self.parts[index]) for index in self.missing)
 
 

@@ -1,4 +1,4 @@
-"""ImageRecord pictures to one shard file, complete or not at all."""
+"""ImageRecord images to one shard file, complete or not at all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_shard(store: ShardStore, index: int, name: str, results: Iterable[Imag
     """Writes the records of one shard and gives the file its final name.
 
     Raises:
-        PrepareError: A picture is bad and `on_error` is "stop".
+        PrepareError: An image is bad and `on_error` is "stop".
         OSError: The disk is full, for example. Nothing is left behind.
     """
     temporary = store.temporary(index)
@@ -75,7 +75,7 @@ def _stop(folder: Path, bad: list[tuple[str, str]]) -> None:
 
 
 def write_bad_images(folder: Path, bad: list[tuple[str, str]]) -> None:
-    """Writes the table of bad pictures, or removes an older one if there are none."""
+    """Writes the table of bad images, or removes an older one if there are none."""
     if not bad:
         (folder / BAD_IMAGES).unlink(missing_ok=True)
         return

@@ -103,7 +103,7 @@ class Preparation:
         self.release()
 
     def discard(self) -> None:
-        """Deletes everything but the table of bad pictures."""
+        """Deletes everything but the table of bad images."""
         for entry in self.folder.iterdir():
             if entry.is_file() and entry.name != BAD_IMAGES:
                 entry.unlink()
@@ -148,7 +148,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
         for key in sorted({*before, *after}):
             if before.get(key) != after.get(key) and key != "identity":
                 changes.append(f"{key} {_show(before.get(key))} there, {_show(after.get(key))} now")
-    return "; ".join(changes) or "the pictures or labels of the source changed"
+    return "; ".join(changes) or "the images or labels of the source changed"
 
 
 def _show(value: Any) -> str:

@@ -31,7 +31,7 @@ def _info(manifest: Manifest) -> dict[str, Any]:
     return {
         "name": re.sub(r"\W", "_", manifest.name),
         "version": "1.0.0",
-        "description": f"{manifest.num_images} pictures of {manifest.height}x{manifest.width} pixels.",
+        "description": f"{manifest.num_images} images of {manifest.height}x{manifest.width} pixels.",
         "fileFormat": "tfrecord",
         "splits": [
             {
@@ -46,7 +46,7 @@ def _info(manifest: Manifest) -> dict[str, Any]:
 
 def _features(manifest: Manifest) -> dict[str, Any]:
     image: dict[str, Any] = {
-        "encoded": _picture(manifest),
+        "encoded": _image(manifest),
         "format": _text(),
         "filename": _text(),
         "height": _tensor("int64"),
@@ -63,7 +63,7 @@ def _features(manifest: Manifest) -> dict[str, Any]:
     return _dict({"image": _dict(image)})
 
 
-def _picture(manifest: Manifest) -> dict[str, Any]:
+def _image(manifest: Manifest) -> dict[str, Any]:
     shape = (manifest.height, manifest.width, manifest.channels)
     if manifest.encoding == "raw":
         return _tensor("uint8", shape, encoding="bytes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gansformer_tf.config.data import picture_size
+from gansformer_tf.config.data import image_size
 from gansformer_tf.data.manifest import DatasetError
 
 
@@ -39,14 +39,14 @@ class DatasetInfo:
         """(height, width) after cropping to a ratio (height / width) while reading; None keeps all.
 
         Raises:
-            DatasetError: The pictures are not large enough in that direction.
+            DatasetError: The images are not large enough in that direction.
         """
         if ratio is None:
             return self.height, self.width
-        height, width = picture_size(self.resolution, ratio)
+        height, width = image_size(self.resolution, ratio)
         if height > self.height or width > self.width:
             raise DatasetError(
-                f"--ratio {ratio:g} asks for {height}x{width} (height x width) but the pictures of {self.name} have "
+                f"--ratio {ratio:g} asks for {height}x{width} (height x width) but the images of {self.name} have "
                 f"{self.height}x{self.width}; prepare it again with --ratio {ratio:g}, or leave --ratio out."
             )
         return height, width

@@ -1,6 +1,6 @@
-"""Which picture stands at which place of the endless training sequence: a function of the seed and the place alone.
+"""Which image stands at which place of the endless training sequence: a function of the seed and the place alone.
 
-Every epoch is a permutation of all pictures. Nothing is remembered between batches, so training continues at any
+Every epoch is a permutation of all images. Nothing is remembered between batches, so training continues at any
 step at once, and the sequence depends neither on the batch size nor on the number of replicas.
 """
 
@@ -14,22 +14,22 @@ _ORDER, _MIRROR = 0, 1  # separate random streams
 
 
 class EpochOrder:
-    """The endless sequence of picture numbers.
+    """The endless sequence of image numbers.
 
     Args:
         seed: Any integer from 0 to 2**32 - 1.
-        num_images: Pictures in one epoch.
+        num_images: Images in one epoch.
     """
 
     def __init__(self, seed: int, num_images: int) -> None:
         if num_images < 1:
-            raise ValueError("an epoch needs at least one picture.")
+            raise ValueError("an epoch needs at least one image.")
         self.seed, self.num_images = seed % 2**32, num_images
         self._lock = threading.Lock()
         self._epochs: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def at(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures and mirror flags at places `start` to `start + count - 1`.
+        """Images and mirror flags at places `start` to `start + count - 1`.
 
         Returns:
             `(numbers, mirrored)`: int64 `[count]` and bool `[count]`.

@@ -1,4 +1,4 @@
-"""`--inspect`: what a data set holds, in a few lines and one sheet of pictures."""
+"""`--inspect`: what a data set holds, in a few lines and one sheet of images."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from PIL import Image
 from gansformer_tf.data.manifest import BAD_IMAGES, MANIFEST, read_manifest
 from gansformer_tf.data.read.dataset_info import DatasetInfo
 from gansformer_tf.data.read.open import read_info
-from gansformer_tf.data.read.record_image import label_of, picture_of
+from gansformer_tf.data.read.record_image import image_of, label_of
 from gansformer_tf.data.read.records import Records
 from gansformer_tf.data.read.zip_archive import is_zip
 from gansformer_tf.data.sources.walk import listed
 from gansformer_tf.files import replacing
 
 CONTACT_SHEET = "contact_sheet.png"
-SHEET_PICTURES = 48
+SHEET_IMAGES = 48
 SHEET_COLUMNS = 8
-_SHEET_SIDE = 128  # longer side of one picture on the sheet, in pixels
+_SHEET_SIDE = 128  # longer side of one image on the sheet, in pixels
 _MAX_CLASSES_SHOWN = 12
 _MAX_LABELS_READ = 100_000
 
@@ -42,9 +42,9 @@ def inspect(folder: str | os.PathLike[str]) -> list[str]:
     size = sum((info.folder / shard).stat().st_size for shard in info.shards)
     lines = [
         f"{info.name} in {info.folder}",
-        f"  pictures   {info.num_images} of {info.height}x{info.width} (height x width), {info.channels} channel(s)",
+        f"  images   {info.num_images} of {info.height}x{info.width} (height x width), {info.channels} channel(s)",
         f"  stored as  {info.encoding}, {len(info.shards)} shard(s), {size / 1e6:.1f} MB, "
-        f"{size / info.num_images / 1024:.1f} KiB per picture",
+        f"{size / info.num_images / 1024:.1f} KiB per image",
         *_made(info),
         *_labels(info, records),
     ]
@@ -90,20 +90,20 @@ def _labels(info: DatasetInfo, records: Records) -> list[str]:
     )
     shown = [f"{info.class_names[label]} {count}" for label, count in counts.most_common(_MAX_CLASSES_SHOWN)]
     more = f", and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
-    sample = f" (every {step}th picture)" if step > 1 else ""
+    sample = f" (every {step}th image)" if step > 1 else ""
     return [f"  labels     {info.label_dim} classes{sample}: {', '.join(shown)}{more}"]
 
 
 def contact_sheet(info: DatasetInfo, records: Records, path: Path) -> None:
-    """Writes a sheet of pictures spread evenly over the data set."""
-    count = min(SHEET_PICTURES, len(records))
+    """Writes a sheet of images spread evenly over the data set."""
+    count = min(SHEET_IMAGES, len(records))
     scale = max(1.0, info.resolution / _SHEET_SIDE)
     height, width = max(1, round(info.height / scale)), max(1, round(info.width / scale))
     columns = min(SHEET_COLUMNS, count)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[info.channels]
     sheet = Image.new(mode, (columns * width, -(-count // columns) * height))
     for place in range(count):
-        pixels = picture_of(records.read(place * len(records) // count), info)
+        pixels = image_of(records.read(place * len(records) // count), info)
         image = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0] if info.channels == 1 else pixels))
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BOX)

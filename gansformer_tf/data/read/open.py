@@ -14,7 +14,7 @@ from gansformer_tf.data.records.original import find_original
 
 
 def read_info(path: str | os.PathLike[str]) -> DatasetInfo:
-    """Reads what a prepared folder holds (or one of the original code's TFRecords, or a ZIP archive of pictures).
+    """Reads what a prepared folder holds (or one of the original code's TFRecords, or a ZIP archive of images).
 
     Raises:
         DatasetError: It is missing, incomplete, or of a size the networks cannot have.
@@ -29,7 +29,7 @@ def read_info(path: str | os.PathLike[str]) -> DatasetInfo:
     unit = info.resolution // BASE_GRID
     if info.resolution & (info.resolution - 1) or info.height % unit or info.width % unit:
         raise DatasetError(
-            f"the pictures of {folder} have {info.height}x{info.width} pixels; the longer side must be a power of two "
+            f"the images of {folder} have {info.height}x{info.width} pixels; the longer side must be a power of two "
             f"and the shorter one a multiple of its quarter. Prepare them again with prepare_data.py."
         )
     return info

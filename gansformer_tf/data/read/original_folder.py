@@ -21,7 +21,7 @@ def read_original(folder: Path) -> DatasetInfo:
             raise DatasetError(f"corrupt shard {shard}: {problem}. Restore it from a copy.")
     counts = tuple(len(found) for found, _ in lengths)
     if not sum(counts):
-        raise DatasetError(f"the TFRecords in {folder} hold no pictures.")
+        raise DatasetError(f"the TFRecords in {folder} hold no images.")
     first = next(index for index, count in enumerate(counts) if count)
     file = RecordFile(folder / files.shards[first], lengths[first][0])
     try:

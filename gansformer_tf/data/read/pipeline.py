@@ -43,15 +43,15 @@ def training_dataset(
     that stands at step n of the whole sequence, and nothing before it is read.
 
     Args:
-        path: A prepared folder, one with TFRecords of the original code, or a ZIP archive of pictures.
-        batch_size: Pictures per batch of this shard.
+        path: A prepared folder, one with TFRecords of the original code, or a ZIP archive of images.
+        batch_size: Images per batch of this shard.
         seed: Of the order and the mirroring.
         start_step: First step.
-        mirror: Mirror half of the pictures, chosen anew in every epoch.
-        max_images: Use only this many pictures, spread evenly over all of them.
+        mirror: Mirror half of the images, chosen anew in every epoch.
+        max_images: Use only this many images, spread evenly over all of them.
         ratio: Crop the middle to this height / width; None keeps all.
         use_labels: Read labels; otherwise `label` has no columns.
-        shard: `(index, count)`: this reader serves part `index` of a global batch of `count * batch_size` pictures.
+        shard: `(index, count)`: this reader serves part `index` of a global batch of `count * batch_size` images.
 
     Returns:
         Dataset of dictionaries: `image` uint8 `[batch, height, width, channels]` and `label` float32
@@ -67,7 +67,7 @@ def training_dataset(
     if not 0 <= index < count:
         raise ValueError(f"shard {shard}: the index must lie in 0..{count - 1}.")
     if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; at least 1 picture is needed.")
+        raise ValueError(f"batch_size is {batch_size}; at least 1 image is needed.")
     reader = _Reader(info, seed, max_images, ratio, use_labels, mirror)
 
     def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -76,21 +76,21 @@ def training_dataset(
 
     def read(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         stored = tf.uint8 if reader.plain else tf.string
-        pictures, labels, flips = tf.numpy_function(load, [step], (stored, tf.float32, tf.bool), stateful=False)
+        images, labels, flips = tf.numpy_function(load, [step], (stored, tf.float32, tf.bool), stateful=False)
         shape = (*reader.size, info.channels) if reader.plain else ()
-        pictures.set_shape((batch_size, *shape))
+        images.set_shape((batch_size, *shape))
         labels.set_shape((batch_size, reader.label_dim))
         flips.set_shape((batch_size,))
-        return pictures, labels, flips
+        return images, labels, flips
 
     steps = tf.data.Dataset.counter(start_step, dtype=tf.int64)
     decode = _decoder(reader)
 
-    def finish(pictures: tf.Tensor, labels: tf.Tensor, flips: tf.Tensor) -> dict[str, tf.Tensor]:
+    def finish(images: tf.Tensor, labels: tf.Tensor, flips: tf.Tensor) -> dict[str, tf.Tensor]:
         if not reader.plain:
             shape = tf.TensorSpec((*reader.size, info.channels), tf.uint8)
-            pictures = tf.map_fn(decode, (pictures, flips), fn_output_signature=shape)
-        return {"image": pictures, "label": labels}
+            images = tf.map_fn(decode, (images, flips), fn_output_signature=shape)
+        return {"image": images, "label": labels}
 
     batches = steps.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(PREFETCH_BATCHES)
@@ -107,35 +107,35 @@ def _decoder(reader: _Reader) -> Callable[[tuple[tf.Tensor, tf.Tensor]], tf.Tens
     top, left = reader.corner
 
     def decode(element: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        picture, flip = element
+        image, flip = element
         if info.encoding == "jpeg":
-            picture = tf.io.decode_jpeg(picture, channels=info.channels, dct_method="INTEGER_ACCURATE")
+            image = tf.io.decode_jpeg(image, channels=info.channels, dct_method="INTEGER_ACCURATE")
         elif info.encoding == "png":
-            picture = tf.io.decode_png(picture, channels=info.channels)
+            image = tf.io.decode_png(image, channels=info.channels)
         else:
-            picture = _decode_webp(picture, info.channels)
-        picture = tf.ensure_shape(picture, (info.height, info.width, info.channels))
+            image = _decode_webp(image, info.channels)
+        image = tf.ensure_shape(image, (info.height, info.width, info.channels))
         if (height, width) != (info.height, info.width):
-            picture = picture[top : top + height, left : left + width]
+            image = image[top : top + height, left : left + width]
         if reader.mirror:  # tf.reverse has a fast path for this; a slice with step -1 takes as long as decoding
-            picture = tf.cond(flip, lambda: tf.reverse(picture, [1]), lambda: picture)
-        return picture
+            image = tf.cond(flip, lambda: tf.reverse(image, [1]), lambda: image)
+        return image
 
     return decode
 
 
 def _decode_webp(data: tf.Tensor, channels: int) -> tf.Tensor:
     # WebP has no grey, and drops an alpha channel that is opaque everywhere.
-    picture = tf.io.decode_image(data, channels=0, expand_animations=False)
-    picture.set_shape((None, None, None))
+    image = tf.io.decode_image(data, channels=0, expand_animations=False)
+    image.set_shape((None, None, None))
     if channels != 4:
-        return picture[:, :, :channels]
-    opaque = tf.fill(tf.concat([tf.shape(picture)[:2], [1]], axis=0), tf.constant(255, tf.uint8))
-    return tf.concat([picture, opaque], axis=2)[:, :, :4]
+        return image[:, :, :channels]
+    opaque = tf.fill(tf.concat([tf.shape(image)[:2], [1]], axis=0), tf.constant(255, tf.uint8))
+    return tf.concat([image, opaque], axis=2)[:, :, :4]
 
 
 class _Reader:
-    """Reads the records of a batch: plain pixels `[B, H, W, C]`, ready; or encoded pictures `[B]`, to be decoded."""
+    """Reads the records of a batch: plain pixels `[B, H, W, C]`, ready; or encoded images `[B]`, to be decoded."""
 
     def __init__(
         self,
@@ -165,25 +165,23 @@ class _Reader:
         return read_labels(self.info.folder, files, self.info.num_images) if files is not None else None
 
     def batch(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pictures, labels and mirror flags of the places `start` to `start + count - 1` of the sequence."""
+        """Images, labels and mirror flags of the places `start` to `start + count - 1` of the sequence."""
         places, flips = self.order.at(start, count)
         labels = np.zeros((count, self.label_dim), np.float32)
-        pictures = (
-            np.empty((count, *self.size, self.info.channels), np.uint8) if self.plain else np.empty(count, object)
-        )
+        images = np.empty((count, *self.size, self.info.channels), np.uint8) if self.plain else np.empty(count, object)
         for row, place in enumerate(places):
             number = int(self.numbers[place])
             payload = self.records.read(number)
             try:
                 if self.plain:
-                    self._copy_pixels(payload, flips[row], pictures[row])
+                    self._copy_pixels(payload, flips[row], images[row])
                 else:
-                    pictures[row] = _encoded(payload)
+                    images[row] = _encoded(payload)
                 if self.label_dim:
                     labels[row] = self._label(payload, number)
             except (ValueError, IndexError) as error:
                 raise CorruptRecordError(f"corrupt {self.records.describe(number)}: {error}.") from error
-        return pictures, labels, flips
+        return images, labels, flips
 
     def _copy_pixels(self, payload: bytes, flip: bool, target: np.ndarray) -> None:
         height, width, channels = self.info.height, self.info.width, self.info.channels

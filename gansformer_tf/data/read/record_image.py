@@ -1,4 +1,4 @@
-"""Pictures out of records, without TensorFlow: for inspecting and verifying."""
+"""Images out of records, without TensorFlow: for inspecting and verifying."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gansformer_tf.data.records.example import decode_example
 from gansformer_tf.data.records.original import parse_original
 
 
-def picture_of(payload: bytes, info: DatasetInfo) -> np.ndarray:
-    """The picture of a record, uint8 `[H, W, C]`.
+def image_of(payload: bytes, info: DatasetInfo) -> np.ndarray:
+    """The image of a record, uint8 `[H, W, C]`.
 
     Raises:
         ValueError: The record holds something else than the data set says.
@@ -27,7 +27,7 @@ def picture_of(payload: bytes, info: DatasetInfo) -> np.ndarray:
             raise ValueError(f"it has no {keys.ENCODED}")
         pixels = _pixels(stored[0], info)
     if pixels.shape != shape:
-        raise ValueError(f"the picture has shape {pixels.shape} instead of {shape}")
+        raise ValueError(f"the image has shape {pixels.shape} instead of {shape}")
     return pixels
 
 

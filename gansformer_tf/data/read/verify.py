@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gansformer_tf.data.manifest import MANIFEST, read_manifest
 from gansformer_tf.data.read.dataset_info import DatasetInfo
 from gansformer_tf.data.read.open import read_info
-from gansformer_tf.data.read.record_image import label_of, picture_of
+from gansformer_tf.data.read.record_image import image_of, label_of
 from gansformer_tf.data.read.zip_archive import ZipShard, is_zip
 from gansformer_tf.data.records.tfrecord import CorruptRecordError, RecordFile, scan
 from gansformer_tf.data.workers import ordered_map
@@ -99,7 +99,7 @@ def _check_records(file: RecordFile | ZipShard, info: DatasetInfo) -> list[str]:
     for record in range(len(file)):
         try:
             payload = file.read(record)
-            picture_of(payload, info)
+            image_of(payload, info)
             label = label_of(payload, info)
             if isinstance(label, int) and not 0 <= label < info.label_dim:
                 raise ValueError(f"its label {label} lies outside 0..{info.label_dim - 1}")

@@ -1,6 +1,6 @@
-"""ZIP archives as StyleGAN2 and StyleGAN3 make them, as data sets: pictures of one size, labels in `dataset.json`.
+"""ZIP archives as StyleGAN2 and StyleGAN3 make them, as data sets: images of one size, labels in `dataset.json`.
 
-They are read in place. A picture is given as the record that a prepared folder would hold, so that nothing behind this
+They are read in place. An image is given as the record that a prepared folder would hold, so that nothing behind this
 module knows the difference.
 """
 
@@ -105,11 +105,11 @@ def _header(archive: zipfile.ZipFile, name: str) -> Header:
 
 
 class ZipShard:
-    """Pictures of an archive by number, as records.
+    """Images of an archive by number, as records.
 
     Args:
         path: The archive.
-        size: (height, width) that every picture must have.
+        size: (height, width) that every image must have.
 
     Raises:
         DatasetError: It cannot be read any more.
@@ -124,10 +124,10 @@ class ZipShard:
         return len(self._source)
 
     def read(self, index: int) -> bytes:
-        """Serialised `tf.train.Example` with the picture's file and label. Safe to call from several threads.
+        """Serialised `tf.train.Example` with the image's file and label. Safe to call from several threads.
 
         Raises:
-            CorruptRecordError: The picture is damaged, or has another size.
+            CorruptRecordError: The image is damaged, or has another size.
         """
         name = self._source.name(index)
         problem = member_problem(self._archive.getinfo(name))
@@ -156,7 +156,7 @@ class ZipShard:
 
     def _corrupt(self, index: int, name: str, problem: str) -> CorruptRecordError:
         where = f"corrupt record {index} in shard {self.path.name}"
-        return CorruptRecordError(f"{where}: {name} {problem}; {_REMEDY} {self.path}, which leaves bad pictures out.")
+        return CorruptRecordError(f"{where}: {name} {problem}; {_REMEDY} {self.path}, which leaves bad images out.")
 
 
 def _open(path: Path) -> Source:

@@ -1,8 +1,8 @@
 """TFRecords of the original code: `<dir>-r<XX>.tfrecords<i>of<n>` with raw `[C, H, W]` pixels, `.labels` beside them.
 
 There is one set of files per resolution; only the largest is used. The original reads shard after shard while its
-labels stay in the order in which pictures were added, which assigns labels to the wrong pictures as soon as there is
-more than one shard. Picture j was added to shard j mod n, so the right label is known, and used here.
+labels stay in the order in which images were added, which assigns labels to the wrong images as soon as there is
+more than one shard. Image j was added to shard j mod n, so the right label is known, and used here.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def holds_original(folder: str | os.PathLike[str]) -> bool:
 
 
 def parse_original(payload: bytes) -> np.ndarray:
-    """The picture of one record, uint8 `[C, H, W]`.
+    """The image of one record, uint8 `[C, H, W]`.
 
     Raises:
         ValueError: The record has another content.
@@ -82,7 +82,7 @@ def parse_original(payload: bytes) -> np.ndarray:
 
 
 def read_labels(folder: Path, files: OriginalFiles, num_images: int) -> np.ndarray | None:
-    """Label vectors float32 `[N, label_dim]` in the order in which pictures were added, or None."""
+    """Label vectors float32 `[N, label_dim]` in the order in which images were added, or None."""
     if files.labels is None:
         return None
     try:
@@ -93,12 +93,12 @@ def read_labels(folder: Path, files: OriginalFiles, num_images: int) -> np.ndarr
         labels = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels.astype(np.int64)]
     if labels.ndim != 2 or len(labels) < num_images:
         raise DatasetError(
-            f"{folder / files.labels} has labels of shape {labels.shape} for {num_images} pictures; remove it, "
+            f"{folder / files.labels} has labels of shape {labels.shape} for {num_images} images; remove it, "
             "or complete it."
         )
     return labels.astype(np.float32)
 
 
 def added_number(shard: int, record: int, num_shards: int) -> int:
-    """When a picture was added: picture j went to shard j mod n."""
+    """When an image was added: image j went to shard j mod n."""
     return record * num_shards + shard

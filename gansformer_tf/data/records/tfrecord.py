@@ -1,7 +1,7 @@
 """The TFRecord file format, read and written without TensorFlow.
 
 A record is: length (uint64), masked CRC-32C of the length (uint32), payload, masked CRC-32C of the payload (uint32),
-all little-endian. Worker processes that only convert pictures stay small and start at once because of this.
+all little-endian. Worker processes that only convert images stay small and start at once because of this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
 OVERHEAD_BYTES = HEADER_BYTES + FOOTER_BYTES
-# A damaged length would otherwise ask for terabytes; no picture record comes near this.
+# A damaged length would otherwise ask for terabytes; no image record comes near this.
 MAX_RECORD_BYTES = 1 << 30
 _MASK_DELTA = 0xA282EAD8
 

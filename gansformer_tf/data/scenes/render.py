@@ -22,7 +22,7 @@ class SceneBatch:
         images: uint8 `[scenes, height, width, 3]`.
         masks: bool `[scenes, 8, height, width]`: the pixels that mostly show object j (objects that stand in
             front are taken out); all False beyond the scene's number of objects.
-        scenes: the `Scene` of every picture, in order.
+        scenes: the `Scene` of every image, in order.
     """
 
     images: np.ndarray
@@ -45,8 +45,8 @@ def render(
 
     Args:
         seeds: Number of scenes (seeds 0, 1, 2, ...) or the seeds themselves.
-        resolution: Side of the square pictures in pixels, 8 to 256.
-        height: Height in pixels for rectangular pictures (default: `resolution`).
+        resolution: Side of the square images in pixels, 8 to 256.
+        height: Height in pixels for rectangular images (default: `resolution`).
         width: Width in pixels (default: `resolution`).
 
     Returns:

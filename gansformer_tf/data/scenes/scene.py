@@ -1,7 +1,7 @@
-"""Built-in CLEVR-like scenes: what stands where. `render` turns them into pictures.
+"""Built-in CLEVR-like scenes: what stands where. `render` turns them into images.
 
 A scene holds 3 to 8 objects (sphere, cube, cylinder; 8 colours, 2 sizes, matt or shiny) on the floor of a studio
-with a curved back wall. It is a function of its seed alone, so pictures, masks and labels can always be made again.
+with a curved back wall. It is a function of its seed alone, so images, masks and labels can always be made again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """What one picture shows: the objects, the camera and the lamp."""
+    """What one image shows: the objects, the camera and the lamp."""
 
     seed: int
     objects: tuple[SceneObject, ...]

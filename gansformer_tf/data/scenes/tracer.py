@@ -1,4 +1,4 @@
-"""Ray tracer of the built-in scenes, vectorised over the pixels of a picture in NumPy.
+"""Ray tracer of the built-in scenes, vectorised over the pixels of an image in NumPy.
 
 Which object is seen is decided for 2x2 rays per pixel, each object only inside its projected bounding box. Pixels
 whose four rays see the same smooth surface are lit once; the others (edges, shiny objects) are lit four times and
@@ -23,7 +23,7 @@ from gansformer_tf.data.scenes.light import (
 from gansformer_tf.data.scenes.scene import Scene, SceneObject
 from gansformer_tf.data.scenes.shapes import FAR, column, dot, first_hit, normals_at, studio_hit
 
-FOCAL_LENGTH = 2.35  # in units of half the longer side of the picture: a view of about 46 degrees
+FOCAL_LENGTH = 2.35  # in units of half the longer side of the image: a view of about 46 degrees
 LOOK_AT = (0.0, -0.05, 0.25)
 SAME_SURFACE = 0.97  # cosine between two normals above which a pixel counts as smooth
 
@@ -69,7 +69,7 @@ def _span(values: np.ndarray, size: int) -> slice:
 
 
 def trace(scene: Scene, colors: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """One picture.
+    """One image.
 
     Args:
         scene: What to show.
@@ -98,10 +98,10 @@ def trace(scene: Scene, colors: np.ndarray, height: int, width: int) -> tuple[np
     ]
     directions, depth, owner_of_ray, normals = chosen
     light = _tone(_light(scene, albedo, directions, depth, owner_of_ray, normals, whole=smooth.size))
-    picture = np.empty((3, height * width), np.float32)
-    picture[:, smooth] = light[:, : smooth.size]
-    picture[:, mixed] = light[:, smooth.size :].reshape(3, 4, mixed.size).mean(axis=1)
-    image = np.rint(picture.T.reshape(height, width, 3) * 255).astype(np.uint8)
+    pixels = np.empty((3, height * width), np.float32)
+    pixels[:, smooth] = light[:, : smooth.size]
+    pixels[:, mixed] = light[:, smooth.size :].reshape(3, 4, mixed.size).mean(axis=1)
+    image = np.rint(pixels.T.reshape(height, width, 3) * 255).astype(np.uint8)
     index = np.arange(len(scene.objects), dtype=np.int8)[:, None, None]
     masks = sum((ray == index).astype(np.int8) for ray in owner) > 2
     return image, masks

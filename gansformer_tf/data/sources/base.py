@@ -22,9 +22,9 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of a source, not yet decoded: an encoded file, an array, or the reason why there is neither.
+    """One image of a source, not yet decoded: an encoded file, an array, or the reason why there is neither.
 
-    `name` is unique within the source and says where the picture is; `label` is a class number, a vector, or None.
+    `name` is unique within the source and says where the image is; `label` is a class number, a vector, or None.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Item:
 
 
 class Source(abc.ABC):
-    """Pictures numbered 0 to n-1, each of which can be read on its own.
+    """Images numbered 0 to n-1, each of which can be read on its own.
 
     A source travels to worker processes (it is pickled), so files are opened while reading and not before.
 
@@ -58,15 +58,15 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def name(self, index: int) -> str:
-        """Where a picture is, within the source."""
+        """Where an image is, within the source."""
 
     def label(self, index: int) -> Label | None:
-        """The label of a picture, without reading it; None without labels of this kind."""
+        """The label of an image, without reading it; None without labels of this kind."""
         return None
 
     @abc.abstractmethod
     def read(self, indices: Sequence[int]) -> Iterator[Item]:
-        """Yields the pictures of ascending indices, in order. A picture that cannot be read gives its `problem`."""
+        """Yields the images of ascending indices, in order. An image that cannot be read gives its `problem`."""
 
     @abc.abstractmethod
     def identity(self) -> str:

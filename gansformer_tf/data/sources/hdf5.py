@@ -1,4 +1,4 @@
-"""HDF5 files: one data set of pictures, read a slice at a time."""
+"""HDF5 files: one data set of images, read a slice at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Hdf5Source(Source):
 
     Args:
         place: The file.
-        key: Path of the data set within it; None takes the only one that can hold pictures.
+        key: Path of the data set within it; None takes the only one that can hold images.
         value_range: Black and white of float values.
 
     Raises:
@@ -89,7 +89,7 @@ def _find(file: object, key: str | None, place: str) -> str:
     found: list[str] = []
 
     def visit(name: str, entry: object) -> None:
-        if isinstance(entry, h5py.Dataset) and _holds_pictures(entry):
+        if isinstance(entry, h5py.Dataset) and _holds_images(entry):
             found.append(name)
 
     file.visititems(visit)  # type: ignore[attr-defined]
@@ -97,13 +97,13 @@ def _find(file: object, key: str | None, place: str) -> str:
     if key is None:
         if len(found) == 1:
             return found[0]
-        raise SourceError(f"{place} has {len(found)} data sets of pictures ({listed}); choose one with --array-key.")
+        raise SourceError(f"{place} has {len(found)} data sets of images ({listed}); choose one with --array-key.")
     if key.strip("/") not in found:
-        raise SourceError(f"{place} has no data set of pictures named {key!r}; it has: {listed}. Check --array-key.")
+        raise SourceError(f"{place} has no data set of images named {key!r}; it has: {listed}. Check --array-key.")
     return key.strip("/")
 
 
-def _holds_pictures(values: object) -> bool:
+def _holds_images(values: object) -> bool:
     import h5py
 
     vlen = h5py.check_vlen_dtype(values.dtype)  # type: ignore[attr-defined]

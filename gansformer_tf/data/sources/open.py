@@ -29,7 +29,7 @@ from gansformer_tf.data.sources.zip import ZipSource
 def open_source(
     place: str | os.PathLike[str], format: str | None = None, options: SourceOptions | None = None
 ) -> Source:
-    """Opens a source of pictures.
+    """Opens a source of images.
 
     Args:
         place: Folder, file or TFDS name.

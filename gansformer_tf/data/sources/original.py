@@ -1,4 +1,4 @@
-"""The original code's TFRecords as a source, in the order in which pictures were added."""
+"""The original code's TFRecords as a source, in the order in which images were added."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, s
 class OriginalSource(Source):
     """A folder with `<name>-r<XX>.tfrecords<i>of<n>` files and optional `.labels`.
 
-    A damaged record is one bad picture. After a damaged length, the rest of a file is one bad picture: nothing in
+    A damaged record is one bad image. After a damaged length, the rest of a file is one bad image: nothing in
     it can be found any more.
 
     Args:
@@ -45,7 +45,7 @@ class OriginalSource(Source):
         scans = [scan(folder / shard) for shard in files.shards]
         self.lengths = [lengths for lengths, _ in scans]
         self.problems = [problem for _, problem in scans]
-        # (record, shard) sorted by record and then shard is the order in which pictures were added
+        # (record, shard) sorted by record and then shard is the order in which images were added
         places = [
             (record, shard)
             for shard, lengths in enumerate(self.lengths)
@@ -53,7 +53,7 @@ class OriginalSource(Source):
         ]
         self.places = np.array(sorted(places), np.int64).reshape(-1, 2)
         if not len(self.places):
-            raise SourceError(f"the TFRecords in {self.place} hold no picture.")
+            raise SourceError(f"the TFRecords in {self.place} hold no image.")
         self.labels = self._labels(folder, files)
 
     def _labels(self, folder: Path, files: OriginalFiles) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""The built-in scenes as a source: picture i is the scene of seed i."""
+"""The built-in scenes as a source: image i is the scene of seed i."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class SceneSource(Source):
     """Rendered scenes.
 
     Args:
-        count: Number of pictures.
+        count: Number of images.
         size: (height, width) in pixels, at most 256 each.
     """
 

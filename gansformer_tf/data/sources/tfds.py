@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-z0-9_]+(?::[\w.*]+)?(?:/[\w.:*=,-]+)*")
 
 @dataclass(frozen=True)
 class ImageFeature:
-    """How the pictures of a data set are stored: an encoded file, or the bytes of a uint8 tensor of some shape."""
+    """How the images of a data set are stored: an encoded file, or the bytes of a uint8 tensor of some shape."""
 
     key: str
     shape: tuple[int, ...] | None  # None: an encoded file
@@ -37,11 +37,11 @@ class TfdsSource(Source):
     Args:
         place: A folder with `dataset_info.json`, or a name such as `cifar10` or `oxford_flowers102:2.1.1`, which
             TFDS then downloads and prepares in its own folder.
-        key: Feature of the pictures, e.g. `image`; None takes the only one.
+        key: Feature of the images, e.g. `image`; None takes the only one.
         split: Name of the split.
 
     Raises:
-        SourceError: Not found, or without pictures.
+        SourceError: Not found, or without images.
     """
 
     format = "tfds"
@@ -53,7 +53,7 @@ class TfdsSource(Source):
         self.split = split
         self.files, counts = _files(self.folder, info, split)
         flat = dict(_flatten(features))
-        self.picture = _choose_picture(flat, key, self.place)
+        self.image = _choose_image(flat, key, self.place)
         self._label_key, self.class_names = _choose_label(flat, self.folder)
         self.label_dim = len(self.class_names) if self.class_names is not None else 0
         self._open = _reader(info.get("fileFormat", "tfrecord"), self.folder)
@@ -92,15 +92,15 @@ class TfdsSource(Source):
     def _item(self, name: str, payload: bytes) -> Item:
         features = decode_example(payload)
         label = int(features[self._label_key][0]) if self._label_key is not None else None
-        stored = features[self.picture.key]
-        if self.picture.shape is None:
+        stored = features[self.image.key]
+        if self.image.shape is None:
             return Item(name, encoded=stored[0], label=label)
         pixels = np.frombuffer(stored[0], np.uint8) if isinstance(stored[0], bytes) else np.array(stored, np.uint8)
-        return Item(name, array=pixels.reshape(self.picture.shape), label=label)
+        return Item(name, array=pixels.reshape(self.image.shape), label=label)
 
     def identity(self) -> str:
         sizes = [stamp(self.folder / name) for name in self.files]
-        return digest([self.picture.key, self.split, *self.files, *sizes, *(self.class_names or ())])
+        return digest([self.image.key, self.split, *self.files, *sizes, *(self.class_names or ())])
 
 
 class RecordReader(Protocol):
@@ -190,7 +190,7 @@ def _shape(feature: dict[str, Any]) -> tuple[int, ...]:
     return tuple(int(size) for size in feature.get("shape", {}).get("dimensions", []))
 
 
-def _choose_picture(features: dict[str, dict[str, Any]], key: str | None, place: str) -> ImageFeature:
+def _choose_image(features: dict[str, dict[str, Any]], key: str | None, place: str) -> ImageFeature:
     found: dict[str, ImageFeature] = {}
     for name, feature in features.items():
         tensor = feature.get("tensor", {})
@@ -202,9 +202,9 @@ def _choose_picture(features: dict[str, dict[str, Any]], key: str | None, place:
         return next(iter(found.values()))
     listed = ", ".join(found) or "none"
     if key is None:
-        raise SourceError(f"{place} has {len(found)} features with pictures ({listed}); choose one with --tfds-key.")
+        raise SourceError(f"{place} has {len(found)} features with images ({listed}); choose one with --tfds-key.")
     if key not in found:
-        raise SourceError(f"{place} has no pictures in a feature {key!r}; it has: {listed}. Check --tfds-key.")
+        raise SourceError(f"{place} has no images in a feature {key!r}; it has: {listed}. Check --tfds-key.")
     return found[key]
 
 

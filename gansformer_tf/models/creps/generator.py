@@ -1,4 +1,4 @@
-"""Generator of CREPS, which draws pictures of any size."""
+"""Generator of CREPS, which draws images of any size."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CREPSGenerator(StyledGenerator):
         rows: Any = None,
         columns: Any = None,
     ) -> Any:
-        """w `[batch, num_latents, num_layers, style_dim]` to pictures `[batch, rows, columns, image_channels]`."""
+        """w `[batch, num_latents, num_layers, style_dim]` to images `[batch, rows, columns, image_channels]`."""
         self._check_synthesis(noise_mode, noise, return_attention)
         default = line_coordinates(self.config)
         rows = default[0] if rows is None else rows
@@ -65,7 +65,7 @@ class CREPSGenerator(StyledGenerator):
         return self.synthesis.lines(ops.cast(w, self.compute_dtype), rows, columns)[0]
 
     def pixels(self, w: Any, lines: Lines) -> Any:
-        """The picture of some lines of `lines`, such as a band of rows and all columns."""
+        """The image of some lines of `lines`, such as a band of rows and all columns."""
         return ops.cast(self.synthesis.pixels(ops.cast(w, self.compute_dtype), lines), "float32")
 
     def _synthesis_layers(self) -> Iterator[Layer]:

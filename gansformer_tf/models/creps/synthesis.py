@@ -1,4 +1,4 @@
-"""Synthesis network of CREPS: two lines of features whose products are the picture."""
+"""Synthesis network of CREPS: two lines of features whose products are the image."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def _length(line: Any) -> Any:
 
 @keras.saving.register_keras_serializable("gansformer_tf")
 class LineBlock(ConfiguredLayer):
-    """Two modulated layers over the lines and, behind them, the lines' part in the picture; the first block has one.
+    """Two modulated layers over the lines and, behind them, the lines' part in the image; the first block has one.
 
     With `transformer` the lines attend to the components before they take part: the gain of every position follows
-    from the components it listens to (GANsformer, section 3.1.1), at a cost that grows with the sides of the picture.
+    from the components it listens to (GANsformer, section 3.1.1), at a cost that grows with the sides of the image.
 
     Args:
         config: `CREPSConfig`.
@@ -115,7 +115,7 @@ class LineBlock(ConfiguredLayer):
         self.layers_ = [ModulatedDense(channels, name=name, **options) for name in names]
         self.attention = None
         if config.transformer:
-            # normalised position by position, so that a window is a part of the whole picture
+            # normalised position by position, so that a window is a part of the whole image
             self.attention = BipartiteAttention(
                 channels,
                 num_heads=config.num_heads,
@@ -186,7 +186,7 @@ class Decoder(ConfiguredLayer):
 
 @keras.saving.register_keras_serializable("gansformer_tf")
 class TailBlock(ConfiguredLayer):
-    """Two modulated layers at every pixel, and their part in the picture; all read the last w.
+    """Two modulated layers at every pixel, and their part in the image; all read the last w.
 
     Args:
         config: `CREPSConfig`.
@@ -197,7 +197,7 @@ class TailBlock(ConfiguredLayer):
         style: `[batch, style_dim]`.
 
     Returns:
-        Features `[batch, pixels, units]` and picture `[batch, pixels, image_channels]` in float32.
+        Features `[batch, pixels, units]` and image `[batch, pixels, image_channels]` in float32.
     """
 
     config_class = CREPSConfig
@@ -229,9 +229,9 @@ class TailBlock(ConfiguredLayer):
 
 @keras.saving.register_keras_serializable("gansformer_tf")
 class CREPSSynthesis(ConfiguredLayer):
-    """w and coordinates to a picture, without any operation between neighbouring pixels.
+    """w and coordinates to an image, without any operation between neighbouring pixels.
 
-    What the published network holds but never uses (the first block's part in the picture, the decoder of the
+    What the published network holds but never uses (the first block's part in the image, the decoder of the
     second) is not built.
 
     Call arguments:
@@ -280,7 +280,7 @@ class CREPSSynthesis(ConfiguredLayer):
         return self.pixels(w, lines), [self._map(attention, ops.shape(rows)[0]) for attention in found]
 
     def lines(self, w: Any, rows: Any, columns: Any) -> tuple[Lines, list[Any]]:
-        """What the pixels are made of, and the lines' attention; grows with the sides of the picture, not its area."""
+        """What the pixels are made of, and the lines' attention; grows with the sides of the image, not its area."""
         config = self.config
         x, total, lines, maps = self.input_(w[:, -1, 0], rows, columns), None, [], []
         height = ops.shape(rows)[0]
@@ -303,7 +303,7 @@ class CREPSSynthesis(ConfiguredLayer):
         return both / ops.sum(both, axis=-1, keepdims=True)
 
     def pixels(self, w: Any, lines: Lines) -> Any:
-        """The picture where the given row lines and column lines cross."""
+        """The image where the given row lines and column lines cross."""
         config = self.config
         height, width = ops.shape(lines[0][0])[1], ops.shape(lines[0][1])[1]
         features = None

@@ -1,4 +1,4 @@
-"""Layers of the synthesis network: the learned start, convolution with attention, projection to a picture."""
+"""Layers of the synthesis network: the learned start, convolution with attention, projection to an image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.models.gansformer.flow import Flow, FlowInputs
 from gansformer_tf.ops import bias_act
 
-BASE_LEVEL = 2  # the first stage is 4x4, or smaller for rectangular pictures
+BASE_LEVEL = 2  # the first stage is 4x4, or smaller for rectangular images
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -28,8 +28,8 @@ class SynthesisLayer(ConfiguredLayer):
         index: Entry on the layer axis of w.
         level: Base-2 logarithm of the output's longer side.
         resample: None or "up".
-        pictures: Pictures generated side by side per sample: k before k-GAN merges them, else 1.
-        maps: Noise maps: k in the stages below that of the merge, else 1 (shared by the pictures).
+        images: Images generated side by side per sample: k before k-GAN merges them, else 1.
+        maps: Noise maps: k in the stages below that of the merge, else 1 (shared by the images).
         position_dim: Size of the encoding of image positions, or None.
         first: First attended layer of the network.
     """
@@ -41,7 +41,7 @@ class SynthesisLayer(ConfiguredLayer):
         index: int,
         level: int,
         resample: str | None = None,
-        pictures: int = 1,
+        images: int = 1,
         maps: int = 1,
         position_dim: int | None = None,
         first: bool = False,
@@ -51,7 +51,7 @@ class SynthesisLayer(ConfiguredLayer):
         self.index = index
         self.level = level
         self.resample = resample
-        self.pictures = pictures
+        self.images = images
         self.maps = maps
         self.position_dim = position_dim
         self.first = first
@@ -100,13 +100,13 @@ class SynthesisLayer(ConfiguredLayer):
             flow = dataclasses.replace(flow, latents=None, layer_w=None)
         if self.attention is not None and self.config.attention_form == "paper":
             x, flow = self._attend(x, inputs, flow)
-        x = self.conv(x, flow.styles.of(self.index, self.pictures > 1))
+        x = self.conv(x, flow.styles.of(self.index, self.images > 1))
         if self.attention is not None and self.config.attention_form == "code":
             x, flow = self._attend(x, inputs, flow)
         if self.noise is not None:
             noise = inputs.noise.get(self.index)
-            if noise is not None and self.pictures > self.maps:
-                noise = ops.repeat(noise, self.pictures, axis=0)
+            if noise is not None and self.images > self.maps:
+                noise = ops.repeat(noise, self.images, axis=0)
             x = self.noise(x, noise_mode=inputs.noise_mode, noise=noise, rng=inputs.rng)
         return bias_act(x, self.bias, activation="lrelu", clamp=self.config.conv_clamp), flow
 
@@ -166,7 +166,7 @@ class SynthesisLayer(ConfiguredLayer):
             "index": self.index,
             "level": self.level,
             "resample": self.resample,
-            "pictures": self.pictures,
+            "images": self.images,
             "maps": self.maps,
             "position_dim": self.position_dim,
             "first": self.first,
@@ -177,10 +177,10 @@ class SynthesisLayer(ConfiguredLayer):
 class ToRGB(ConfiguredLayer):
     """1x1 modulated convolution to the image channels, without demodulation (StyleGAN2, section 4.1)."""
 
-    def __init__(self, config: GANsformerConfig, *, index: int, pictures: int = 1, **kwargs: Any) -> None:
+    def __init__(self, config: GANsformerConfig, *, index: int, images: int = 1, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.index = index
-        self.pictures = pictures
+        self.images = images
 
     def build(self, input_shape: Any) -> None:
         channels = self.config.image_channels
@@ -190,7 +190,7 @@ class ToRGB(ConfiguredLayer):
         self.bias = self.add_weight(shape=(channels,), initializer="zeros", name="bias")
 
     def call(self, x: Any, flow: Flow) -> Any:
-        x = self.conv(x, flow.styles.of(self.index, self.pictures > 1))
+        x = self.conv(x, flow.styles.of(self.index, self.images > 1))
         x = bias_act(x, self.bias, clamp=self.config.conv_clamp)
         return ops.tanh(x) if self.config.tanh else x
 
@@ -198,16 +198,16 @@ class ToRGB(ConfiguredLayer):
         return (*input_shape[:-1], self.config.image_channels)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"index": self.index, "pictures": self.pictures}
+        return super().get_config() | {"index": self.index, "images": self.images}
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
 class Stem(ConfiguredLayer):
     """First features: a learned constant, or a dense layer on w with `latent_stem`."""
 
-    def __init__(self, config: GANsformerConfig, *, pictures: int = 1, **kwargs: Any) -> None:
+    def __init__(self, config: GANsformerConfig, *, images: int = 1, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
-        self.pictures = pictures
+        self.images = images
 
     def build(self, input_shape: Any = None) -> None:
         config = self.config
@@ -215,7 +215,7 @@ class Stem(ConfiguredLayer):
         normal = keras.initializers.RandomNormal(stddev=1.0)
         self.noise = None
         if not config.latent_stem:
-            self.constant = self.add_weight(shape=(self.pictures, *self.grid), initializer=normal, name="constant")
+            self.constant = self.add_weight(shape=(self.images, *self.grid), initializer=normal, name="constant")
             return
         units = math.prod(self.grid)
         # gain sqrt(2) / 4 as in the original, over the fan-in of w
@@ -231,11 +231,11 @@ class Stem(ConfiguredLayer):
             constant = ops.convert_to_tensor(self.constant)
             batch = ops.shape(flow.styles.w)[0]
             return ops.cast(ops.tile(constant, [batch, 1, 1, 1]), self.compute_dtype)
-        x = ops.matmul(flow.styles.of(0, self.pictures > 1), self.kernel * self.scale)
+        x = ops.matmul(flow.styles.of(0, self.images > 1), self.kernel * self.scale)
         x = ops.reshape(x, (-1, *self.grid))
         if self.noise is not None and noise is not None:
             x = x + ops.cast(noise, self.compute_dtype) * self.noise
         return bias_act(x, self.bias, activation="lrelu")
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"pictures": self.pictures}
+        return super().get_config() | {"images": self.images}

@@ -1,4 +1,4 @@
-"""Synthesis network: intermediate latents w to pictures."""
+"""Synthesis network: intermediate latents w to images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SynthesisBlock(ConfiguredLayer):
     Args:
         config: Generator configuration.
         level: Base-2 logarithm of the longer side.
-        pictures: Pictures generated side by side per sample (k until k-GAN merges them).
+        images: Images generated side by side per sample (k until k-GAN merges them).
         position_dim: Size of the encoding of image positions, or None.
         first_attended: Index of the first attended layer of the network.
     """
@@ -40,14 +40,14 @@ class SynthesisBlock(ConfiguredLayer):
         config: GANsformerConfig,
         *,
         level: int,
-        pictures: int,
+        images: int,
         position_dim: int | None,
         first_attended: int,
         **kwargs: Any,
     ) -> None:
         super().__init__(config, **kwargs)
         self.level = level
-        self.pictures = pictures
+        self.images = images
         self.position_dim = position_dim
         self.first_attended = first_attended
 
@@ -78,10 +78,10 @@ class SynthesisBlock(ConfiguredLayer):
             )
             self.merge.build((None, *config.size_at(level), config.channels_at(level)))
         last = level == config.resolution_log2
-        pictures = 1 if self.merge is not None else self.pictures
+        images = 1 if self.merge is not None else self.images
         features = (None, *config.size_at(level), config.channels_at(level))
         self.extra = self.to_rgb = None
-        own = last and config.final_conv == "own"  # it has an entry of w, between the last layer's and the picture's
+        own = last and config.final_conv == "own"  # it has an entry of w, between the last layer's and the image's
         self.extra_index = 2 * level - 3 + own
         if own or (last and config.transformer and level <= config.attention_end):
             self.extra = ModulatedConv2D(
@@ -90,7 +90,7 @@ class SynthesisBlock(ConfiguredLayer):
             self.extra.build(features, (None, config.style_dim))
         if last or config.architecture == "skip":
             index = 2 * level - 2 + own
-            self.to_rgb = ToRGB(config, index=index, pictures=pictures, name="to_rgb", dtype=self.dtype_policy)
+            self.to_rgb = ToRGB(config, index=index, images=images, name="to_rgb", dtype=self.dtype_policy)
             self.to_rgb.build(features)
 
     def _add(self, name: str, index: int, input_shape: Any, resample: str | None) -> None:
@@ -99,8 +99,8 @@ class SynthesisBlock(ConfiguredLayer):
             index=index,
             level=self.level,
             resample=resample,
-            pictures=self.pictures,
-            maps=self.pictures if self.level < self.config.merge_level else 1,
+            images=self.images,
+            maps=self.images if self.level < self.config.merge_level else 1,
             position_dim=self.position_dim,
             first=index == self.first_attended,
             name=name,
@@ -136,7 +136,7 @@ class SynthesisBlock(ConfiguredLayer):
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "level": self.level,
-            "pictures": self.pictures,
+            "images": self.images,
             "position_dim": self.position_dim,
             "first_attended": self.first_attended,
         }
@@ -168,8 +168,8 @@ class SynthesisNetwork(ConfiguredLayer):
         levels = range(BASE_LEVEL, config.resolution_log2 + 1)
         self.grid_levels = self._grid_levels(levels) if config.use_pos else {}
         self.grids = [self._grid(key, level) for key, level in self.grid_levels.items()]
-        pictures = config.num_components if config.kgan else 1
-        self.stem = Stem(config, pictures=pictures, name="stem", dtype=self.dtype_policy)
+        images = config.num_components if config.kgan else 1
+        self.stem = Stem(config, images=images, name="stem", dtype=self.dtype_policy)
         self.stem.build(None)
         shape = (None, *config.size_at(BASE_LEVEL), config.channels_at(BASE_LEVEL))
         first_attended = self._first_attended(levels)
@@ -178,7 +178,7 @@ class SynthesisNetwork(ConfiguredLayer):
             block = SynthesisBlock(
                 config,
                 level=level,
-                pictures=pictures if level <= config.merge_level else 1,
+                images=images if level <= config.merge_level else 1,
                 position_dim=self.grids[0].output_dim if self.grids else None,
                 first_attended=first_attended,
                 name=f"block{level}",
@@ -283,10 +283,10 @@ class SynthesisNetwork(ConfiguredLayer):
         first: Any = self.blocks[0].layers_[0]
         if inputs.noise_mode == "random":
             noise = inputs.noise[first.index]
-            return ops.repeat(noise, first.pictures, axis=0) if first.pictures > first.maps else noise
+            return ops.repeat(noise, first.images, axis=0) if first.images > first.maps else noise
         buffer = ops.convert_to_tensor(first.noise.buffer)  # [maps, height, width, 1]
-        if first.pictures > first.maps:
-            buffer = ops.repeat(buffer, first.pictures, axis=0)
+        if first.images > first.maps:
+            buffer = ops.repeat(buffer, first.images, axis=0)
         return ops.tile(buffer, [ops.shape(flow.styles.w)[0], 1, 1, 1])
 
     def compute_output_shape(self, input_shape: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -28,7 +28,7 @@ class FourierInput(ConfiguredLayer):
 
     Call arguments:
         style: `[batch, style_dim]`.
-        transform: Inverse of the wanted motion of the picture, `[3, 3]` or `[batch, 3, 3]`, in units of its sides;
+        transform: Inverse of the wanted motion of the image, `[3, 3]` or `[batch, 3, 3]`, in units of its sides;
             None moves nothing.
 
     Returns:
@@ -99,7 +99,7 @@ class FourierInput(ConfiguredLayer):
         return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=1)
 
     def _places(self) -> np.ndarray:
-        """Middles of the samples in units of the picture's side, 0 in the centre."""
+        """Middles of the samples in units of the image's side, 0 in the centre."""
         size = self.band.size
         places = ((2 * np.arange(size) + 1) / size - 1) * 0.5 * size / self.band.rate
         return places.astype(np.float32)

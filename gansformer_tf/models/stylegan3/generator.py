@@ -15,14 +15,14 @@ from gansformer_tf.models.summary import Layer
 
 @keras.saving.register_keras_serializable("gansformer_tf")
 class StyleGAN3Generator(StyledGenerator):
-    """Generator whose pictures move and (configuration R) turn with its input (StyleGAN3, Karras et al. 2021).
+    """Generator whose images move and (configuration R) turn with its input (StyleGAN3, Karras et al. 2021).
 
     Args:
         config: `StyleGAN3Config`.
 
     Call arguments:
         See `Generator`; beside them `synthesize` takes
-        transform: Inverse of the wanted motion of the picture, `[3, 3]` or `[batch, 3, 3]`, in units of its sides.
+        transform: Inverse of the wanted motion of the image, `[3, 3]` or `[batch, 3, 3]`, in units of its sides.
         magnitude_decay: With a number, the layers' inputs are divided by averages that have moved towards those of
             this batch by `1 - magnitude_decay`; the averages are returned too (`assign_magnitudes` keeps them).
 
@@ -48,7 +48,7 @@ class StyleGAN3Generator(StyledGenerator):
         transform: Any = None,
         magnitude_decay: float | None = None,
     ) -> Any:
-        """w `[batch, 1, num_layers, style_dim]` to pictures; with `magnitude_decay` to (pictures, magnitudes)."""
+        """w `[batch, 1, num_layers, style_dim]` to images; with `magnitude_decay` to (images, magnitudes)."""
         self._check_synthesis(noise_mode, noise, return_attention)
         w = ops.cast(w[:, 0], self.compute_dtype)
         images, magnitudes = self.synthesis(w, transform=transform, magnitude_decay=magnitude_decay)

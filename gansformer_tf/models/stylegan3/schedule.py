@@ -15,7 +15,7 @@ NUM_CUT = 2  # layers at the end, without a margin beyond the border of the imag
 
 @dataclass(frozen=True)
 class Band:
-    """A signal between two layers: samples per picture, frequencies it holds, its size with margins, its channels."""
+    """A signal between two layers: samples per image, frequencies it holds, its size with margins, its channels."""
 
     rate: int
     cutoff: float
@@ -31,7 +31,7 @@ class LayerPlan:
     Attributes:
         source, target: The signals before and behind it.
         kernel_size: Side of the convolution; its output is as much larger as it can be.
-        makes_picture: Whether this is the last layer, without filters and nonlinearity.
+        makes_image: Whether this is the last layer, without filters and nonlinearity.
         up, down: Factors around the nonlinearity.
         padding: (left, right, top, bottom) in samples of the nonlinearity, negative to crop.
         up_filter, down_filter: Kernels of `filtered_lrelu`, or None.
@@ -40,7 +40,7 @@ class LayerPlan:
     source: Band
     target: Band
     kernel_size: int
-    makes_picture: bool
+    makes_image: bool
     up: int
     down: int
     padding: tuple[int, int, int, int]
@@ -68,19 +68,19 @@ def bands(config: StyleGAN3Config) -> list[Band]:
 
 
 def layer_plans(config: StyleGAN3Config) -> list[LayerPlan]:
-    """All layers, the one that makes the picture last."""
+    """All layers, the one that makes the image last."""
     found = bands(config)
     return [_plan(config, found[max(index - 1, 0)], band, index) for index, band in enumerate(found)]
 
 
 def _plan(config: StyleGAN3Config, source: Band, target: Band, index: int) -> LayerPlan:
     count = config.num_synthesis_layers
-    makes_picture = index == count
-    kernel_size = 1 if makes_picture else config.conv_kernel
-    rate = max(source.rate, target.rate) * (1 if makes_picture else config.activation_rate)
+    makes_image = index == count
+    kernel_size = 1 if makes_image else config.conv_kernel
+    rate = max(source.rate, target.rate) * (1 if makes_image else config.activation_rate)
     up, down = rate // source.rate, rate // target.rate
-    up_taps = config.filter_taps * up if up > 1 and not makes_picture else 1
-    down_taps = config.filter_taps * down if down > 1 and not makes_picture else 1
+    up_taps = config.filter_taps * up if up > 1 and not makes_image else 1
+    down_taps = config.filter_taps * down if down > 1 and not makes_image else 1
     total = (target.size - 1) * down + 1 - (source.size + kernel_size - 1) * up + up_taps + down_taps - 2
     low = (total + up) // 2
     radial = config.radial_filters and index < count - config.num_critical
@@ -88,7 +88,7 @@ def _plan(config: StyleGAN3Config, source: Band, target: Band, index: int) -> La
         source=source,
         target=target,
         kernel_size=kernel_size,
-        makes_picture=makes_picture,
+        makes_image=makes_image,
         up=up,
         down=down,
         padding=(low, total - low, low, total - low),

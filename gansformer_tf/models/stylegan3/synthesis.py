@@ -67,7 +67,7 @@ class AliasFreeLayer(ConfiguredLayer):
         scales = ops.cast(self.affine(style) + 1.0, "float32")
         kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
         gain = ops.rsqrt(magnitude)
-        if plan.makes_picture:
+        if plan.makes_image:
             scales = scales / math.sqrt(plan.source.channels * plan.kernel_size**2)
         else:
             # Both cancel in the demodulation; they keep numbers small. The original takes one mean over all samples.
@@ -79,7 +79,7 @@ class AliasFreeLayer(ConfiguredLayer):
         x = conv2d(x, ops.cast(kernel, self.compute_dtype), padding=plan.kernel_size - 1)
         x = x * ops.cast(gain, self.compute_dtype)
         clamp = self.config.conv_clamp
-        if plan.makes_picture:
+        if plan.makes_image:
             return bias_act(x, bias, clamp=clamp), magnitude
         x = filtered_lrelu(
             x,
@@ -103,7 +103,7 @@ class AliasFreeLayer(ConfiguredLayer):
 
 @keras.saving.register_keras_serializable("gansformer_tf")
 class StyleGAN3Synthesis(ConfiguredLayer):
-    """w to a picture: Fourier features, and layers whose signals obey the sampling theorem.
+    """w to an image: Fourier features, and layers whose signals obey the sampling theorem.
 
     Call arguments:
         w: `[batch, num_layers, style_dim]`.
@@ -111,7 +111,7 @@ class StyleGAN3Synthesis(ConfiguredLayer):
         magnitude_decay: See `AliasFreeLayer`.
 
     Returns:
-        Pictures `[batch, resolution, resolution, image_channels]` in float32, and the average magnitudes `[layers]`.
+        Images `[batch, resolution, resolution, image_channels]` in float32, and the average magnitudes `[layers]`.
 
     Source: StyleGAN3 (Karras et al. 2021), section 3.
     """

@@ -124,11 +124,11 @@ def test_file(case, tmp_path):
         return
     assert rows_of(tmp_path) == [] and outcome.manifest.num_images == 3
     from gansformer_tf.data.read.open import read_info
-    from gansformer_tf.data.read.record_image import picture_of
+    from gansformer_tf.data.read.record_image import image_of
     from gansformer_tf.data.read.records import Records
 
     info = read_info(tmp_path / "set")
-    found = picture_of(Records(info).read(2), info).astype(int)
+    found = image_of(Records(info).read(2), info).astype(int)
     assert np.abs(found - EXPECTED.get(case, GOOD)).mean() < 4
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from gansformer_tf.config.base import ConfigError
-from gansformer_tf.config.data import PrepareConfig, SourceOptions, picture_size
+from gansformer_tf.config.data import PrepareConfig, SourceOptions, image_size
 from gansformer_tf.data import manifest as manifests
 from gansformer_tf.data.manifest import DatasetError, read_manifest
 from gansformer_tf.data.prepare.local_runner import local_runner
@@ -22,7 +22,7 @@ from gansformer_tf.data.prepare.prepare import prepare
 from gansformer_tf.data.prepare.shard_writer import PrepareError
 from gansformer_tf.data.prepare.state import FOLDER, Preparation
 from gansformer_tf.data.read.open import read_info
-from gansformer_tf.data.read.record_image import picture_of
+from gansformer_tf.data.read.record_image import image_of
 from gansformer_tf.data.read.records import Records
 from gansformer_tf.data.records.example import decode_example
 from gansformer_tf.data.sources.open import open_source
@@ -47,7 +47,7 @@ def content(folder) -> dict[str, str]:
 def pixels(folder) -> list[np.ndarray]:
     info = read_info(folder)
     records = Records(info)
-    return [picture_of(records.read(number), info) for number in range(len(records))]
+    return [image_of(records.read(number), info) for number in range(len(records))]
 
 
 def test_what_is_written(tmp_path, folder):
@@ -108,7 +108,7 @@ def test_the_number_of_workers_does_not_matter(tmp_path, folder):
     ],
 )
 def test_sides_the_networks_can_have(resolution, ratio, size):
-    assert picture_size(resolution, ratio) == size
+    assert image_size(resolution, ratio) == size
     height, width = size  # a grid of at most 4 per side, doubled
     assert height * 4 % resolution == 0 and width * 4 % resolution == 0
 

@@ -139,11 +139,11 @@ def test_encodings_and_channels(tmp_path, encoding, channels):
     place = make(tmp_path, arrays, None, encoding=encoding, channels=channels, num_shards=1)
     found = {batch["image"].shape: batch["image"] for batch in take(place, 3, batch_size=1)}
     assert list(found) == [(1, 16, 16, channels)]
-    from gansformer_tf.data.read.record_image import picture_of
+    from gansformer_tf.data.read.record_image import image_of
     from gansformer_tf.data.read.records import Records
 
     info = read_info(place)
-    expected = [picture_of(Records(info).read(number), info).astype(int) for number in range(3)]
+    expected = [image_of(Records(info).read(number), info).astype(int) for number in range(3)]
     for picture in images(take(place, 3, batch_size=1)):
         assert min(np.abs(picture - one).max() for one in expected) <= (2 if encoding == "jpeg" else 0)
 

@@ -16,7 +16,7 @@ from gansformer_tf.data.manifest import DatasetError
 from gansformer_tf.data.read.inspection import inspect
 from gansformer_tf.data.read.open import read_info
 from gansformer_tf.data.read.pipeline import corrupt_record, training_dataset
-from gansformer_tf.data.read.record_image import label_of, picture_of
+from gansformer_tf.data.read.record_image import image_of, label_of
 from gansformer_tf.data.read.records import Records
 from gansformer_tf.data.read.verify import verify
 
@@ -42,7 +42,7 @@ def huge():
 
 
 def write(path, labels=None, **replaced):
-    """Pictures `0.png` ... in folders, as StyleGAN3's tool stores them; `replaced` are members by number."""
+    """Images `0.png` ... in folders, as StyleGAN3's tool stores them; `replaced` are members by number."""
     members = {f"0000{number % 2}/img{number}.png": encoded(pixels_of(number)) for number in range(COUNT)}
     names = list(members)
     for number, content in replaced.items():
@@ -65,7 +65,7 @@ def test_pictures_and_labels(tmp_path, labels):
     records = Records(info)
     for number, name in enumerate(names):
         payload = records.read(number)
-        np.testing.assert_array_equal(picture_of(payload, info), pixels_of(int(name[9])))
+        np.testing.assert_array_equal(image_of(payload, info), pixels_of(int(name[9])))
         label = by_name[name]
         assert label_of(payload, info) == (tuple(label) if isinstance(label, list) else label)
     records.close()
@@ -164,7 +164,7 @@ def test_indexed_images_have_their_colours_everywhere(tmp_path, colors):
     assert (info.channels, info.encoding) == (3, "png")
     records = Records(info)
     wanted = [np.asarray(one.convert("RGB")) for one in originals]
-    np.testing.assert_array_equal([picture_of(records.read(index), info) for index in range(6)], wanted)
+    np.testing.assert_array_equal([image_of(records.read(index), info) for index in range(6)], wanted)
     batch = next(iter(training_dataset(path, batch_size=6, seed=1)))["image"].numpy()
     assert sorted(one.tobytes() for one in batch) == sorted(one.tobytes() for one in wanted)
     assert not verify(path).problems
@@ -178,7 +178,7 @@ def test_one_bit_is_grey_everywhere(tmp_path):
     info = read_info(path)
     assert info.channels == 1
     records, wanted = Records(info), [np.asarray(one.convert("L"))[:, :, None] for one in originals]
-    np.testing.assert_array_equal([picture_of(records.read(index), info) for index in range(3)], wanted)
+    np.testing.assert_array_equal([image_of(records.read(index), info) for index in range(3)], wanted)
     batch = next(iter(training_dataset(path, batch_size=3, seed=1)))["image"].numpy()
     assert sorted(one.tobytes() for one in batch) == sorted(one.tobytes() for one in wanted)
 

@@ -1,6 +1,6 @@
-"""What a picture looks like when it is shifted or turned, with band-limited resampling.
+"""What an image looks like when it is shifted or turned, with band-limited resampling.
 
-Karras et al., 2021, "Alias-Free Generative Adversarial Networks", appendix E. Pictures are float `[B, H, W, C]`; masks
+Karras et al., 2021, "Alias-Free Generative Adversarial Networks", appendix E. Images are float `[B, H, W, C]`; masks
 are float `[H, W]`, 1 where the result does not depend on what lies beyond the border.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from gansformer_tf.ops import filter2d, upsample2d
 
 LANCZOS = 3  # zero crossings on each side
-ROTATION_UP = 4  # oversampling of a picture before it is read between its pixels
+ROTATION_UP = 4  # oversampling of an image before it is read between its pixels
 _PERIOD = 64  # of the grid, in pixels, on which filters are convolved; much wider than any of them
 
 
@@ -32,7 +32,7 @@ def shift_whole(images: np.ndarray, shift: tuple[float, float]) -> tuple[np.ndar
         shift: (right, down) as shares of width and height; rounded to pixels.
 
     Returns:
-        Pictures, 0 where nothing is known, and the mask.
+        Images, 0 where nothing is known, and the mask.
     """
     height, width = images.shape[1:3]
     right, down = (int(np.rint(part * size)) for part, size in zip(shift, (width, height), strict=True))
@@ -60,7 +60,7 @@ def shift_fraction(images: np.ndarray, shift: tuple[float, float]) -> tuple[np.n
     right, down = whole
     target = _reach(down, height, before, after), _reach(right, width, before, after)
     if all(part.start < part.stop for part in target):
-        # filtered pictures reach `before` pixels further to the left and top, and `after` to the right and bottom
+        # filtered images reach `before` pixels further to the left and top, and `after` to the right and bottom
         filtered = filter2d(images, kernels[0][None, :], padding=(before, after, 0, 0))
         filtered = filter2d(filtered, kernels[1][:, None], padding=(0, 0, before, after))
         rows = slice(target[0].start - down + before, target[0].stop - down + before)
@@ -75,7 +75,7 @@ def shift_fraction(images: np.ndarray, shift: tuple[float, float]) -> tuple[np.n
 
 
 def rotate(images: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Turns pictures about their middle by `angle` radians, without aliasing; see `shift_whole` for what it returns."""
+    """Turns images about their middle by `angle` radians, without aliasing; see `shift_whole` for what it returns."""
     height, width = images.shape[1:3]
     kernel = rotation_filter(angle, ROTATION_UP)
     margin = kernel.shape[0] // 2
@@ -88,7 +88,7 @@ def rotate(images: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pseudo_rotate(images: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Filters pictures as `rotate` by `angle` does, without turning them: the partner of what `rotate` made."""
+    """Filters images as `rotate` by `angle` does, without turning them: the partner of what `rotate` made."""
     kernel = rotation_filter(-angle, 1)
     filtered = keras.ops.convert_to_numpy(filter2d(images, kernel))
     mask = np.zeros(images.shape[1:3], np.float32)
@@ -98,7 +98,7 @@ def pseudo_rotate(images: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndar
 
 
 def rotation_filter(angle: float, up: int) -> np.ndarray:
-    """Low-pass filter for turning a picture: it keeps what both the upright and the turned pixel grid can hold.
+    """Low-pass filter for turning an image: it keeps what both the upright and the turned pixel grid can hold.
 
     The sinc of one grid is convolved with that of the other, and so are their Lanczos windows.
 
@@ -129,7 +129,7 @@ def _overlap(step: int, size: int) -> slice:
 
 
 def _reach(step: int, size: int, before: int, after: int) -> slice:
-    """Where the filtered picture still has values."""
+    """Where the filtered image still has values."""
     return slice(max(step - before, 0), min(step + after, 0) + size)
 
 
@@ -145,10 +145,10 @@ def _convolve(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _source_places(
     angle: float, size: tuple[int, int], sampled_size: tuple[int, int], margin: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column in the upsampled picture for every pixel of the turned one."""
+    """Row and column in the upsampled image for every pixel of the turned one."""
     height, width = size
     back = np.linalg.inv(rotation_matrix(angle))[:2]
-    # in units of half the picture, from its middle; the upsampled one is wider by the margin and half a sample off
+    # in units of half the image, from its middle; the upsampled one is wider by the margin and half a sample off
     back[0, 2], back[1, 2] = 1.0 / ROTATION_UP / width, 1.0 / ROTATION_UP / height
     back[0] *= width / (width + 2 * margin / ROTATION_UP)
     back[1] *= height / (height + 2 * margin / ROTATION_UP)

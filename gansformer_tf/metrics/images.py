@@ -1,4 +1,4 @@
-"""Pictures to be measured, by number: of a prepared data set, of a folder from anywhere, of a generator."""
+"""Images to be measured, by number: of a prepared data set, of a folder from anywhere, of a generator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gansformer_tf.data.images.decode import BadImageError, decode, from_array
 from gansformer_tf.data.images.fit import fit
 from gansformer_tf.data.manifest import MANIFEST, DatasetError
 from gansformer_tf.data.read.open import read_info
-from gansformer_tf.data.read.record_image import label_of, picture_of
+from gansformer_tf.data.read.record_image import image_of, label_of
 from gansformer_tf.data.read.records import Records
 from gansformer_tf.data.records.original import holds_original
 from gansformer_tf.data.records.tfrecord import CorruptRecordError
@@ -32,8 +32,8 @@ from gansformer_tf.image_files import is_sheet
 from gansformer_tf.metrics.errors import MetricError
 
 
-class Pictures(abc.ABC):
-    """A numbered set of pictures of one size.
+class Images(abc.ABC):
+    """A numbered set of images of one size.
 
     Attributes:
         what: "real" or "generated", for messages.
@@ -54,15 +54,15 @@ class Pictures(abc.ABC):
 
     @abc.abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What decides the pictures, for the manifest and as the key of stored features."""
+        """What decides the images, for the manifest and as the key of stored features."""
 
 
-class DatasetPictures(Pictures):
-    """Real pictures as training sees them: cropped to the ratio, and with their mirror images if it mirrors.
+class DatasetImages(Images):
+    """Real images as training sees them: cropped to the ratio, and with their mirror images if it mirrors.
 
     Args:
         data: The data set and how it is read.
-        limit: At most so many pictures, chosen with `seed`; None takes all.
+        limit: At most so many images, chosen with `seed`; None takes all.
         seed: Of the choice.
 
     Raises:
@@ -94,15 +94,15 @@ class DatasetPictures(Pictures):
     def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
         info, (height, width) = self.info, self.size
         top, left = (info.height - height) // 2, (info.width - width) // 2
-        pictures = np.empty((stop - start, height, width, info.channels), np.uint8)
+        images = np.empty((stop - start, height, width, info.channels), np.uint8)
         for row, index in enumerate(range(start, stop)):
             number = int(self.numbers[index])
             try:
-                picture = picture_of(self.records.read(number), info)[top : top + height, left : left + width]
+                image = image_of(self.records.read(number), info)[top : top + height, left : left + width]
             except ValueError as error:
                 raise MetricError(f"corrupt {self.records.describe(number)}: {error}.") from error
-            pictures[row] = picture[:, ::-1] if self.flips[index] else picture
-        return pictures
+            images[row] = image[:, ::-1] if self.flips[index] else image
+        return images
 
     def describe(self) -> dict[str, Any]:
         manifest = self.folder / MANIFEST
@@ -149,8 +149,8 @@ def _listing(folder: Path, names: Sequence[str]) -> bytes:
     return json.dumps(rows).encode()
 
 
-class FolderPictures(Pictures):
-    """Pictures of a folder, an archive or another place that `prepare_data.py` reads.
+class FolderImages(Images):
+    """Images of a folder, an archive or another place that `prepare_data.py` reads.
 
     Args:
         place: Path.
@@ -173,15 +173,15 @@ class FolderPictures(Pictures):
             self.source = open_source(place, options=SourceOptions(labels=NONE))
         except SourceError as error:
             reason = str(error).split(";")[0].rstrip(".")
-            raise MetricError(f"no {what} pictures: {reason}; name a folder with png, jpg or webp files.") from error
+            raise MetricError(f"no {what} images: {reason}; name a folder with png, jpg or webp files.") from error
         self.what, self.place, self.wanted = what, os.fspath(place), size
         usable = self._usable()
         self.indices = [usable[index] for index in spread(len(usable), limit)]
-        # Told by the first picture and not by the one that is read first: several threads read.
-        self.size = size or self._picture(*self.source.read(self.indices[:1])).shape[:2]
+        # Told by the first image and not by the one that is read first: several threads read.
+        self.size = size or self._image(*self.source.read(self.indices[:1])).shape[:2]
 
     def _usable(self) -> list[int]:
-        """Numbers of the pictures in the source that are samples: sheets and maps that we wrote ourselves are none."""
+        """Numbers of the images in the source that are samples: sheets and maps that we wrote ourselves are none."""
         everything = list(range(len(self.source)))
         self.notes = [f"{self.place}: {listed(self.source.left_out)} left out."] if self.source.left_out else []
         if not isinstance(self.source, FolderSource):
@@ -203,7 +203,7 @@ class FolderPictures(Pictures):
     def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
         return np.stack([self._checked(item) for item in self.source.read(self.indices[start:stop])])
 
-    def _picture(self, item: Item) -> np.ndarray:
+    def _image(self, item: Item) -> np.ndarray:
         if item.problem is not None:
             raise MetricError(f"{item.name} in {self.place}: {item.problem}; repair it or take it out.")
         try:
@@ -213,12 +213,12 @@ class FolderPictures(Pictures):
             raise MetricError(f"{item.name} in {self.place}: {error}; repair it or take it out.") from error
 
     def _checked(self, item: Item) -> np.ndarray:
-        pixels = self._picture(item)
+        pixels = self._image(item)
         size = pixels.shape[:2]
         if size != self.size:
             raise MetricError(
                 f"{item.name} in {self.place} has {size[0]}x{size[1]} pixels, others {self.size[0]}x{self.size[1]}; "
-                "metrics need pictures of one size. Prepare them with prepare_data.py, or bring all to one with "
+                "metrics need images of one size. Prepare them with prepare_data.py, or bring all to one with "
                 "--size HxW."
             )
         return pixels
@@ -233,15 +233,15 @@ class FolderPictures(Pictures):
         }
 
 
-class GeneratedPictures(Pictures):
-    """Pictures of a generator: number i is that of seed `first_seed + i`, whatever the batch size or device.
+class GeneratedImages(Images):
+    """Images of a generator: number i is that of seed `first_seed + i`, whatever the batch size or device.
 
     Args:
         samplers: One per device.
         count: How many.
         labels: Float32 `[count, label_dim]`; None draws classes from the seeds where the model has labels.
         model_hash: What identifies the weights.
-        first_seed: Seed of picture 0.
+        first_seed: Seed of image 0.
     """
 
     what = "generated"
@@ -278,14 +278,14 @@ class GeneratedPictures(Pictures):
         }
 
 
-def open_pictures(
+def open_images(
     place: str | os.PathLike[str],
     what: str,
     limit: int | None = None,
     size: tuple[int, int] | None = None,
     mirror: bool = False,
-) -> Pictures:
-    """Pictures at a path: a prepared data set, or anything `FolderPictures` reads.
+) -> Images:
+    """Images at a path: a prepared data set, or anything `FolderImages` reads.
 
     Raises:
         MetricError: There are none, or options do not fit.
@@ -293,12 +293,10 @@ def open_pictures(
     path = Path(place)
     if path.is_dir() and ((path / MANIFEST).is_file() or holds_original(path)):
         if size is not None:
-            raise MetricError(f"--size has no meaning for {path}: pictures of a data set have one size.")
-        found: Pictures = DatasetPictures(
-            DataConfig(dataset=path.name, data_dir=str(path.parent), mirror=mirror), limit
-        )
+            raise MetricError(f"--size has no meaning for {path}: images of a data set have one size.")
+        found: Images = DatasetImages(DataConfig(dataset=path.name, data_dir=str(path.parent), mirror=mirror), limit)
         found.what = what
         return found
     if mirror:
         raise MetricError(f"--mirror is for prepared data sets; {path} is none. See prepare_data.py.")
-    return FolderPictures(path, what, limit, size)
+    return FolderImages(path, what, limit, size)
