@@ -110,6 +110,7 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["gansformer_tf", "gansformer_tf.*"]),
     package_data={"gansformer_tf": ["py.typed"]},
+    entry_points={"console_scripts": ["gansformer = gansformer_tf.cli.gansformer:run"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     # The native ops are optional: where they cannot be built, the package is a pure Python one.

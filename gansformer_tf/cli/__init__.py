@@ -3,7 +3,7 @@
 import itertools
 import sys
 
-COMMANDS = ("run_network", "generate", "prepare_data", "plot", "demo")
+COMMANDS = ("run_network", "generate", "prepare_data", "plot", "gansformer", "demo")
 
 
 def _refuse_other_modules() -> None:

@@ -225,9 +225,9 @@ def _seeds(config: GenerateConfig) -> Sequence[int]:
         raise UsageError(f"--seeds: {error}") from error
 
 
-def run() -> NoReturn:
-    """The script."""
-    run_command(COMMAND, main)
+def run(prog: str | None = None) -> NoReturn:
+    """The script; `prog` is what it is called where it is not called by its own name."""
+    run_command(COMMAND, main, prog)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ class PlotOptions:
 
 
 COMMAND = Command(
-    prog="gansformer_tf.cli.plot",
+    prog="python -m gansformer_tf.cli.plot",
     description="Draws losses, scores and penalties of a training run over its progress.",
-    usage="python -m %(prog)s RUN_FOLDER [--output FILE]",
+    usage="%(prog)s RUN_FOLDER [--output FILE]",
     groups=(
         (
             "what is drawn",
@@ -56,9 +56,9 @@ def main(options: PlotOptions) -> int:
     return 0
 
 
-def run() -> NoReturn:
-    """The script."""
-    run_command(COMMAND, main)
+def run(prog: str | None = None) -> NoReturn:
+    """The script; `prog` is what it is called where it is not called by its own name."""
+    run_command(COMMAND, main, prog)
 
 
 if __name__ == "__main__":

@@ -228,9 +228,9 @@ def main(command: PrepareCommand) -> int:
         raise RunError("interrupted; finished shards are kept: run the same command again to continue.") from None
 
 
-def run() -> NoReturn:
-    """Entry point of the script."""
-    run_command(COMMAND, main)
+def run(prog: str | None = None) -> NoReturn:
+    """The script; `prog` is what it is called where it is not called by its own name."""
+    run_command(COMMAND, main, prog)
 
 
 if __name__ == "__main__":

@@ -204,9 +204,9 @@ def _chosen_images(typed: dict[str, Any]) -> dict[str, Any]:
     return dict(typed)
 
 
-def run() -> NoReturn:
-    """The script."""
-    run_command(COMMAND, main)
+def run(prog: str | None = None) -> NoReturn:
+    """The script; `prog` is what it is called where it is not called by its own name."""
+    run_command(COMMAND, main, prog)
 
 
 if __name__ == "__main__":

@@ -130,9 +130,9 @@ class Command(Generic[ConfigT]):
         return flag.help.replace("{default}", format(found, "g") if isinstance(found, float) else str(found))
 
 
-def run_command(command: Command[ConfigT], main: Callable[[ConfigT], int | None]) -> NoReturn:
+def run_command(command: Command[ConfigT], main: Callable[[ConfigT], int | None], prog: str | None = None) -> NoReturn:
     """Reads `sys.argv`, runs `main(configuration)` and exits with its status; see `run_script`."""
-    run_script(command.parser(), lambda arguments: main(command.config(arguments)))
+    run_script(command.parser(prog), lambda arguments: main(command.config(arguments)))
 
 
 def _add(group: Any, flag: Flag, text: str) -> None:

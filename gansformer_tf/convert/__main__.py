@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from gansformer_tf.bars import Bar
 from gansformer_tf.quiet import import_tensorflow
@@ -21,10 +22,10 @@ EXAMPLES = """examples:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(
-        prog="python -m gansformer_tf.convert",
+        prog=prog or "python -m gansformer_tf.convert",
         description="Makes a snapshot of this package from a pickle of GANformer or StyleGAN2 (TensorFlow 1, PyTorch).",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -36,11 +37,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Converts and prints; returns the exit status."""
     show_any_text()
-    show_any_text()
-    given = build_parser().parse_args(arguments)
+    given = build_parser(prog).parse_args(arguments)
     try:
         return _convert(given.source, Path(given.target), not given.generator_only)
     except ValueError as error:
@@ -79,5 +79,10 @@ def _convert(source: str, target: Path, with_discriminator: bool) -> int:
     return 0
 
 
+def run(prog: str | None = None) -> NoReturn:
+    """The command; `prog` is what it is called where it is not called by its own name."""
+    sys.exit(main(prog=prog))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

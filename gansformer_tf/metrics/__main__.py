@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from gansformer_tf.config.base import ConfigError
 from gansformer_tf.config.metric_records import DEFAULT, METRICS
@@ -23,10 +24,10 @@ EXAMPLES = """examples:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(
-        prog="python -m gansformer_tf.metrics",
+        prog=prog or "python -m gansformer_tf.metrics",
         description="Compares generated images with real ones.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -59,10 +60,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Computes and prints; returns the exit status."""
     show_any_text()
-    given = build_parser().parse_args(arguments)
+    given = build_parser(prog).parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         return _measure(given)
@@ -134,5 +135,10 @@ def _size(text: str) -> tuple[int, int]:
     return int(match.group(1)), int(match.group(2))
 
 
+def run(prog: str | None = None) -> NoReturn:
+    """The command; `prog` is what it is called where it is not called by its own name."""
+    sys.exit(main(prog=prog))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

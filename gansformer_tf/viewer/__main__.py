@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+from typing import NoReturn
 
 from gansformer_tf.cli.common import Parser, RunError, UsageError, run_script
 from gansformer_tf.cli.snapshots import MODEL_HELP, model_file
@@ -13,12 +14,12 @@ from gansformer_tf.terminal import path
 LOOPBACK = "127.0.0.1"
 
 
-def build_parser() -> Parser:
+def build_parser(prog: str | None = None) -> Parser:
     """All flags of the viewer."""
     parser = Parser(
-        prog="gansformer_tf.viewer",
+        prog=prog or "python -m gansformer_tf.viewer",
         description="Starts a page in the browser to look into a trained model.",
-        usage="python -m %(prog)s --model PATH [options]",
+        usage="%(prog)s --model PATH [options]",
     )
     parser.add_argument("--model", type=path, metavar="PATH", help=MODEL_HELP)
     parser.add_argument("--port", type=int, metavar="N", help="port (default: the first free one from 7860 on)")
@@ -74,5 +75,10 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def run(prog: str | None = None) -> NoReturn:
+    """The command; `prog` is what it is called where it is not called by its own name."""
+    run_script(build_parser(prog), main)
+
+
 if __name__ == "__main__":
-    run_script(build_parser(), main)
+    run()

@@ -145,7 +145,8 @@ def test_a_module_that_is_no_command_says_so(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == (
-        "gansformer_tf.cli.export is no command; use run_network, generate, prepare_data, plot or demo in its place.\n"
+        "gansformer_tf.cli.export is no command; use run_network, generate, prepare_data, plot, gansformer or demo "
+        "in its place.\n"
     )
 
 

@@ -62,12 +62,12 @@ def near(found: np.ndarray, expected: np.ndarray) -> bool:
 
 def test_images(address: str, images: np.ndarray) -> None:
     with Client(address) as client:
-        images = client.images([3, 0], labels=[-1, -1])
-        assert images.dtype == np.uint8
-        assert near(images, images[[3, 0]])
+        found = client.images([3, 0], labels=[-1, -1])
+        assert found.dtype == np.uint8
+        assert near(found, images[[3, 0]])
         files = client.png([3, 0], truncation_psi=[0.7, 0.7], labels=[-1, -1])
         assert near(np.stack([tf.io.decode_png(file).numpy() for file in files]), images[[3, 0]])
-        assert (client.images([3, 0], 1.0, labels=[-1, -1]) != images).any()
+        assert (client.images([3, 0], 1.0, labels=[-1, -1]) != found).any()
 
 
 def test_any_signature(address: str) -> None:
