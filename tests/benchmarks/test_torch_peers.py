@@ -41,7 +41,7 @@ def of_published(kwargs: dict[str, Any]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", ["creps_G_16", "creps_G_32_cond"])
-def test_pictures_are_the_published_ones(name: str) -> None:
+def test_images_are_the_published_ones(name: str) -> None:
     golden = FamilyGolden(name)
     generator = peer(**of_published(golden.kwargs))
     state = {key: torch.from_numpy(np.array(value)) for key, value in golden.state.items()}
@@ -208,7 +208,7 @@ def test_phases_move_their_network_and_the_average(model: str) -> None:
 # -- StyleGAN2 ---------------------------------------------------------------------------------------------------------
 
 
-def test_stylegan2_draws_the_published_pictures() -> None:
+def test_stylegan2_draws_the_published_images() -> None:
     golden = TorchGolden("sg2_G_clamp")
     kwargs = golden.kwargs
     generator = peers("stylegan2").Generator(

@@ -220,7 +220,7 @@ def test_another_preset_is_refused(command, flags):
 
 
 @pytest.mark.parametrize("flags", [(), ("--reload",)])
-def test_another_number_of_pictures_is_refused(command, flags, monkeypatch):
+def test_another_number_of_images_is_refused(command, flags, monkeypatch):
     from gansformer_tf.data.read import open as opening
 
     command()
@@ -228,7 +228,7 @@ def test_another_number_of_pictures_is_refused(command, flags, monkeypatch):
     assert resumed(command, *flags) == command.config
     read_info = opening.read_info
     monkeypatch.setattr(opening, "read_info", lambda path: dataclasses.replace(read_info(path), num_images=24))
-    with pytest.raises(UsageError, match=r"started on 40 pictures, now .*tiny has 24, .*--restart"):
+    with pytest.raises(UsageError, match=r"started on 40 images, now .*tiny has 24, .*--restart"):
         resumed(command, *flags)
     text = (command.path / "config.json").read_text()
     (command.path / "config.json").write_text(text.replace('"num_images": 40', '"num_images": null'))

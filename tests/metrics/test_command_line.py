@@ -191,7 +191,7 @@ def test_folders_with_mistakes(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for flags, message in (
         (["--fake", real], "--real is missing"),
-        (["--fake", tmp_path / "empty", "--real", real], "no generated pictures"),
+        (["--fake", tmp_path / "empty", "--real", real], "no generated images"),
         (["--fake", real, "--real", real, "--metrics", "ppl"], "have fid, kid, is, pr"),
         (["--fake", real, "--real", real, "--metrics", "pr"], "needs at least 6 generated images, there are 2"),
         (["--fake", real, "--real", real, "--images-num", "1"], "--eval-images-num is 1"),

@@ -127,7 +127,7 @@ def test_real_features_are_kept_until_the_data_set_changes(measure, dataset, mon
     assert sum(counts) == 3 * 24
 
 
-def test_real_pictures_are_those_of_training(dataset):
+def test_real_images_are_those_of_training(dataset):
     data = DataConfig(dataset.name, str(dataset.parent))
     plain = DatasetImages(data).read(0, 24)
     mirrored = DatasetImages(DataConfig(dataset.name, str(dataset.parent), mirror=True))
@@ -303,8 +303,8 @@ def test_bad_input_is_named(measure, tmp_path, dataset):
             "metric pr needs at least 6 generated images",
         ),
         (lambda: measure(("fid",), real=FolderImages(mixed)), "16x24 pixels, others 16x16.*--size HxW"),
-        (lambda: open_images(tmp_path / "empty", "real"), "no real pictures: .*holds no"),
-        (lambda: open_images(tmp_path / "none", "generated"), "no generated pictures: .*does not exist"),
+        (lambda: open_images(tmp_path / "empty", "real"), "no real images: .*holds no"),
+        (lambda: open_images(tmp_path / "none", "generated"), "no generated images: .*does not exist"),
         (lambda: open_images(few, "real", mirror=True), "--mirror is for prepared data sets"),
         (lambda: open_images(dataset, "real", size=(8, 8)), "--size has no meaning"),
         (lambda: measure(("ppl",), fake=FolderImages(few, "generated")), "metric ppl needs a generator"),

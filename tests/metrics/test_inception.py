@@ -87,7 +87,7 @@ def test_batches_do_not_change_features(network):
     np.testing.assert_allclose(together, single, rtol=1e-5, atol=1e-6)
 
 
-def test_grey_and_transparent_pictures_have_three_channels():
+def test_grey_and_transparent_images_have_three_channels():
     pictures = np.random.RandomState(0).randint(0, 256, (2, 8, 8, 4), np.uint8)
     assert as_rgb(pictures).shape == (2, 8, 8, 3)
     assert (as_rgb(pictures[..., :1]) == pictures[..., :1]).all()

@@ -45,7 +45,7 @@ def inputs() -> dict[str, np.ndarray]:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("backend", "package"), [("jax", "jax"), ("torch", "torch")])
-def test_pictures_are_the_same(backend: str, package: str, inputs: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test_images_are_the_same(backend: str, package: str, inputs: dict[str, np.ndarray], tmp_path: Path) -> None:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"the backend {backend} is not installed; python -m pip install {package}")
     np.savez(tmp_path / "inputs.npz", **inputs)

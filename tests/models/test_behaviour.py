@@ -325,7 +325,7 @@ def test_hinge_is_the_standard_hinge() -> None:
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(3, 4, 3), (2, 4, 1), (4, 3, 4), (1, 4, 3)])
 @pytest.mark.parametrize("values", [DUPLEX, PAPER, KGAN], ids=["code", "paper", "kgan"])
-def test_rectangular_pictures(values: dict, height: int, width: int, channels: int) -> None:
+def test_rectangular_images(values: dict, height: int, width: int, channels: int) -> None:
     geometry = {"resolution": 8, "base_height": height, "base_width": width, "image_channels": channels}
     model = generator(values, **geometry, latent_stem=height == 3, architecture=("skip", "resnet")[height % 2])
     pictures, maps = model(latents(model), rng=1, return_attention=True)

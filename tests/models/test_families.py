@@ -65,7 +65,7 @@ def test_called_like_every_generator(name):
     )
 
 
-def test_attention_leaves_creps_the_strength_of_its_pictures():
+def test_attention_leaves_creps_the_strength_of_its_images():
     """Pixels are products of lines: features of unit variance would make them a hundred times too strong."""
     spread = {}
     for name in ("creps", "creps with attention"):
@@ -77,7 +77,7 @@ def test_attention_leaves_creps_the_strength_of_its_pictures():
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_every_weight_reaches_the_picture(name):
+def test_every_weight_reaches_the_image(name):
     config = CONFIGS[name]
     generator = build_generator(config)
     z, labels = latents(config)

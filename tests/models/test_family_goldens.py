@@ -37,7 +37,7 @@ def check_gradients(golden_row, name, golden, generator, prefix, gradient):
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_mapping_and_pictures(name, golden_row):
+def test_mapping_and_images(name, golden_row):
     golden, generator = loaded(name)
     z = tf.constant(golden["in/z"][:, None])
     with tf.GradientTape(persistent=True) as tape:
@@ -178,7 +178,7 @@ def test_signals_on_the_way_of_stylegan3(name, golden_row):
 
 
 @pytest.mark.parametrize("name", [name for name in GENERATORS if name.startswith("sg3")])
-def test_moved_pictures_and_magnitudes(name, golden_row):
+def test_moved_images_and_magnitudes(name, golden_row):
     golden, generator = loaded(name)
     w = golden.w("in/ws")
     for motion in golden.under("in/transform_"):

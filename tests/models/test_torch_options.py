@@ -57,7 +57,7 @@ def test_generator(name):
     assert sum(row[1] for row in generator.summary_rows()) == sum(int(np.prod(v.shape)) for v in variables)
 
 
-def test_clamp_bounds_the_picture():
+def test_clamp_bounds_the_image():
     free, clamped = (
         build_generator(GANsformerConfig(**SMALL, latent_size=6, conv_clamp=clamp, architecture="orig"))
         for clamp in (None, 0.02)

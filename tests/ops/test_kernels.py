@@ -173,7 +173,7 @@ def test_hostile_taps(cpu, value):
         cpu.upfirdn2d(np.ones((1, 4, 4, 2), np.float32), np.array([1, value]), (1, 1), (1, 1), (1, 1, 1, 1))
 
 
-def test_nan_in_pictures_stays_where_it_is(cpu):
+def test_nan_in_images_stays_where_it_is(cpu):
     x = np.ones((1, 9, 9, 16), np.float32)
     x[0, 4, 4, 3] = np.nan
     y = cpu.upfirdn2d(x, np.ones(3), (1, 1), (1, 1), (1, 1, 1, 1))

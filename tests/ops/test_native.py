@@ -346,7 +346,7 @@ def test_ops_run_at_once():
         np.testing.assert_array_equal(mine, wanted)
 
 
-def test_a_model_draws_the_same_pictures():
+def test_a_model_draws_the_same_images():
     from gansformer_tf.config import GANsformerConfig
     from gansformer_tf.models import build_generator
 

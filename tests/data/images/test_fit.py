@@ -68,7 +68,7 @@ def test_fits(mode):
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
 @pytest.mark.parametrize("how", ["crop", "pad", "stretch"])
-def test_large_pictures_give_nearly_the_same(mode, how, monkeypatch):
+def test_large_images_give_nearly_the_same(mode, how, monkeypatch):
     from gansformer_tf.data.scenes.render import render
 
     image = Image.fromarray(render([3], 128).images[0]).crop((0, 0, 120, 90)).convert(mode)

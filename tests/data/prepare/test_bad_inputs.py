@@ -1,6 +1,6 @@
 """The table of bad inputs: each is converted (and how), or reported with its file and reason.
 
-Every case goes through the whole preparation, beside two good pictures.
+Every case goes through the whole preparation, beside two good images.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def test_duplicate_labels(tmp_path):
 
 
 def test_hdf5_without_the_key(tmp_path):
-    with pytest.raises(SourceError, match="no data set of pictures named 'x'; it has: data/images"):
+    with pytest.raises(SourceError, match="no data set of images named 'x'; it has: data/images"):
         open_source(makers.make_hdf5(tmp_path / "x.h5", [GOOD]), None, SourceOptions(array_key="x"))
 
 

@@ -38,7 +38,7 @@ def test_same_records_with_two_processes(tmp_path, source):
         assert (tmp_path / "beam" / "set" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_a_bad_picture_with_stop_is_named(tmp_path, source):
+def test_a_bad_image_with_stop_is_named(tmp_path, source):
     (tmp_path / "in" / "a" / "002.png").write_bytes(b"text")
     again = open_source(tmp_path / "in")
     with pytest.raises(PrepareError, match="a/002.png: not a PNG"):

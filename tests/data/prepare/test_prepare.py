@@ -234,7 +234,7 @@ def test_disk_full(tmp_path, folder, monkeypatch):
     assert not prepare(open_source(folder), CONFIG, tmp_path).already_done
 
 
-def test_bad_pictures_are_skipped_and_listed(tmp_path, folder):
+def test_bad_images_are_skipped_and_listed(tmp_path, folder):
     (folder / "a" / "002.png").write_bytes(b"")
     (folder / "b" / "003.png").write_bytes(b"text")
     outcome = prepare(open_source(folder), CONFIG, tmp_path, runner=local_runner(2))
@@ -248,7 +248,7 @@ def test_bad_pictures_are_skipped_and_listed(tmp_path, folder):
     assert len(pixels(tmp_path / "set")) == COUNT - 2
 
 
-def test_stop_at_the_first_bad_picture_and_go_on_after_repair(tmp_path, folder):
+def test_stop_at_the_first_bad_image_and_go_on_after_repair(tmp_path, folder):
     good = (folder / "a" / "002.png").read_bytes()
     (folder / "a" / "002.png").write_bytes(good[:30])
     with pytest.raises(PrepareError, match="a/002.png: .*--on-error skip"):
@@ -259,10 +259,10 @@ def test_stop_at_the_first_bad_picture_and_go_on_after_repair(tmp_path, folder):
     assert not (tmp_path / "set" / manifests.BAD_IMAGES).exists()
 
 
-def test_no_picture_at_all(tmp_path):
+def test_no_image_at_all(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x.png").write_bytes(b"text")
-    with pytest.raises(PrepareError, match="none of the 1 pictures could be used .x.png: not a PNG"):
+    with pytest.raises(PrepareError, match="none of the 1 images could be used .x.png: not a PNG"):
         prepare(open_source(tmp_path / "in"), CONFIG, tmp_path)
     makers.make_folder(tmp_path / "in", makers.pictures(3))  # repaired: the same command works
     assert prepare(open_source(tmp_path / "in"), CONFIG, tmp_path).manifest.num_images == 3

@@ -55,7 +55,7 @@ def test_shapes_and_types(data):
     assert training_dataset(data, batch_size=4, seed=1).element_spec["label"].shape == (4, 0)
 
 
-def test_every_epoch_holds_every_picture_once_in_another_order(data):
+def test_every_epoch_holds_every_image_once_in_another_order(data):
     pictures = images(take(data, 3 * COUNT, batch_size=1))
     numbers = [next(n for n in range(COUNT) if (makers.picture(n, 16, 16) == one).all()) for one in pictures]
     epochs = [numbers[:COUNT], numbers[COUNT : 2 * COUNT], numbers[2 * COUNT :]]
@@ -105,21 +105,21 @@ def test_replicas_share_the_global_batch(data):
         np.testing.assert_array_equal(images(parts), batch["image"])
 
 
-def test_mirroring_turns_about_half_of_the_pictures(data):
+def test_mirroring_turns_about_half_of_the_images(data):
     plain, mirrored = images(take(data, 60)), images(take(data, 60, mirror=True))
     same = (plain == mirrored).all(axis=(1, 2, 3))
     turned = (plain[:, :, ::-1] == mirrored).all(axis=(1, 2, 3))
     assert (same | turned).all() and 0.3 < turned.mean() < 0.7
 
 
-def test_labels_follow_their_pictures(data):
+def test_labels_follow_their_images(data):
     for batch in take(data, 6, use_labels=True):
         for picture, label in zip(batch["image"], batch["label"], strict=True):
             number = next(n for n in range(COUNT) if (makers.picture(n, 16, 16) == picture).all())
             assert label.tolist() == [[1, 0], [0, 1]][number % 2]
 
 
-def test_limit_takes_pictures_from_everywhere(data):
+def test_limit_takes_images_from_everywhere(data):
     pictures = images(take(data, 4, batch_size=3, max_images=3))
     kept = {tuple(picture.ravel().tolist()) for picture in pictures}
     order = [*range(0, COUNT, 2), *range(1, COUNT, 2)]

@@ -57,7 +57,7 @@ def write(path, labels=None, **replaced):
 
 
 @pytest.mark.parametrize("labels", [None, [0, 2, 1, 2, 0, 1], [[0.5, 1.0]] * COUNT])
-def test_pictures_and_labels(tmp_path, labels):
+def test_images_and_labels(tmp_path, labels):
     path, names, by_name = write(tmp_path / "pictures.zip", labels)
     info = read_info(path)
     assert (info.name, info.num_images, info.resolution, info.channels) == ("pictures", COUNT, 16, 3)
@@ -71,7 +71,7 @@ def test_pictures_and_labels(tmp_path, labels):
     records.close()
 
 
-def test_training_sees_every_picture_with_its_label(tmp_path):
+def test_training_sees_every_image_with_its_label(tmp_path):
     path, _, by_name = write(tmp_path / "pictures.zip", [0, 2, 1, 2, 0, 1])
     batches = training_dataset(path, batch_size=3, seed=1, use_labels=True).take(2)
     batches = list(batches.as_numpy_iterator())
@@ -90,7 +90,7 @@ def test_training_sees_every_picture_with_its_label(tmp_path):
         (huge(), "img3.png has 65000x65000 pixels in place of 16x16"),
     ],
 )
-def test_a_bad_picture_is_named(tmp_path, content, message):
+def test_a_bad_image_is_named(tmp_path, content, message):
     path, *_ = write(tmp_path / "pictures.zip", at3=content)
     report = verify(path)
     assert report.num_images == COUNT

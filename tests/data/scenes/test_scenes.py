@@ -14,7 +14,7 @@ def batch():
     return render(range(40), 32)
 
 
-def test_a_seed_always_gives_the_same_picture(batch):
+def test_a_seed_always_gives_the_same_image(batch):
     again = render([7, 3], 32)
     np.testing.assert_array_equal(again.images, batch.images[[7, 3]])
     np.testing.assert_array_equal(again.masks, batch.masks[[7, 3]])
@@ -107,7 +107,7 @@ def test_labels_table(batch):
     assert {"seed", "object", "shape", "color", "size", "material", "x", "y", "z", "rotation"} <= set(first)
 
 
-def test_rectangular_pictures_and_limits():
+def test_rectangular_images_and_limits():
     assert render(1, height=24, width=32).images.shape == (1, 24, 32, 3)
     with pytest.raises(ValueError, match="512x512 pixels.*at most 256"):
         render(1, 512)

@@ -1,4 +1,4 @@
-"""Every source gives the same pictures, and labels where it has some."""
+"""Every source gives the same images, and labels where it has some."""
 
 from __future__ import annotations
 
@@ -189,9 +189,9 @@ def test_sources_that_cannot_be_used(tmp_path, arrays):
 
     with h5py.File(two, "a") as file:
         file["more"] = np.stack(arrays)
-    with pytest.raises(SourceError, match="has 2 data sets of pictures .data/images, more.; choose one"):
+    with pytest.raises(SourceError, match="has 2 data sets of images .data/images, more.; choose one"):
         open_source(two)
-    with pytest.raises(SourceError, match="no data set of pictures named 'nope'"):
+    with pytest.raises(SourceError, match="no data set of images named 'nope'"):
         open_source(two, None, SourceOptions(array_key="nope"))
     assert len(open_source(two, None, SourceOptions(array_key="/more"))) == COUNT
     makers.make_tfds(tmp_path / "t", arrays, LABELS)
