@@ -30,6 +30,7 @@ REQUIRES = [
     "tensorboard>=2.18",
     "tensorflow-datasets>=4.9.8",
     "tensorflow>=2.18",
+    "tifffile>=2024.8",
     "tqdm>=4.66",
 ]
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from gansformer_tf.drawing.compiled import compiled
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
-from gansformer_tf.visualize.banded_files import banded_file
+from gansformer_tf.visualize.banded_files import write_in_bands
 from gansformer_tf.visualize.generate import Written, plan_images
 
 LARGE_PIXELS = 2**22  # images with more pixels are drawn in bands ...
@@ -76,11 +76,19 @@ def generate_large_images(
     for item in plan.missing:
         row = item.rows[0]
         w = sampler.latents_w([plan.seeds[row]], None if plan.labels is None else plan.labels[row : row + 1])
-        with (
-            banded_file(item.path, height, width, sampler.config.image_channels, item.metadata) as file,
-            tqdm(total=height, unit="row", desc=item.path.name, disable=not progress) as bar,
-        ):
-            for band in bands(sampler, w):
-                file.write(band)
-                bar.update(len(band))
+        with tqdm(total=height, unit="row", desc=item.path.name, disable=not progress) as bar:
+            write_in_bands(
+                item.path,
+                _counted(bands(sampler, w), bar),
+                height,
+                width,
+                sampler.config.image_channels,
+                item.metadata,
+            )
     return plan.written
+
+
+def _counted(bands: Iterator[np.ndarray], bar: tqdm) -> Iterator[np.ndarray]:
+    for band in bands:
+        yield band
+        bar.update(len(band))

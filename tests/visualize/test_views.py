@@ -20,7 +20,7 @@ from gansformer_tf.image_files import read_metadata, save_image
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.visualize import large
-from gansformer_tf.visualize.banded_files import banded_file
+from gansformer_tf.visualize.banded_files import write_in_bands
 from gansformer_tf.visualize.latent_walk import periodic_bends, spline, write_walk
 from tests.visualize.fakes import FakeGenerator
 
@@ -83,9 +83,7 @@ def test_bands_are_the_untiled_image(creps):
 def test_files_in_bands(tmp_path, form, channels):
     image = np.random.default_rng(0).integers(0, 256, (23, 9, channels), np.uint8)
     path = tmp_path / f"image.{form}"
-    with banded_file(path, 23, 9, channels, {"seed": 3}) as file:
-        for start in range(0, 23, 5):
-            file.write(image[start : start + 5])
+    write_in_bands(path, (image[start : start + 5] for start in range(0, 23, 5)), 23, 9, channels, {"seed": 3})
     with Image.open(path) as stored:
         np.testing.assert_array_equal(np.asarray(stored).reshape(image.shape), image)
     assert read_metadata(path) == {"seed": 3}
@@ -94,9 +92,13 @@ def test_files_in_bands(tmp_path, form, channels):
 
 
 def test_a_broken_band_leaves_no_file(tmp_path):
-    with pytest.raises(RuntimeError), banded_file(tmp_path / "image.png", 4, 4, 3) as file:
-        file.write(np.zeros((2, 4, 3), np.uint8))
-        raise RuntimeError
+    def bands():
+        yield np.zeros((2, 4, 3), np.uint8)
+        raise KeyError
+
+    for form in ("png", "tiff"):
+        with pytest.raises(KeyError):
+            write_in_bands(tmp_path / f"image.{form}", bands(), 4, 4, 3, {})
     assert not list(tmp_path.iterdir())
 
 
