@@ -22,37 +22,6 @@ _PATH_LENGTH_GAPS = 300 << 20
 _ALIASES = {"Identity", "Reshape", "ExpandDims", "Squeeze", "StopGradient", "PreventGradient", "Snapshot", "Bitcast"}
 # Outputs that live elsewhere: variables and inputs of the function.
 _NO_MEMORY = {"ReadVariableOp", "Placeholder", "NoOp", "Assert"}
-# Element-wise operations take over the memory of an input that nothing else needs.
-_IN_PLACE = {
-    "Add",
-    "AddV2",
-    "AddN",
-    "BiasAdd",
-    "Cast",
-    "DivNoNan",
-    "LeakyRelu",
-    "LeakyReluGrad",
-    "Maximum",
-    "Minimum",
-    "Mul",
-    "Neg",
-    "RealDiv",
-    "Relu",
-    "ReluGrad",
-    "Rsqrt",
-    "RsqrtGrad",
-    "Sigmoid",
-    "SigmoidGrad",
-    "Softmax",
-    "Softplus",
-    "SoftplusGrad",
-    "Sqrt",
-    "SqrtGrad",
-    "Square",
-    "Sub",
-    "Tanh",
-    "TanhGrad",
-}
 
 
 @dataclass(frozen=True)
@@ -93,7 +62,7 @@ def peak_bytes(graph: Any, outputs: Iterable[Any]) -> int:
             end = last_use.get(id(tensor))
             if end is None or operation.type in _NO_MEMORY:
                 continue
-            donor = _donor(operation, tensor, owners, last_use, index)
+            donor = owners.get(id(operation.inputs[0])) if operation.type in _ALIASES else None
             if donor is None:
                 donor = [_bytes(tensor), 0]
                 alive += donor[0]
@@ -106,18 +75,6 @@ def peak_bytes(graph: Any, outputs: Iterable[Any]) -> int:
             if donor[1] == 0:
                 alive -= donor[0]
     return peak
-
-
-def _donor(operation: Any, tensor: Any, owners: dict[int, list], last_use: dict[int, int], index: int) -> list | None:
-    """The memory block an output takes over from an input, if it does."""
-    if operation.type in _ALIASES and operation.inputs:
-        return owners.get(id(operation.inputs[0]))
-    if operation.type in _IN_PLACE:
-        for source in operation.inputs:
-            block = owners.get(id(source))
-            if block and block[1] == 1 and last_use.get(id(source)) == index and block[0] == _bytes(tensor):
-                return block
-    return None
 
 
 def _needed(outputs: Iterable[Any]) -> set:

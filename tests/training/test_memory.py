@@ -25,8 +25,8 @@ def estimated(**changes):
     return estimate(TrainStep(*tiny_networks(), tiny_train_config(**changes)))
 
 
-def test_element_wise_operations_work_in_place():
-    assert peak(lambda x: tf.sin(tf.tanh(tf.sin(x) * 2) + 1)) < 2.1
+def test_views_share_the_memory_of_their_input():
+    assert peak(lambda x: tf.sin(tf.reshape(tf.identity(tf.sin(x)), [256, 1024]))) < 2.1
 
 
 def test_what_is_needed_later_stays():
