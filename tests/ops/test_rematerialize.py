@@ -98,5 +98,6 @@ def test_of_a_modulated_convolution_its_result_alone_is_kept():
 
     graph = gradient_graph(four_layers, [x, scales[0], kernel, scales[1]])
     features = 2 * size * size * channels * 8
-    # Of each layer its result, which is the input of the next; then what the gradient has in work.
-    assert peak_bytes(graph, graph.outputs) < 7 * features
+    # Of each layer its result, which is the input of the next (not what was scaled or filtered on the way: four
+    # tensors more each); then what the gradient has in work.
+    assert peak_bytes(graph, graph.outputs) < 8 * features
