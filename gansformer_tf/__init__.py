@@ -11,16 +11,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gansformer_tf import callbacks, data
+    from gansformer_tf.api.gan import GAN
     from gansformer_tf.api.model import Model, load
 
 __version__ = "0.1.0"
-__all__ = ["Model", "load"]
+__all__ = ["GAN", "Model", "callbacks", "data", "load"]
 
 # Public name -> the module that has it. Modules load when a name is first used: a plain import loads no TensorFlow.
-_HOMES = {"Model": "gansformer_tf.api.model", "load": "gansformer_tf.api.model"}
+_HOMES = {"GAN": "gansformer_tf.api.gan", "Model": "gansformer_tf.api.model", "load": "gansformer_tf.api.model"}
+_MODULES = ("callbacks", "data")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

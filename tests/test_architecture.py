@@ -22,8 +22,10 @@ ORDER = (
     ("data", "image_files", "layers"),
     ("models",),
     ("convert", "drawing"),
-    ("api", "export", "features", "visualize"),
+    ("export", "features", "visualize"),
     ("metrics", "training"),
+    ("api",),
+    ("callbacks",),
     ("cli",),
     ("viewer",),
 )

@@ -9,32 +9,14 @@ from typing import Any
 from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.cli.options import RunOptions
-from gansformer_tf.config import (
-    DataConfig,
-    DiscriminatorConfig,
-    GANsformerConfig,
-    MetricConfig,
-    ModelConfig,
-    RunConfig,
-    TrainConfig,
-    from_dict,
-    to_dict,
-)
-from gansformer_tf.config.base import family_of, is_power_of_two
-from gansformer_tf.config.families import GENERATOR_FAMILIES
+from gansformer_tf.config import RunConfig, to_dict
+from gansformer_tf.config.base import is_power_of_two
 from gansformer_tf.config.image import BASE_GRID
 from gansformer_tf.config.presets import Sections, form_values, merge_sections, preset
+from gansformer_tf.config.sections import SECTIONS, generator_class, run_of
 
 # Where the published command line differs from the defaults of the classes.
 COMMAND_LINE_DEFAULTS: Sections = {"generator": {"truncation_psi": 0.75}}
-
-_SECTIONS: dict[str, type] = {
-    "generator": GANsformerConfig,
-    "discriminator": DiscriminatorConfig,
-    "data": DataConfig,
-    "train": TrainConfig,
-    "metrics": MetricConfig,
-}
 
 
 def resolve(options: RunOptions, saved: RunConfig | None) -> RunConfig:
@@ -60,7 +42,7 @@ def resolve(options: RunOptions, saved: RunConfig | None) -> RunConfig:
 
 def _chosen(options: RunOptions, saved: RunConfig | None) -> RunConfig:
     """What presets, the saved run and flags ask for, whatever the data set."""
-    typed = {name: options.typed.get(name, {}) for name in _SECTIONS}
+    typed = {name: options.typed.get(name, {}) for name in SECTIONS}
     name = _preset_name(options)
     if saved is None:
         dataset = typed["data"].get("dataset")
@@ -73,7 +55,7 @@ def _chosen(options: RunOptions, saved: RunConfig | None) -> RunConfig:
     else:
         sections = merge_sections(_sections_of(saved), typed)
     _require_fitting(typed["generator"], sections)
-    return dataclasses.replace(_build(sections), preset=name if saved is None else saved.preset)
+    return dataclasses.replace(run_of(sections), preset=name if saved is None else saved.preset)
 
 
 def _preset_name(options: RunOptions) -> str:
@@ -92,21 +74,9 @@ def _preset_name(options: RunOptions) -> str:
     return chosen[0][1] if chosen else ""
 
 
-def _build(sections: Sections) -> RunConfig:
-    """The configuration of sections whose two networks may not agree on the geometry yet."""
-    classes = {**_SECTIONS, "generator": _generator_class(sections)}
-    parts: dict[str, Any] = {name: from_dict(cls, sections[name], f"{name}.") for name, cls in classes.items()}
-    model = ModelConfig(parts["generator"], parts["discriminator"])
-    return RunConfig(model=model, data=parts["data"], train=parts["train"], metrics=parts["metrics"])
-
-
-def _generator_class(sections: Sections) -> type:
-    return family_of(sections["generator"], GENERATOR_FAMILIES, "generator.") or GANsformerConfig
-
-
 def _require_fitting(typed: dict[str, Any], sections: Sections) -> None:
     """Raises UsageError for a flag about something that the chosen family of generators does not have."""
-    cls = _generator_class(sections)
+    cls = generator_class(sections)
     known = {field.name for field in dataclasses.fields(cls)}
     for field in typed:
         if field not in known:

@@ -71,3 +71,29 @@ class ImageConfig:
         require(self.label_dim >= 0, f"label_dim is {self.label_dim}; use 0 for a model without labels.")
         require_positive("channel_base", self.channel_base)
         require_positive("channel_max", self.channel_max)
+
+
+def geometry(size: int | tuple[int, int]) -> dict[str, int]:
+    """`resolution`, `base_height` and `base_width` of an image size in pixels.
+
+    Args:
+        size: The side of a square image, or (height, width).
+
+    Raises:
+        ConfigError: The longer side is no power of two, or the shorter one no multiple of a quarter of it.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    longer, shorter = max(height, width), min(height, width)
+    require(
+        is_power_of_two(longer) and longer >= MIN_RESOLUTION,
+        f"resolution is {size}; the longer side must be a power of two of at least {MIN_RESOLUTION}, such as 64.",
+    )
+    require(
+        shorter > 0 and shorter * BASE_GRID % longer == 0,
+        f"resolution is {size}; the shorter side must be a multiple of {longer // BASE_GRID}, a quarter of the longer.",
+    )
+    return {
+        "resolution": longer,
+        "base_height": height * BASE_GRID // longer,
+        "base_width": width * BASE_GRID // longer,
+    }

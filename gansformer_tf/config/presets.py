@@ -132,8 +132,23 @@ _DEMO: Sections = {
     },
 }
 
+# For a person's own few thousand images of 64x64 on a CPU or one GPU: the demo's networks, with what little data needs.
+_SMALL: Sections = {
+    "generator": _DEMO["generator"],
+    "discriminator": _DEMO["discriminator"],
+    "train": {
+        "batch_size": 16,
+        "batch_size_per_replica": 16,
+        "gamma": 0.5,
+        "total_kimg": 1000.0,
+        "ema_half_life_kimg": 5.0,
+        "ema_rampup": 0.05,
+        "augment": "ada",
+    },
+}
+
 BASELINE_NAMES = (*_BASELINES, *_FAMILIES)
-PRESET_NAMES = ("gansformer-default", *BASELINE_NAMES, *_STUDY, "demo")
+PRESET_NAMES = ("gansformer-default", *BASELINE_NAMES, *_STUDY, "demo", "gansformer-small")
 
 
 def preset(name: str, dataset: str = "") -> Sections:
@@ -142,8 +157,8 @@ def preset(name: str, dataset: str = "") -> Sections:
     Args:
         name: One of `PRESET_NAMES`. "paper" and "code" are the two columns of hyper-parameters of the
             reproducibility study on top of the default; "paper" also uses the paper's form of attention. "demo" is
-            a small model for a CPU. "StyleGAN2" is the original's baseline, "StyleGAN2-2021" the one with the
-            defaults of StyleGAN3's repository.
+            a small model for a CPU, "gansformer-small" the same for a person's own few thousand images. "StyleGAN2" is
+            the original's baseline, "StyleGAN2-2021" the one with the defaults of StyleGAN3's repository.
         dataset: Name of the data set; the published values differ for ffhq, clevr, cityscapes and bedrooms.
 
     Returns:
@@ -161,6 +176,8 @@ def preset(name: str, dataset: str = "") -> Sections:
     sections = merge_sections(_GANSFORMER, _DATASETS.get(dataset, {}), _STUDY.get(name, {}))
     if name == "demo":
         sections = merge_sections(_GANSFORMER, _DEMO)
+    if name == "gansformer-small":
+        sections = merge_sections(_GANSFORMER, _SMALL)
     if name == "paper":
         sections = merge_sections(sections, _PAPER_FORM, {"discriminator": {"transformer": True}})
     return sections

@@ -150,6 +150,7 @@ class ComponentScores(ConfiguredLayer):
         self.stddev = None
         if config.has_mbstd:
             self.stddev = MinibatchStddev(config.mbstd_group_size, config.mbstd_num_features, dtype=dtype)
+            self.stddev.build((None, config.num_components, width))
             width += config.mbstd_num_features
         self.dense = EqualizedDense(config.latent_dim, activation="lrelu", name="dense", dtype=dtype)
         self.dense.build((None, width))
@@ -258,6 +259,7 @@ class Discriminator(keras.Model):
             self.stddev = MinibatchStddev(
                 config.mbstd_group_size, config.mbstd_num_features, name="stddev", dtype=dtype
             )
+            self.stddev.build((None, height, width, channels))
             features += config.mbstd_num_features
         self.conv = EqualizedConv2D(channels, 3, activation="lrelu", clamp=config.conv_clamp, name="conv", dtype=dtype)
         self.conv.build((None, height, width, features))

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from gansformer_tf.config.data import PrepareConfig
-from gansformer_tf.data.images.conversions import conversions
-from gansformer_tf.data.images.decode import BadImageError, decode, from_array, is_deep_png
+from gansformer_tf.data.images.decode import BadImageError
 from gansformer_tf.data.images.encode import encode
-from gansformer_tf.data.images.fit import fit
+from gansformer_tf.data.images.fitted import fitted
 from gansformer_tf.data.records import keys
 from gansformer_tf.data.records.example import encode_example
 from gansformer_tf.data.records.tfrecord import frame
@@ -33,9 +32,15 @@ def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] 
     if item.problem is not None:
         return ImageRecord(item.name, None, item.problem)
     try:
-        image = decode(item.encoded) if item.encoded is not None else from_array(_array_of(item), value_range)
-        converted = conversions(image, config.channels, _is_deep(item))
-        image = fit(image, config.size, channels=config.channels, mode=config.fit, resize_filter=config.resize_filter)
+        image, converted = fitted(
+            item.encoded,
+            _array_of(item) if item.encoded is None else None,
+            config.size,
+            channels=config.channels,
+            mode=config.fit,
+            resize_filter=config.resize_filter,
+            value_range=value_range,
+        )
     except BadImageError as error:
         return ImageRecord(item.name, None, str(error))
     features: dict[str, Any] = {
@@ -51,10 +56,6 @@ def convert(item: Item, config: PrepareConfig, value_range: tuple[float, float] 
         else:
             features[keys.LABEL] = item.label
     return ImageRecord(item.name, frame(encode_example(features)), converted=converted)
-
-
-def _is_deep(item: Item) -> bool:
-    return is_deep_png(item.encoded) if item.encoded is not None else _array_of(item).dtype == np.uint16
 
 
 def _array_of(item: Item) -> np.ndarray:
