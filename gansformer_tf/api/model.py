@@ -185,7 +185,8 @@ def load(name: str | Path, batch_size: int = 8) -> Model:
 
     Args:
         name: A run folder (its newest snapshot), a `.safetensors` snapshot, a `.pkl` file of another code base, which
-            is imported once without running anything in it, or `gdrive:NAME` for a published one.
+            is imported once without running anything in it, the name of a model that ships with the package, such as
+            "scenes", or `gdrive:NAME` for a published one.
         batch_size: Images that it computes at once.
 
     Raises:

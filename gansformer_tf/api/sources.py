@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gansformer_tf import pretrained
 from gansformer_tf.bars import Bar
 from gansformer_tf.convert import catalog
 from gansformer_tf.convert.errors import ForeignFileError
@@ -36,13 +37,17 @@ def model_file(named: str | Path, say: Callable[[str], None] = print) -> ModelFi
 
     Args:
         named: A run folder (its newest snapshot), a `.safetensors` file, a `.pkl` file of another code base, which is
-            imported once and kept in the cache, or `gdrive:NAME` for a published one, which is downloaded before.
+            imported once and kept in the cache, the name of a model that ships with the package
+            (`gansformer_tf.pretrained.names`), or `gdrive:NAME` for a published one, which is downloaded before.
         say: Called with a line when something was imported.
 
     Raises:
         SnapshotError: There is none, or it cannot be had or imported.
     """
     try:
+        shipped = pretrained.shipped_snapshot(named)
+        if shipped is not None:
+            return ModelFile(shipped, Path("results") / shipped.stem, shipped.stem)
         if str(named).startswith(catalog.PREFIX):
             with Bar(str(named), "B") as bar:
                 path = catalog.published_snapshot(str(named), bar)

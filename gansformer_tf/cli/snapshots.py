@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gansformer_tf import pretrained
 from gansformer_tf.cli.common import UsageError
 
 if TYPE_CHECKING:
     from gansformer_tf.api.sources import ModelFile
 
-MODEL_HELP = "a run folder (its newest snapshot), a snapshot file, an original .pkl file, or gdrive:NAME"
+MODEL_HELP = (
+    "a run folder (its newest snapshot), a snapshot file, an original .pkl file, a model that ships with the package "
+    f"({', '.join(pretrained.names())}), or gdrive:NAME"
+)
 
 
 def model_file(named: str | Path) -> ModelFile:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 import gansformer_tf
+from gansformer_tf import pretrained
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig
 from gansformer_tf.files import replacing
 from gansformer_tf.models.base import Generator
@@ -174,7 +175,10 @@ def find_snapshot(path: str | Path) -> Path:
             )
         return found[-1][1]
     if not path.exists():
-        raise SnapshotError(f"no snapshot or run folder at {path}; check the path (runs are kept under results/).")
+        raise SnapshotError(
+            f"no snapshot or run folder at {path}; check the path (runs are kept under results/), "
+            f"or name a model that ships: {', '.join(pretrained.names())}."
+        )
     return path
 
 
