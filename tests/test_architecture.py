@@ -21,7 +21,7 @@ ORDER = (
     ("bars", "config", "files", "ops", "pretrained", "quiet", "terminal"),
     ("data", "image_files", "layers"),
     ("models",),
-    ("convert", "drawing"),
+    ("convert", "drawing", "hub"),
     ("export", "features", "visualize"),
     ("metrics", "training"),
     ("api",),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gansformer_tf.api.sources import model_file
+from gansformer_tf.api.sources import ModelFile, model_file
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
@@ -25,6 +25,7 @@ class Model:
     Args:
         snapshot: The networks, as `gansformer_tf.load` reads them.
         batch_size: Images computed at once.
+        file: Where it was read from.
 
     Attributes:
         generator: The Keras model.
@@ -37,11 +38,12 @@ class Model:
     (8, 64, 64, 3)
     """
 
-    def __init__(self, snapshot: Snapshot, batch_size: int = 8) -> None:
+    def __init__(self, snapshot: Snapshot, batch_size: int = 8, file: ModelFile | None = None) -> None:
         self.snapshot = snapshot
         self.generator = snapshot.generator
         self.config = snapshot.generator.config
         self.batch_size = batch_size
+        self.file = file
         # One for each way of drawing, because each compiles its graph once.
         self._samplers: dict[tuple[float, str], Sampler] = {}
 
@@ -171,6 +173,45 @@ class Model:
             metadata=self.snapshot.metadata,
         )
 
+    def push_to_hub(
+        self, name: str, *, license: str | None = None, training_data: str = "", private: bool = False
+    ) -> str:
+        """Publishes the model on the hub: weights, configuration, samples and a model card, in one commit.
+
+        The card names the training data and, for a model of a run folder, what was measured there with its manifest.
+        Needs the extra `hub`, and somebody who is logged in (`hf auth login`, or the variable HF_TOKEN).
+
+        Args:
+            name: "user/name", or "user/name@branch"; the repository is made if there is none.
+            license: Identifier of the licence of the weights, such as "mit"; None: the card says that none is stated.
+            training_data: A sentence or more about the training data.
+            private: Whether a repository that is made now can only be seen by its owner.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            HubError: Nobody logged in, no right to write, no connection, or a name that is none.
+
+        Example:
+
+        >>> gansformer_tf.load("results/scenes-000").push_to_hub("ann/scenes", license="mit")
+        """
+        from gansformer_tf.hub.card import measured
+        from gansformer_tf.hub.names import library, parse
+        from gansformer_tf.hub.upload import SAMPLE_COUNT, push
+
+        parse(name), library()  # both are told before anything is drawn
+        return push(
+            self.snapshot,
+            self.sample(range(SAMPLE_COUNT)),
+            name,
+            metrics=measured(self.file.path if self.file else None),
+            license=license,
+            training_data=training_data,
+            private=private,
+        )
+
     def _sampler(self, truncation_psi: float = 1.0, noise_mode: str = "const") -> Sampler:
         chosen = (truncation_psi, noise_mode)
         if chosen not in self._samplers:
@@ -186,13 +227,14 @@ def load(name: str | Path, batch_size: int = 8) -> Model:
     Args:
         name: A run folder (its newest snapshot), a `.safetensors` snapshot, a `.pkl` file of another code base, which
             is imported once without running anything in it, the name of a model that ships with the package, such as
-            "scenes", or `gdrive:NAME` for a published one.
+            "scenes", `gdrive:NAME` for a published one, or `hf://user/name[@revision]` for one on the hub.
         batch_size: Images that it computes at once.
 
     Raises:
         SnapshotError: There is none, or it cannot be read; the message says what to do.
     """
-    return Model(load_snapshot(model_file(name).path), batch_size)
+    file = model_file(name)
+    return Model(load_snapshot(file.path), batch_size, file)
 
 
 def _seeds(seeds: Iterable[int]) -> list[int]:

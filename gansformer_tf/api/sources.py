@@ -12,8 +12,12 @@ from gansformer_tf.bars import Bar
 from gansformer_tf.convert import catalog
 from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.foreign import SAFETENSORS, kind_of
+from gansformer_tf.data.download.cache import cache_folder
+from gansformer_tf.hub import names as hub
 from gansformer_tf.models.snapshot import SnapshotError, find_snapshot
 
+# What belongs beside a model of the hub: nothing is written into the cache that the library keeps.
+_HUB_RESULTS = "hub"
 _PICKLED = re.compile(r"network-snapshot-(\d+)\.pkl$")
 
 
@@ -38,7 +42,8 @@ def model_file(named: str | Path, say: Callable[[str], None] = print) -> ModelFi
     Args:
         named: A run folder (its newest snapshot), a `.safetensors` file, a `.pkl` file of another code base, which is
             imported once and kept in the cache, the name of a model that ships with the package
-            (`gansformer_tf.pretrained.names`), or `gdrive:NAME` for a published one, which is downloaded before.
+            (`gansformer_tf.pretrained.names`), `gdrive:NAME` for a published one, which is downloaded before, or
+            `hf://user/name` with or without `@revision` for one on the hub.
         say: Called with a line when something was imported.
 
     Raises:
@@ -48,6 +53,8 @@ def model_file(named: str | Path, say: Callable[[str], None] = print) -> ModelFi
         shipped = pretrained.shipped_snapshot(named)
         if shipped is not None:
             return ModelFile(shipped, Path("results") / shipped.stem, shipped.stem)
+        if str(named).startswith(hub.PREFIX):
+            return _on_hub(str(named))
         if str(named).startswith(catalog.PREFIX):
             with Bar(str(named), "B") as bar:
                 path = catalog.published_snapshot(str(named), bar)
@@ -56,8 +63,19 @@ def model_file(named: str | Path, say: Callable[[str], None] = print) -> ModelFi
         if kind_of(path) == SAFETENSORS:
             return ModelFile(path, path.parent, f"{path.parent.name}, {path.stem}")
         return ModelFile(_imported(path, say), path.parent, path.stem)
-    except ForeignFileError as error:
+    except (ForeignFileError, hub.HubError) as error:
         raise SnapshotError(str(error)) from error
+
+
+def _on_hub(named: str) -> ModelFile:
+    from gansformer_tf.hub.download import hub_snapshot
+
+    path = hub_snapshot(named)
+    if kind_of(path) != SAFETENSORS:
+        raise hub.HubError(f"{named} holds a pickle under the name {path.name}, which could run anything; not loaded.")
+    name = hub.parse(named)
+    folder = cache_folder() / _HUB_RESULTS / str(name).removeprefix(hub.PREFIX).replace("/", "--")
+    return ModelFile(path, folder, str(name))
 
 
 def _newest_pickle(folder: Path) -> Path | None:

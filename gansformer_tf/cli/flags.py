@@ -90,8 +90,8 @@ EXPERIMENT = (
     Flag("--result-dir", "folder of all runs (default: {default})", path, metavar="DIR"),
     Flag(
         "--pretrained-pkl",
-        "start from this snapshot (.safetensors, original .pkl, a model that ships, gdrive:NAME); with --vis or "
-        "--eval: use this one",
+        "start from this snapshot (.safetensors, original .pkl, a model that ships, gdrive:NAME, hf://user/name); with "
+        "--vis or --eval: use this one",
         path,
         metavar="PATH",
     ),

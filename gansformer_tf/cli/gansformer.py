@@ -36,6 +36,7 @@ COMMANDS = (
     SubCommand("vis", "studies of a trained model", "gansformer_tf.cli.run_network", ("--vis",)),
     SubCommand("generate", "draw images (generate.py)", "gansformer_tf.cli.generate"),
     SubCommand("export", "write a model for other programs", "gansformer_tf.cli.run_network", ("--export",)),
+    SubCommand("push", "publish a model on the hub", "gansformer_tf.cli.push"),
     SubCommand("convert", "a snapshot from a pickle of another code base", "gansformer_tf.convert.__main__"),
     SubCommand("metrics", "compare two folders of images", "gansformer_tf.metrics.__main__"),
     SubCommand("view", "look into a model in the browser", "gansformer_tf.viewer.__main__"),

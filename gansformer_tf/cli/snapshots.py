@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MODEL_HELP = (
     "a run folder (its newest snapshot), a snapshot file, an original .pkl file, a model that ships with the package "
-    f"({', '.join(pretrained.names())}), or gdrive:NAME"
+    f"({', '.join(pretrained.names())}), gdrive:NAME, or hf://user/name"
 )
 
 

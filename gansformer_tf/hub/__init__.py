@@ -1,0 +1,1 @@
+"""Models on the hub: `hf://user/repo[@revision]`, fetched and published with huggingface_hub (extra `hub`)."""
