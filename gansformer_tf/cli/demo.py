@@ -22,6 +22,7 @@ INTERRUPT_AT_KIMG = 8  # of 20: where the demo stops the training once, as Ctrl-
 FIRST_STRETCH_SECONDS = 170
 SECOND_STRETCH_SECONDS = 240
 
+FIRST = "generate.py --gpus 0 --model scenes --output-dir demo/first --images-num 24 --grid --attention --overwrite"
 PREPARE = "prepare_data.py --scenes --resolution 64 --max-images 4000 --data-dir demo/datasets"
 # The preset: GANsformer's defaults with narrow networks and small latents, so that minutes are enough.
 TRAIN = (
@@ -43,16 +44,18 @@ def main() -> int:
     show_any_text()
     started = time.monotonic()
     try:
-        say("1/5  Data: render 4,000 scenes and store them as TFRecords.")
+        say("1/6  A model that ships: samples, and where each latent component attends.")
+        run(FIRST)
+        say("2/6  Data: render 4,000 scenes and store them as TFRecords.")
         run(PREPARE)
         if progress_kimg() < INTERRUPT_AT_KIMG:
-            say("2/5  Training: a small GANsformer. Stopped on the way, as Ctrl-C would, to show that nothing is lost.")
+            say("3/6  Training: a small GANsformer. Stopped on the way, as Ctrl-C would, to show that nothing is lost.")
             run(TRAIN, stop_after=FIRST_STRETCH_SECONDS, stop_at_kimg=INTERRUPT_AT_KIMG)
-        say("3/5  Training, resumed: the same command again.")
+        say("4/6  Training, resumed: the same command again.")
         run(TRAIN, stop_after=SECOND_STRETCH_SECONDS)
-        say("4/5  Images of the trained model, and where each latent component attends.")
+        say("5/6  Images of the trained model, and where each latent component attends.")
         run(GENERATE)
-        say("5/5  Loss curves.")
+        say("6/6  Loss curves.")
         run(PLOT)
     except subprocess.CalledProcessError as error:
         print(f"\nThe demo stopped: the last command ended with status {error.returncode}.", file=sys.stderr)
@@ -70,6 +73,7 @@ def main() -> int:
 
 SUMMARY = """
 Done in {minutes:.1f} minutes. Look at:
+  demo/first/grid.png                  samples of the model that ships
   {images}/grid.png                 samples of the trained model
   {images}/seed0000-attention.png   an image, and which latent component draws which region
   demo/losses.png                      loss curves

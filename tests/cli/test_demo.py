@@ -13,7 +13,7 @@ import pytest
 from gansformer_tf.cli import demo
 
 
-@pytest.mark.parametrize("command", [demo.PREPARE, demo.TRAIN, demo.GENERATE, demo.PLOT, *demo.NEXT[:-1]])
+@pytest.mark.parametrize("command", [demo.FIRST, demo.PREPARE, demo.TRAIN, demo.GENERATE, demo.PLOT, *demo.NEXT[:-1]])
 def test_every_command_parses(command):
     script, *flags = shlex.split(command)
     if script == "-m":
