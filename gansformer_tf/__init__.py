@@ -3,6 +3,10 @@
 >>> import gansformer_tf as gf
 >>> model = gf.load("results/scenes-000")
 >>> images = model.sample(seeds=range(8), truncation_psi=0.7)
+>>> data = gf.data.images_from_directory("birds", resolution=64, batch_size=16)
+>>> gan = gf.GAN.from_preset("gansformer-small", resolution=64)
+>>> gan.compile()
+>>> gan.fit(data, epochs=10, callbacks=[gf.callbacks.SampleGrid("samples")])
 """
 
 from __future__ import annotations
@@ -11,16 +15,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gansformer_tf import callbacks, data
+    from gansformer_tf import callbacks, data, export, layers, metrics, models, visualize
     from gansformer_tf.api.gan import GAN
     from gansformer_tf.api.model import Model, load
 
 __version__ = "0.1.0"
-__all__ = ["GAN", "Model", "callbacks", "data", "load"]
+__all__ = [
+    "GAN",
+    "Model",
+    "callbacks",
+    "data",
+    "export",
+    "layers",
+    "load",
+    "metrics",
+    "models",
+    "visualize",
+]
 
 # Public name -> the module that has it. Modules load when a name is first used: a plain import loads no TensorFlow.
 _HOMES = {"GAN": "gansformer_tf.api.gan", "Model": "gansformer_tf.api.model", "load": "gansformer_tf.api.model"}
-_MODULES = ("callbacks", "data")
+_MODULES = ("callbacks", "data", "export", "layers", "metrics", "models", "visualize")
 
 
 def __getattr__(name: str) -> Any:

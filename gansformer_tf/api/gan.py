@@ -133,8 +133,9 @@ class GAN(keras.Model):
             d_reg: Gradient penalties of the discriminator: "r1", "r2", "r1,r2", "gp" or "none".
             g_optimizer, d_optimizer: A learning rate, or a `keras.optimizers.Adam`, whose rate, betas and epsilon are
                 taken; the betas are corrected for lazy regularisation, so they must be equal in both.
-            **settings: Fields of `TrainConfig`, such as `gamma`, `batch_size_per_replica` (images that a device holds
-                at once: gradients of larger batches are accumulated), `path_length`, `augment` or `ema_half_life_kimg`.
+            **settings: Fields of `TrainConfig`, such as `gamma`, `batch_size_per_replica` (images that a device
+                holds at once at most: gradients of larger batches are accumulated), `path_length`, `augment` or
+                `ema_half_life_kimg`.
 
         Raises:
             ConfigError: An unknown setting, one that is not for `fit`, or a value that breaks a rule.
@@ -154,7 +155,8 @@ class GAN(keras.Model):
                 raise ConfigError(f"{key} is {values[key]} for G and {value} for D; both optimizers share it.")
             values[key] = value
         _check_settings(values)
-        self.settings = from_dict(TrainConfig, to_dict(self.settings) | values)
+        settings = from_dict(TrainConfig, to_dict(self.settings) | values)
+        self.settings = self._with_batch_size(settings, settings.batch_size)
         super().compile(optimizer=None, jit_compile=False)  # TrainStep has the optimizers
         self.steps_done = 0
         self._trainer = self._new_trainer(self.settings)
@@ -325,17 +327,22 @@ class GAN(keras.Model):
         assert self._trainer is not None
         if size == self.settings.batch_size:
             return
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        if size % replicas:
-            raise ConfigError(f"the batches have {size} images for {replicas} devices; use a multiple of {replicas}.")
-        share, limit = size // replicas, self.settings.batch_size_per_replica
-        at_once = max(part for part in range(1, min(share, limit) + 1) if share % part == 0)
-        settings = dataclasses.replace(self.settings, batch_size=size, batch_size_per_replica=at_once)
+        settings = self._with_batch_size(self.settings, size)
         old = self._own_state()
         self._trainer = self._new_trainer(settings)
         self.settings = settings
         for name, variable in self._own_state().items():
             variable.assign(old[name].numpy())
+
+    def _with_batch_size(self, settings: TrainConfig, size: int) -> TrainConfig:
+        """The settings for another batch, of which each device holds as many images at once as it is allowed to."""
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if size % replicas:
+            raise ConfigError(f"the batches have {size} images for {replicas} devices; use a multiple of {replicas}.")
+        share = size // replicas
+        limit = min(share, settings.batch_size_per_replica)
+        at_once = max(part for part in range(1, limit + 1) if share % part == 0)
+        return dataclasses.replace(settings, batch_size=size, batch_size_per_replica=at_once)
 
     def _whole(self, value: Any) -> tf.Tensor:
         """The whole batch of what Keras has dealt to the replicas."""

@@ -18,6 +18,7 @@ from gansformer_tf.layers.attention_parts import (
     split_heads,
     sum_of_biases,
 )
+from gansformer_tf.layers.checks import check_input
 from gansformer_tf.layers.equalized import EqualizedDense
 from gansformer_tf.ops import bipartite_attention
 from gansformer_tf.ops.bipartite_attention import integrate
@@ -137,6 +138,8 @@ class BipartiteAttention(keras.layers.Layer):
         training: bool = False,
         rng: Any = None,
     ) -> tuple[Any, Any]:
+        check_input(x, ("batch", "tokens", "channels"), f"the attention {self.name}", "x has")
+        check_input(y, ("batch", "tokens", "channels"), f"the attention {self.name}", "y has")
         scale = self._probability_scale(x, y, x_pos, y_pos, training, rng)
         if x.shape[1] >= y.shape[1]:
             weight, bias = self._folded_scores(y, x_pos, y_pos)

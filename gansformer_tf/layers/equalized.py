@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gansformer_tf.layers.checks import check_input
 from gansformer_tf.ops import bias_act, conv2d, conv2d_down, conv2d_up, setup_filter
 
 
@@ -167,6 +168,7 @@ class EqualizedConv2D(keras.layers.Layer):
             self.bias = None
 
     def call(self, inputs: Any) -> Any:
+        check_input(inputs, ("batch", "height", "width", self.kernel.shape[2]), f"the convolution {self.name}")
         kernel = self.kernel * self.scale
         if self.resample == "up":
             x = conv2d_up(inputs, kernel, self._fir)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gansformer_tf.layers.checks import check_input
 from gansformer_tf.layers.equalized import EqualizedDense, runtime_scale
 from gansformer_tf.ops import conv2d, conv2d_up, scale_channels, setup_filter, sum_of_squares
 
@@ -80,6 +81,7 @@ class ModulatedConv2D(keras.layers.Layer):
             self.affine.build(style_shape)
 
     def call(self, inputs: Any, style: Any) -> Any:
+        check_input(inputs, ("batch", "height", "width", self.kernel.shape[2]), f"the convolution {self.name}")
         if self.affine is None:
             return self._convolve(inputs, self.kernel * self.scale)
         # The kernel's scale goes into the styles: a scaled copy of every kernel would be kept for the backward pass.

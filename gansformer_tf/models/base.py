@@ -12,6 +12,7 @@ from gansformer_tf.config import GeneratorConfig, from_dict, to_dict
 from gansformer_tf.config.base import family_of
 from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.config.generator import NOISE_MODES
+from gansformer_tf.layers.checks import check_input
 from gansformer_tf.models.blocks import BlockRunner
 from gansformer_tf.models.summary import Layer, Row, summary_rows
 from gansformer_tf.ops import SeedStream
@@ -139,11 +140,7 @@ class Generator(keras.Model):
             ValueError: The latents or labels have another shape than the configuration says.
         """
         config = self.config
-        if len(z.shape) != 3 or tuple(z.shape[1:]) != (config.num_latents, config.latent_dim):
-            raise ValueError(
-                f"z has shape {tuple(z.shape)}; "
-                f"this generator takes [batch, {config.num_latents}, {config.latent_dim}]."
-            )
+        check_input(z, ("batch", config.num_latents, config.latent_dim), "this generator", "z has")
         w = self._map(ops.cast(z, self.compute_dtype), labels, training, self._stream(rng), **shared)
         w = ops.repeat(ops.cast(w, "float32")[:, :, None], config.num_layers, axis=2)
         return self.truncate(w, truncation_psi, truncation_cutoff)
@@ -186,8 +183,11 @@ class Generator(keras.Model):
         w = self.map(z, labels, truncation_psi, truncation_cutoff, **shared)
         return self.synthesize(w, noise_mode=noise_mode, noise=noise, return_attention=return_attention, **shared)
 
-    def _check_synthesis(self, noise_mode: str, noise: Any = None, return_attention: bool = False) -> None:
-        """Raises ValueError for an unknown noise mode, and for what the configuration says this generator lacks."""
+    def _check_synthesis(self, w: Any, noise_mode: str, noise: Any = None, return_attention: bool = False) -> None:
+        """Raises ValueError for another w, an unknown noise mode, and what the configuration says is lacking."""
+        config = self.config
+        shape = ("batch", config.num_latents, config.num_layers, config.style_dim)
+        check_input(w, shape, "this generator", "w has")
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode is {noise_mode!r}; it must be one of: {', '.join(NOISE_MODES)}.")
         if noise and not self.config.takes_noise:

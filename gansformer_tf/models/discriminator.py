@@ -17,6 +17,7 @@ from gansformer_tf.layers import (
     LatentUpdate,
     MinibatchStddev,
 )
+from gansformer_tf.layers.checks import check_input
 from gansformer_tf.layers.configured import ConfiguredLayer
 from gansformer_tf.layers.positional import embedding_initializer
 from gansformer_tf.layers.precision import policy_at
@@ -295,9 +296,8 @@ class Discriminator(keras.Model):
 
     def call(self, images: Any, labels: Any = None, training: bool = False, rng: Any = None) -> Any:
         config = self.config
-        expected = (config.height, config.width, config.image_channels)
-        if tuple(images.shape[1:]) != expected:
-            raise ValueError(f"images have shape {tuple(images.shape)}; this discriminator takes [batch, *{expected}].")
+        expected = ("batch", config.height, config.width, config.image_channels)
+        check_input(images, expected, "this discriminator", "images have")
         rng = stream(rng, self.seed_generator)
         image = ops.cast(images, self.compute_dtype)
         grids = {level: grid.encoding() for level, grid in zip(self.grid_levels, self.grids, strict=True)}

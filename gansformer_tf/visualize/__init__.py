@@ -1,1 +1,84 @@
-"""Images of models and runs. Functions return arrays or figures, so that a notebook can use them as scripts do."""
+"""Images of models and runs. Functions return arrays or figures, so that a notebook can use them as scripts do.
+
+>>> import numpy as np
+>>> from gansformer_tf.visualize import image_grid
+>>> image_grid(np.zeros((6, 8, 8, 3), np.uint8), columns=3).shape
+(16, 24, 3)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gansformer_tf.visualize.attention_maps import (
+        attention_panel,
+        blend,
+        component_map,
+        component_sheet,
+        enlarge_attention,
+        hard_map,
+        layer_sheet,
+        soft_map,
+    )
+    from gansformer_tf.visualize.grids import enlarge, image_grid, labelled_sheet
+    from gansformer_tf.visualize.interpolation import interpolate, lerp, slerp
+    from gansformer_tf.visualize.style_mixing import mix_components, mix_layers
+    from gansformer_tf.visualize.truncation import truncation_sweep
+    from gansformer_tf.visualize.video import write_gif, write_mp4
+
+__all__ = [
+    "attention_panel",
+    "blend",
+    "component_map",
+    "component_sheet",
+    "enlarge",
+    "enlarge_attention",
+    "hard_map",
+    "image_grid",
+    "interpolate",
+    "labelled_sheet",
+    "layer_sheet",
+    "lerp",
+    "mix_components",
+    "mix_layers",
+    "slerp",
+    "soft_map",
+    "truncation_sweep",
+    "write_gif",
+    "write_mp4",
+]
+
+# Loaded when they are asked for, so that one of them does not bring what another needs.
+_HOMES = {
+    "attention_panel": "attention_maps",
+    "blend": "attention_maps",
+    "component_map": "attention_maps",
+    "component_sheet": "attention_maps",
+    "enlarge": "grids",
+    "enlarge_attention": "attention_maps",
+    "hard_map": "attention_maps",
+    "image_grid": "grids",
+    "interpolate": "interpolation",
+    "labelled_sheet": "grids",
+    "layer_sheet": "attention_maps",
+    "lerp": "interpolation",
+    "mix_components": "style_mixing",
+    "mix_layers": "style_mixing",
+    "slerp": "interpolation",
+    "soft_map": "attention_maps",
+    "truncation_sweep": "truncation",
+    "write_gif": "video",
+    "write_mp4": "video",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

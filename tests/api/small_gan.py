@@ -38,7 +38,7 @@ def main() -> None:
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
     with tf.distribute.MirroredStrategy(["/CPU:0", "/CPU:1"]).scope():
-        gan = make_gan(batch_size_per_replica=2)
+        gan = make_gan()  # two of the four images on each
         gan.compile()
     gan.fit(small_data(), epochs=1, verbose=0)
     gan.save_weights(Path(sys.argv[1]).with_name("two.weights.h5"))

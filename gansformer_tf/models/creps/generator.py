@@ -49,7 +49,7 @@ class CREPSGenerator(StyledGenerator):
         columns: Any = None,
     ) -> Any:
         """w `[batch, num_latents, num_layers, style_dim]` to images `[batch, rows, columns, image_channels]`."""
-        self._check_synthesis(noise_mode, noise, return_attention)
+        self._check_synthesis(w, noise_mode, noise, return_attention)
         default = line_coordinates(self.config)
         rows = default[0] if rows is None else rows
         columns = default[1] if columns is None else columns

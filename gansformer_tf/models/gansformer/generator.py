@@ -96,7 +96,7 @@ class GANsformerGenerator(Generator):
         return_attention: bool = False,
         component_mask: Any = None,
     ) -> Any:
-        self._check_synthesis(noise_mode)
+        self._check_synthesis(w, noise_mode)
         images, maps = self.synthesis(
             ops.cast(w, self.compute_dtype),
             noise_mode=noise_mode,

@@ -49,7 +49,7 @@ class StyleGAN3Generator(StyledGenerator):
         magnitude_decay: float | None = None,
     ) -> Any:
         """w `[batch, 1, num_layers, style_dim]` to images; with `magnitude_decay` to (images, magnitudes)."""
-        self._check_synthesis(noise_mode, noise, return_attention)
+        self._check_synthesis(w, noise_mode, noise, return_attention)
         w = ops.cast(w[:, 0], self.compute_dtype)
         images, magnitudes = self.synthesis(w, transform=transform, magnitude_decay=magnitude_decay)
         images = ops.cast(images, "float32")
