@@ -155,8 +155,8 @@ class GAN(keras.Model):
                 raise ConfigError(f"{key} is {values[key]} for G and {value} for D; both optimizers share it.")
             values[key] = value
         _check_settings(values)
-        settings = from_dict(TrainConfig, to_dict(self.settings) | values)
-        self.settings = self._with_batch_size(settings, settings.batch_size)
+        chosen = from_dict(TrainConfig, to_dict(self.settings) | values)
+        self.settings = self._with_batch_size(chosen, chosen.batch_size)
         super().compile(optimizer=None, jit_compile=False)  # TrainStep has the optimizers
         self.steps_done = 0
         self._trainer = self._new_trainer(self.settings)
