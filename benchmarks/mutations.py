@@ -1,8 +1,9 @@
-"""How many small faults the tests find: `python benchmarks/mutations.py [--number 60] [--seed 1] [--list]`.
+"""How many small faults the tests find: `python benchmarks/mutations.py --results FILE [--number 66] [--list]`.
 
 One fault after the other is put into a module (a changed constant, comparison or sign, two swapped arguments, a keyword
 argument that is dropped), the tests of its area are run, and the module is put back. Run it in a clean checkout and let
-nothing else change it meanwhile. A fault that no test finds is printed; some change nothing that can be seen.
+nothing else change it meanwhile. FILE keeps a line per fault, so a run goes on where it was stopped; `--again` tries
+those once more that no test found. Some faults change nothing that can be seen: read them.
 """
 
 from __future__ import annotations
@@ -10,29 +11,39 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-# Folder or file of the package, and the tests of its area.
+# Folders or files of the package, and the tests of their area.
 AREAS = {
-    "cli": ["tests/cli", "tests/config"],
-    "config": ["tests/config", "tests/cli/test_every_flag.py", "tests/cli/test_family_flags.py"],
-    "data": ["tests/data"],
-    "drawing": ["tests/drawing", "tests/visualize"],
-    "layers": ["tests/layers"],
-    "models": ["tests/models"],
-    "ops": ["tests/ops"],
-    "training": ["tests/training"],
-    "metrics": ["tests/metrics"],
-    "visualize": ["tests/visualize"],
+    "api": ["tests/api"],
+    "cli": ["tests/cli", "tests/config", "tests/visualize", "tests/metrics"],
+    "config": ["tests/config", "tests/cli"],
     "convert": ["tests/convert"],
+    "data": ["tests/data", "tests/cli/test_prepare_data.py"],
+    "drawing": ["tests/drawing", "tests/visualize"],
     "export": ["tests/export"],
+    "features": ["tests/features", "tests/metrics"],
+    "layers": ["tests/layers", "tests/models"],
+    "metrics": ["tests/metrics"],
+    "models": ["tests/models"],
+    "ops": ["tests/ops", "tests/layers"],
+    "training": ["tests/training"],
+    "viewer": ["tests/viewer"],
+    "visualize": ["tests/visualize"],
+    "*.py": ["tests/test_files.py", "tests/test_image_files.py", "tests/test_quiet.py", "tests/cli"],
 }
+SECONDS = 900  # of a run of tests; a fault that makes one hang is found
+# Options whose loss shows in nothing but texts for people, or on other systems only.
+UNSEEN = {"encoding", "flush", "help", "description", "daemon", "stacklevel", "strict", "maxsize"}
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -62,7 +73,7 @@ def faults(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], None]]]:
     elif isinstance(node, ast.Call):
         if len(node.args) >= 2 and not any(isinstance(word, ast.Starred) for word in node.args[:2]):
             yield "swapped arguments", lambda n: n.args.__setitem__(slice(0, 2), n.args[1::-1])
-        if node.keywords and node.keywords[-1].arg:
+        if node.keywords and node.keywords[-1].arg not in {None, *UNSEEN}:
             yield "dropped option", lambda n: n.keywords.pop()
 
 
@@ -87,48 +98,94 @@ def spoiled(file: Path, draw: random.Random) -> tuple[str, str] | None:
     return what, ast.unparse(ast.fix_missing_locations(broken))
 
 
-def plan(number: int, seed: int) -> list[tuple[Path, str, str, list[str]]]:
-    """So many faults, over all areas in turn: file, description, broken text, tests."""
-    draw = random.Random(seed)
-    areas = [name for name in AREAS if (ROOT / "gansformer_tf" / name).is_dir()]
-    chosen: list[tuple[Path, str, str, list[str]]] = []
-    while len(chosen) < number:
-        area = areas[len(chosen) % len(areas)]
-        file = draw.choice(sorted((ROOT / "gansformer_tf" / area).rglob("*.py")))
-        if (made := spoiled(file, draw)) is not None:
-            chosen.append((file, *made, [test for test in AREAS[area] if (ROOT / test).exists()]))
-    return chosen
+class Fault(NamedTuple):
+    """What is wrong with a module, in words and as its whole text, and the tests that should see it."""
+
+    file: Path
+    what: str
+    broken: str
+    tests: list[str]
 
 
-def is_found(file: Path, broken: str, tests: list[str]) -> bool:
-    """Whether a test fails with the fault in place; the file is put back whatever happens."""
-    kept = file.read_bytes()
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", *tests]
+def plan(number: int, seed: int) -> Iterator[Fault]:
+    """So many faults, over all areas in turn. Each is drawn by itself: a change elsewhere leaves it what it is."""
+    for index in range(number):
+        area = list(AREAS)[index % len(AREAS)]
+        package = ROOT / "gansformer_tf"
+        files = sorted(package.glob(area) if "*" in area else (package / area).rglob("*.py"))
+        made, draw = None, random.Random(f"{seed} {index}")
+        while made is None:
+            file = draw.choice(files)
+            made = spoiled(file, draw)
+        yield Fault(file, *made, nearest_first(file, AREAS[area]))
+
+
+def nearest_first(file: Path, areas: list[str]) -> list[str]:
+    """The test files of some areas, those first that speak most of what a module defines."""
+    names = {node.name for node in ast.parse(file.read_text(encoding="utf-8")).body if hasattr(node, "name")}
+    words = re.compile(r"\b(" + "|".join(sorted(names | {file.stem})) + r")\b")
+    found = [path for area in areas for path in sorted((ROOT / area).rglob("test_*.py")) or [ROOT / area]]
+    found.sort(key=lambda path: -len(words.findall(path.read_text(encoding="utf-8"))))
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
+def run_tests(tests: list[str], *options: str) -> tuple[bool, str]:
+    """Whether all pass, and the first that does not."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", *options, *tests]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        file.write_text(broken, encoding="utf-8")
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return False, "hangs"
+    failed = re.findall(r"^(?:FAILED|ERROR) (tests/\S+(?: [^-]\S*)*)", done.stdout, re.MULTILINE)
+    return done.returncode in (0, 5), failed[0] if failed else "no test starts"  # 5: none was chosen
+
+
+def tried(fault: Fault) -> str:
+    """The test that finds a fault, empty where none does; the file is put back whatever happens."""
+    kept = fault.file.read_bytes()
+    try:
+        fault.file.write_text(fault.broken, encoding="utf-8")
+        for chosen, tests in (("not slow", fault.tests), ("slow", fault.tests[:6])):  # the nearest only
+            passed, failed = run_tests(tests, "-m", chosen)
+            if not passed:
+                return failed
     finally:
-        file.write_bytes(kept)
-    return done.returncode != 0
+        fault.file.write_bytes(kept)
+    return ""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--number", type=int, default=60, help="faults (default: 60)")
+    parser.add_argument("--number", type=int, default=66, help="faults (default: 66)")
     parser.add_argument("--seed", type=int, default=1, help="of the choice (default: 1)")
+    parser.add_argument("--results", type=Path, help="file of what was seen, outside the checkout")
+    parser.add_argument("--again", action="store_true", help="try those again that no test found")
     parser.add_argument("--list", action="store_true", help="only say what would be tried")
     given = parser.parse_args()
-    found = 0
-    for index, (file, what, broken, tests) in enumerate(plan(given.number, given.seed), 1):
-        if given.list:
-            print(f"{index:3d} {what}  [{' '.join(tests)}]")
-            continue
-        caught = is_found(file, broken, tests)
-        found += caught
-        print(f"{index:3d} {'found   ' if caught else 'SURVIVED'} {what}", flush=True)
-    if not given.list:
-        print(f"{found} of {given.number} faults were found.")
+    if given.results is None and not given.list:
+        parser.error("--results: a file is needed, outside the checkout")
+    faults_to_try = list(plan(given.number, given.seed))
+    if given.list:
+        for index, fault in enumerate(faults_to_try, 1):
+            print(f"{index:3d} {fault.what}  [{' '.join(fault.tests[:3])} ...]")
+        return 0
+    lines = given.results.read_text(encoding="utf-8").splitlines() if given.results.exists() else []
+    seen: dict[str, Any] = dict(json.loads(line) for line in lines)
+    for index, fault in enumerate(faults_to_try, 1):
+        if fault.what not in seen or (given.again and not seen[fault.what]):
+            seen[fault.what] = tried(fault)
+            with given.results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([fault.what, seen[fault.what]]) + "\n")
+        print(f"{index:3d} {'found   ' if seen[fault.what] else 'SURVIVED'} {fault.what}", flush=True)
+    answers = [seen[fault.what] for fault in faults_to_try]
+    tests = sorted({answer for answer in answers if "::" in answer})
+    passed, failed = run_tests(tests) if tests else (True, "")
+    if not passed:
+        print(f"{failed} fails without a fault too: what it found does not count.")
+    print(f"{sum(map(bool, answers))} of {len(answers)} faults were found.")
     return 0
 
 
