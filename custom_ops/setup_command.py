@@ -1,4 +1,4 @@
-"""The build_ext command of setup.py: builds the native ops where that is possible, and says so where it is not."""
+"""Commands of setup.py: the native ops are built where that is possible, and wheels are named for what they hold."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from typing import Any, ClassVar
 
 from setuptools.command.build_ext import build_ext
 
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # setuptools before 70.1
+    from wheel.bdist_wheel import bdist_wheel
+
 from custom_ops import build
 
+# auto: where there is a compiler; on: or the build fails; off: a pure wheel.
+VARIABLE = "GANSFORMER_TF_NATIVE"
 PACKAGE = Path("gansformer_tf") / "ops" / "_lib"
 
 
 def can_build() -> bool:
     """Whether there are a compiler and CMake; TensorFlow is looked for when the build starts."""
+    if os.environ.get(VARIABLE) == "off":
+        return False
     try:
         build.find_compiler()
         build.find_cmake()
@@ -50,6 +59,8 @@ class BuildNativeOps(build_ext):
         try:
             build.build(options)
         except build.BuildError as error:
+            if os.environ.get(VARIABLE) == "on":
+                raise SystemExit(f"error: {error}") from error
             print(f"Native ops not built: {error} Everything works without them.", flush=True)
 
     def get_source_files(self) -> list[str]:
@@ -61,3 +72,17 @@ class BuildNativeOps(build_ext):
 
     def get_output_mapping(self) -> dict[str, str]:
         return {}
+
+
+class NameWheel(bdist_wheel):
+    """Wheels with native ops: for every Python, one platform, and the TensorFlow in the build number (1tf2.21)."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if not self.root_is_pure and self.build_number is None and os.environ.get(VARIABLE) == "on":
+            major, minor, *_ = build.tensorflow_facts()["version"].split(".")
+            self.build_number = f"1tf{major}.{minor}"
+
+    def get_tag(self) -> tuple[str, str, str]:
+        python, abi, platform = super().get_tag()
+        return (python, abi, platform) if self.root_is_pure else ("py3", "none", platform)

@@ -49,14 +49,18 @@ def _from_top(source: str) -> str:
 
 
 def _commands() -> str:
-    """Every flag of the three scripts as a table, from the tables that they are made of."""
+    """Every flag of the three scripts and of `gansformer push` as a table, from the tables that they are made of."""
     from gansformer_tf.cli.generate import COMMAND as GENERATE
     from gansformer_tf.cli.prepare_data import COMMAND as PREPARE_DATA
+    from gansformer_tf.cli.push import COMMAND as PUSH
     from gansformer_tf.cli.run_network import COMMAND as RUN_NETWORK
 
     sections = ["# Commands", ""]
-    sections += ["Every flag of the three scripts. Only typed flags change a preset or what a run saved.", ""]
-    for command in (PREPARE_DATA, RUN_NETWORK, GENERATE):
+    sections += [
+        "Every flag of the scripts and of `gansformer push`. Only typed flags change a preset or what a run saved.",
+        "",
+    ]
+    for command in (PREPARE_DATA, RUN_NETWORK, GENERATE, PUSH):
         sections += [f"## {command.prog}", "", command.description, "", "```text", command.epilog.rstrip(), "```", ""]
         for title, flags in command.groups:
             sections += [f"### {title[0].upper()}{title[1:]} {{ #{_anchor(command.prog, title)} }}", ""]
