@@ -78,6 +78,7 @@ TEST = [
 ]
 
 DOCS = [
+    "mkdocstrings[python]>=0.27",
     "mkdocs-material>=9.5,<10",
     "mkdocs>=1.6,<2",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +21,47 @@ FROM_TOP = {
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
 }
+# Methods that Keras calls, and says what they are.
+OF_KERAS = re.compile(r"on_\w+|call|get_config|from_config|get_compile_config|compile_from_config")
 IMAGES = ("benchmarks/quality.png",)
+
+
+def on_pre_build(config: Any) -> None:
+    """Stops where a name of the API page, or a public part of it, has no docstring."""
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    missing = [name for found in re.findall(r"^::: (\S+)$", page, re.MULTILINE) for name in undocumented(found, ROOT)]
+    if missing:
+        raise PluginError(f"public names without a docstring: {', '.join(missing)}; write one, or rename them _so.")
+
+
+def undocumented(name: str, root: Path) -> list[str]:
+    """The public names in `name`, a module or something in one, that have no docstring."""
+    module = root / (name.replace(".", "/") + ".py")
+    wanted = ""
+    if not module.exists():
+        before, _, wanted = name.rpartition(".")
+        module = root / (before.replace(".", "/") + ".py")
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    found = _public(tree, name.removesuffix(f".{wanted}") if wanted else name)
+    chosen = [(path, node) for path, node in found if not wanted or path == name or path.startswith(f"{name}.")]
+    if not chosen:
+        return [name]
+    return [path for path, node in chosen if ast.get_docstring(node) is None]
+
+
+def _public(tree: Any, path: str) -> list[tuple[str, Any]]:
+    """(name, node) of the public classes, functions and methods in a module."""
+    found = []
+    for node in tree.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+            if OF_KERAS.fullmatch(node.name) and "." in path and path[path.rindex(".") + 1].isupper():
+                continue
+            setter = any(isinstance(one, ast.Attribute) for one in getattr(node, "decorator_list", []))
+            if not setter:
+                found.append((f"{path}.{node.name}", node))
+            if isinstance(node, ast.ClassDef):
+                found += _public(node, f"{path}.{node.name}")
+    return found
 
 
 def on_files(files: Any, config: Any) -> Any:
