@@ -22,7 +22,6 @@ from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.snapshot import Snapshot
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.faults import memory_suffices
-from gansformer_tf.training.logs import Averages
 from gansformer_tf.training.process import prepare_process
 from gansformer_tf.training.step import TrainStep
 
@@ -96,7 +95,7 @@ class GAN(keras.Model):
         self._losses: dict[str, Loss] = {}
         self._trainer: TrainStep | None = None
         self._drawing: Model | None = None
-        self._averages = Averages()
+        self._averages = _Means()
         self.built = True
 
     @classmethod
@@ -242,14 +241,13 @@ class GAN(keras.Model):
         values = {"loss": values["g_loss"] + values["d_loss"]} | values
         if self._trainer.augmentation.has_p:
             values["augment_p"] = float(self._trainer.augmentation.p)
-        self._averages.add(values)
         self._check_skipped()
-        return self._averages.means()
+        return self._averages.with_step(values)
 
     def reset_metrics(self) -> None:
         """Begins the means of an epoch."""
         super().reset_metrics()
-        self._averages = Averages()
+        self._averages = _Means()
 
     def call(self, z: Any, **kwargs: Any) -> Any:
         return self.ema_generator(z, **kwargs)
@@ -360,6 +358,20 @@ class GAN(keras.Model):
                     f"the gradients of {phase} were not finite {int(counter.numpy())} times in a row (limit {limit}, "
                     f"step {self.steps_done}). Try a smaller learning rate, or a larger gamma."
                 )
+
+
+class _Means:
+    """Means of numbers, each over the steps that had it; adding a step takes as long however many there were."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, int]] = {}
+
+    def with_step(self, values: dict[str, float]) -> dict[str, float]:
+        """The means, the numbers of one more step included."""
+        for name, value in values.items():
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = total + value, count + 1
+        return {name: total / count for name, (total, count) in self._sums.items()}
 
 
 def _optimizer_values(network: str, given: Any) -> dict[str, float]:

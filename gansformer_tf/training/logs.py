@@ -41,13 +41,9 @@ class Averages:
 
     def take(self) -> dict[str, float]:
         """The means since the last call, in the order the names first appeared."""
-        means = self.means()
+        means = {name: float(np.mean([float(value) for value in values])) for name, values in self._values.items()}
         self._values = {}
         return means
-
-    def means(self) -> dict[str, float]:
-        """The means so far."""
-        return {name: float(np.mean([float(value) for value in values])) for name, values in self._values.items()}
 
 
 class Progress:
