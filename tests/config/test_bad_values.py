@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from gansformer_tf.config import ConfigError, DiscriminatorConfig, GANsformerConfig, ModelConfig, RunConfig, TrainConfig
+from gansformer_tf.config.creps import CREPSConfig
 from gansformer_tf.config.presets import preset
 
 ATTENDED = {"transformer": True, "num_components": 4, "latent_size": 32}
@@ -91,11 +92,16 @@ TRAINING = [
     ({"style_mixing": 2.0}, ("2.0", "probability", "between 0 and 1")),
     ({"batch_size": 0}, ("0", "batch_size", "greater than 0")),
 ]
-CASES = [
-    (cls, *entry)
-    for cls, entries in ((GANsformerConfig, GENERATOR), (DiscriminatorConfig, DISCRIMINATOR), (TrainConfig, TRAINING))
-    for entry in entries
-]
+# 24, 24 and 12 channels at 4x4, 8x8 and 16x16: only the last cannot be divided by 8.
+NARROW = {"resolution": 16, "channel_base": 96, "channel_max": 24, "num_components": 2, "transformer": True}
+CREPS = [(NARROW | {"num_heads": 8}, ("num_heads 8", "does not divide the 12 channels", "choose a divisor"))]
+CONFIGS = (
+    (GANsformerConfig, GENERATOR),
+    (CREPSConfig, CREPS),
+    (DiscriminatorConfig, DISCRIMINATOR),
+    (TrainConfig, TRAINING),
+)
+CASES = [(cls, *entry) for cls, entries in CONFIGS for entry in entries]
 
 
 @pytest.mark.parametrize(("cls", "values", "parts"), CASES, ids=lambda value: str(value)[:60])

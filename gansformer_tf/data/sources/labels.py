@@ -71,7 +71,9 @@ def with_file_labels(source: Source, path: str | os.PathLike[str]) -> Source:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SourceError(f"the labels {path} are no UTF-8 text ({error.reason}); save them as CSV UTF-8.") from error
+    except OSError as error:
         raise SourceError(f"the labels {path} cannot be read ({error}); check --labels.") from error
     if path.suffix.lower() == ".json":
         return _join(source, json_rows(text, str(path)), str(path))

@@ -63,6 +63,14 @@ def test_numbers_are_class_numbers_with_any_header(tmp_path, flat, text):
     assert found.class_names == tuple(str(number) for number in range(COUNT))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_another_encoding_is_told_the_right_one(tmp_path, flat, encoding):
+    path = tmp_path / "labels.csv"
+    path.write_text(table(["Käfer"] * COUNT), encoding=encoding)
+    with pytest.raises(SourceError, match="no UTF-8 text .*save them as CSV UTF-8"):
+        with_file_labels(flat, path)
+
+
 @pytest.mark.parametrize("labels", [[1.0] * COUNT, [1] * COUNT, NUMBERS, [float(number) for number in NUMBERS]])
 def test_numbers_in_json(tmp_path, flat, labels):
     path = tmp_path / "labels.json"
