@@ -24,6 +24,7 @@ from gansformer_tf.models.snapshot import load_snapshot, read_snapshot
 from tests.convert import samples
 from tests.convert.makers import dumps, module, tf1_generator, tf1_network, torch_network
 from tests.convert.pytorch_golden import TorchGolden
+from tests.file_modes import masked, unusual_modes
 from tests.models.golden import forward_error, nchw
 
 TOLERANCE = 1e-3
@@ -243,8 +244,10 @@ def cached(tmp_path, monkeypatch):
 def test_a_file_is_converted_once(sample, cached, monkeypatch):
     name = next(name for name in samples.names() if name.startswith("stylegan2"))
     path, said = sample(name), []
-    target = imported_snapshot(path, said.append)
+    with masked():
+        target = imported_snapshot(path, said.append)
     assert target.parent == cached / "imported" and len(said) == 1
+    assert unusual_modes(cached) == {}
     again = path.rename(path.with_name("renamed.pkl"))
     monkeypatch.setattr(cache, "import_file", None)  # would fail if it were called
     assert imported_snapshot(again.rename(path), said.append) == target and len(said) == 1

@@ -18,6 +18,7 @@ from gansformer_tf.config import GANsformerConfig, from_dict
 from gansformer_tf.export import ExportError, export_keras, export_onnx
 from gansformer_tf.models import build_generator
 from tests.export.models import PSI, model
+from tests.file_modes import masked, unusual_modes
 from tests.models.tiny import latents
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,9 @@ def test_onnx(tmp_path: Path) -> None:
     name = "attention"  # with labels
     onnx = pytest.importorskip("onnx", reason="pip install 'gansformer-tf[onnx]'")
     runtime = pytest.importorskip("onnxruntime", reason="pip install 'gansformer-tf[onnx]'")
-    folder = export_onnx(model(name), tmp_path / "exported [v2]")
+    with masked():
+        folder = export_onnx(model(name), tmp_path / "exported [v2]")
+    assert unusual_modes(folder) == {}
     card = json.loads((folder / "model_card.json").read_text())
     network = onnx.load(folder / "generator.onnx")
     onnx.checker.check_model(network)
@@ -57,7 +60,14 @@ def test_onnx(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_keras(model("attention"), tmp_path_factory.mktemp("keras") / "exported [v2]", source={"kimg": "2"})
+    with masked():
+        return export_keras(
+            model("attention"), tmp_path_factory.mktemp("keras") / "exported [v2]", source={"kimg": "2"}
+        )
+
+
+def test_files_have_the_mode_that_the_umask_asks_for(keras_files: Path) -> None:
+    assert unusual_modes(keras_files) == {}
 
 
 def test_keras_file(keras_files: Path) -> None:

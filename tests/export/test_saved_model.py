@@ -18,13 +18,19 @@ from gansformer_tf.drawing.latents import latents_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.export import export_saved_model
 from tests.export.models import CASES, PSI, SEEDS, drawn, model, sampler
+from tests.file_modes import masked, unusual_modes
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = tmp_path_factory.mktemp("served")
     source = {"snapshot": "network-snapshot-000002.safetensors", "sha256": "0" * 64}
-    return {name: export_saved_model(model(name), base / name, source=source) for name in CASES}
+    with masked():
+        return {name: export_saved_model(model(name), base / name, source=source) for name in CASES}
+
+
+def test_files_have_the_mode_that_the_umask_asks_for(folders: dict[str, Path]) -> None:
+    assert [unusual_modes(folder) for folder in folders.values()] == [{}] * len(folders)
 
 
 @pytest.fixture(scope="module")
