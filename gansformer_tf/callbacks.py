@@ -32,7 +32,8 @@ class SampleGrid(keras.callbacks.Callback):
     Args:
         folder: Made if it is not there.
         every: Epochs between two sheets; the last epoch's is written too.
-        rows, columns: Of a sheet; its seeds are 0 to `rows * columns - 1`.
+        rows: Of a sheet; its seeds are 0 to `rows * columns - 1`.
+        columns: Of a sheet.
         truncation_psi: Quality against variety.
 
     Raises:

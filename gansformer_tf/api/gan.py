@@ -127,11 +127,13 @@ class GAN(keras.Model):
         """Sets what is minimised and how; without arguments it is what the preset says. Training starts anew.
 
         Args:
-            g_loss, d_loss: Names of losses ("logistic_ns", "hinge", ...), or functions of
-                `gansformer_tf.training.losses.Scores` that return one value per image.
+            g_loss: Name of a loss ("logistic_ns", "hinge", ...), or a function of
+                `gansformer_tf.training.losses.Scores` that returns one value per image.
+            d_loss: The same of the discriminator.
             d_reg: Gradient penalties of the discriminator: "r1", "r2", "r1,r2", "gp" or "none".
-            g_optimizer, d_optimizer: A learning rate, or a `keras.optimizers.Adam`, whose rate, betas and epsilon are
+            g_optimizer: A learning rate, or a `keras.optimizers.Adam`, whose rate, betas and epsilon are
                 taken; the betas are corrected for lazy regularisation, so they must be equal in both.
+            d_optimizer: The same of the discriminator.
             **settings: Fields of `TrainConfig`, such as `gamma`, `batch_size_per_replica` (images that a device
                 holds at once at most: gradients of larger batches are accumulated), `path_length`, `augment` or
                 `ema_half_life_kimg`.

@@ -98,7 +98,7 @@ def images_from_directory(
             not fit.
 
     Warns:
-        What was left out or converted, with counts and the first reason.
+        UserWarning: What was left out or converted, with counts and the first reason.
 
     Example:
 
