@@ -42,8 +42,10 @@ def trimmed_mean(distances: np.ndarray) -> float:
     return float(distances[(distances >= lower) & (distances <= higher)].mean())
 
 
-def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Spherical interpolation between directions, of length 1.
+def slerp_of_directions(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Spherical interpolation between directions, of length 1, as the published metric has it.
+
+    The one of `visualize.interpolation` keeps lengths, as images want it.
 
     Args:
         a, b: `[..., D]`; only their directions matter.
@@ -54,11 +56,6 @@ def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     angle = t * np.arccos(np.clip(cosine, -1.0, 1.0))
     across = _unit(b - cosine * a)
     return _unit(a * np.cos(angle) + across * np.sin(angle))
-
-
-def lerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Linear interpolation."""
-    return a + (b - a) * t
 
 
 def path_task(
@@ -97,12 +94,13 @@ def path_task(
         both = None if chosen is None else np.repeat(chosen, 2, axis=0)
         if space == "z":
             scale = np.linalg.norm(z[:, :1].astype(np.float64), axis=-1, keepdims=True)
-            ends = slerp(z[:, :1].astype(np.float64), z[:, 1:], places[..., None, None]) * scale
+            ends = slerp_of_directions(z[:, :1].astype(np.float64), z[:, 1:], places[..., None, None]) * scale
             w = sampler.map(_pairs(ends.astype(np.float32)), both)
         else:
             mapped = sampler.map(_pairs(z), both).astype(np.float64)
             mapped = mapped.reshape(len(indices), 2, *mapped.shape[1:])
-            w = _pairs(lerp(mapped[:, :1], mapped[:, 1:], places[..., None, None, None]).astype(np.float32))
+            start, end = mapped[:, :1], mapped[:, 1:]
+            w = _pairs((start + (end - start) * places[..., None, None, None]).astype(np.float32))
         images, _ = sampler.synthesize(w, repeat_noise(sampler.noise(indices), 2))
         return as_grey_levels(images)
 
