@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
@@ -75,11 +76,11 @@ def require_format(form: str, channels: int) -> None:
         raise ValueError("JPEG has no transparency; write the RGBA images of this model as png or webp.")
 
 
-def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """What `save_image` kept in a file; None if it is no image of ours. Pixels are not decoded."""
+def read_metadata(source: str | os.PathLike[str] | bytes) -> dict[str, Any] | None:
+    """What `save_image` kept in a file, or in its content; None if it is no image of ours. Pixels are not decoded."""
     for reader in _READERS:
         try:
-            with open(path, "rb") as file, reader(file) as image:
+            with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file, reader(file) as image:
                 # Pillow would decode a PNG to look for a description behind its pixels, where ours never stands.
                 text = image.info.get(PNG_KEY) if image.format == "PNG" else image.getexif().get(_IMAGE_DESCRIPTION)
             values = json.loads(text) if isinstance(text, str) else None
@@ -91,7 +92,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     return None
 
 
-def is_sheet(path: str | os.PathLike[str]) -> bool:
+def is_sheet(source: str | os.PathLike[str] | bytes) -> bool:
     """Whether an image file was written by this package and is no sample: a sheet of several images, or maps of one."""
-    values = read_metadata(path) or {}
+    values = read_metadata(source) or {}
     return values.get("software") == SOFTWARE and values.get("kind") in (PANEL, SHEET)

@@ -121,6 +121,8 @@ def _measure(given: argparse.Namespace) -> int:
                 print(f"Note: {note}", file=sys.stderr)
     else:
         print(table(results))
+    for note in evaluation.conversions():
+        print(note, file=sys.stderr)
     return 0
 
 

@@ -128,6 +128,10 @@ class Evaluation:
                         "add images or leave it out."
                     )
 
+    def conversions(self) -> list[str]:
+        """What was changed of the images that were read, a line for each place."""
+        return [f"Note: {text}" for images in (self.fake, self.real) if images and (text := images.converted())]
+
     def notes(self) -> list[str]:
         """What the user should know about the numbers before comparing them."""
         counted = [metric.name for metric in self._metrics if metric.needs_network]

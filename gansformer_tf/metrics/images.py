@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import collections
 import hashlib
 import json
 import os
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from gansformer_tf.config.data import DataConfig, SourceOptions
-from gansformer_tf.data.images.decode import BadImageError, decode, from_array
+from gansformer_tf.data.images.conversions import conversions
+from gansformer_tf.data.images.decode import BadImageError, decode, from_array, is_deep_png
 from gansformer_tf.data.images.fit import fit
 from gansformer_tf.data.manifest import MANIFEST, DatasetError
 from gansformer_tf.data.read.open import read_info
@@ -26,10 +28,13 @@ from gansformer_tf.data.sources.folder import FolderSource
 from gansformer_tf.data.sources.labels import NONE
 from gansformer_tf.data.sources.open import open_source
 from gansformer_tf.data.sources.walk import listed
+from gansformer_tf.data.sources.zip import ZipSource
 from gansformer_tf.data.spread import spread
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.image_files import is_sheet
 from gansformer_tf.metrics.errors import MetricError
+
+_CHANNELS = 3  # of images that feature networks read
 
 
 class Images(abc.ABC):
@@ -51,6 +56,10 @@ class Images(abc.ABC):
     @abc.abstractmethod
     def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
         """uint8 `[stop - start, H, W, C]`; `worker` is the number of the device that asks."""
+
+    def converted(self) -> str:
+        """What was changed of the images that were read so far, counted; empty if nothing."""
+        return ""
 
     @abc.abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -175,6 +184,7 @@ class FolderImages(Images):
             reason = str(error).split(";")[0].rstrip(".")
             raise MetricError(f"no {what} images: {reason}; name a folder with png, jpg or webp files.") from error
         self.what, self.place, self.wanted = what, os.fspath(place), size
+        self._converted: dict[str, tuple[str, ...]] = {}  # by name, as several metrics read an image
         usable = self._usable()
         self.indices = [usable[index] for index in spread(len(usable), limit)]
         # Told by the first image and not by the one that is read first: several threads read.
@@ -184,9 +194,13 @@ class FolderImages(Images):
         """Numbers of the images in the source that are samples: sheets and maps that we wrote ourselves are none."""
         everything = list(range(len(self.source)))
         self.notes = [f"{self.place}: {listed(self.source.left_out)} left out."] if self.source.left_out else []
-        if not isinstance(self.source, FolderSource):
+        if isinstance(self.source, FolderSource):
+            usable = [index for index in everything if not is_sheet(os.path.join(self.place, self.source.name(index)))]
+        elif isinstance(self.source, ZipSource):
+            items = zip(everything, self.source.read(everything), strict=True)
+            usable = [index for index, item in items if item.encoded is None or not is_sheet(item.encoded)]
+        else:
             return everything
-        usable = [index for index in everything if not is_sheet(os.path.join(self.place, self.source.name(index)))]
         sheets = len(everything) - len(usable)
         if not usable:
             raise MetricError(
@@ -203,11 +217,20 @@ class FolderImages(Images):
     def read(self, start: int, stop: int, worker: int = 0) -> np.ndarray:
         return np.stack([self._checked(item) for item in self.source.read(self.indices[start:stop])])
 
+    def converted(self) -> str:
+        found = collections.Counter(word for words in dict(self._converted).values() for word in words)
+        return f"{self.place}: converted: {listed(found)}." if found else ""
+
     def _image(self, item: Item) -> np.ndarray:
         if item.problem is not None:
             raise MetricError(f"{item.name} in {self.place}: {item.problem}; repair it or take it out.")
         try:
-            image = decode(item.encoded) if item.encoded is not None else from_array(item.array)  # type: ignore[arg-type]
+            if item.encoded is not None:
+                image, deep = decode(item.encoded), is_deep_png(item.encoded)
+            else:
+                assert item.array is not None
+                image, deep = from_array(item.array), item.array.dtype == np.uint16
+            self._converted[item.name] = conversions(image, _CHANNELS, deep)
             return np.asarray(fit(image, self.wanted or (image.height, image.width)))
         except BadImageError as error:
             raise MetricError(f"{item.name} in {self.place}: {error}; repair it or take it out.") from error
