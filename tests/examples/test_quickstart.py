@@ -10,19 +10,18 @@ from nbclient import NotebookClient
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "quickstart.ipynb"
 
 
-def test_quickstart_runs_without_a_trained_model(tmp_path, monkeypatch):
+def test_quickstart_draws_the_model_that_ships(tmp_path, monkeypatch):
     monkeypatch.delenv("MPLBACKEND", raising=False)  # a notebook shows its figures inside the page
-    # In a folder without a demo run, so that it takes the tiny model.
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     folder = tmp_path / "examples"
     folder.mkdir()
     NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(folder)}}).execute()
-    pictures = [
+    images = [
         output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
     ]
-    assert len(pictures) == 7
+    assert len(images) == 7
     text = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
-    assert "taking a tiny untrained model" in text
+    assert "64x64 pixels, 8 components of 16 numbers" in text
 
 
 def test_no_outputs_are_stored():
