@@ -29,21 +29,20 @@ FOLDER = ROOT / "gansformer_tf" / "pretrained"
 LIMIT = 3_000_000  # bytes of a model in the wheel
 
 
-def ship(run: Path, name: str) -> tuple[RunConfig, float]:
-    """Writes the snapshot; (configuration, kimg)."""
+def ship(run: Path, name: str) -> RunConfig:
+    """Writes the snapshot; returns its configuration."""
     source = find_snapshot(run)
     with safe_open(source, framework="np") as file:
         metadata = dict(file.metadata())
         arrays: dict[str, np.ndarray] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     config = RunConfig.from_json(metadata["config"])
     data = dataclasses.replace(config.data, data_dir=DataConfig().data_dir)
+    if source.stat().st_size > LIMIT:
+        sys.exit(f"{source} takes {source.stat().st_size} bytes, {LIMIT} are the limit; ship narrower networks.")
     target = FOLDER / f"{name}.safetensors"
     save_file(arrays, target, metadata | {"config": dataclasses.replace(config, data=data).to_json()})
-    if target.stat().st_size > LIMIT:
-        target.unlink()
-        sys.exit(f"{source} takes more than {LIMIT} bytes; ship narrower networks.")
     target.chmod(0o644)
-    return config, kimg_of(source)
+    return config
 
 
 def numbers(run: Path, kimg: float) -> list[str]:
@@ -53,7 +52,7 @@ def numbers(run: Path, kimg: float) -> list[str]:
         found = [record for record in read_json_lines(file) if record["kimg"] == kimg]
         for label, value in found[-1]["values"].items() if found else ():
             manifest = found[-1]["manifest"]
-            counts = f"{manifest['fake']['count']} / {manifest['real']['count']}"
+            counts = f"{manifest['fake']['count']} / {manifest.get('real', {}).get('count', '-')}"
             shown = f"{value:.4g} | {manifest['network']} | {counts} | {manifest['fake']['truncation_psi']}"
             rows.append(f"| {label} | {shown} |")
     return rows
@@ -66,10 +65,11 @@ def main() -> None:
     for flag in ("about", "data", "licence", "faults", "command"):
         parser.add_argument(f"--{flag}", required=True)
     arguments = parser.parse_args()
-    config, kimg = ship(arguments.run, arguments.name)
+    kimg = kimg_of(find_snapshot(arguments.run))
     rows = numbers(arguments.run, kimg)
     if not rows:
         sys.exit(f"{arguments.run} has no metrics at {kimg:g} kimg; measure it with run_network.py --eval.")
+    config = ship(arguments.run, arguments.name)
     generator = config.model.generator
     card = f"""# {arguments.name}
 
