@@ -4,7 +4,7 @@
                                    [--components 1,4,16,64] [--repeats 5] [--memory-limit-gb 4]
 
 Attention between n pixels and k components costs O(n k), self-attention between the pixels O(n^2). Measured are a
-forward pass and a forward pass with gradients of one picture, as compiled TensorFlow functions: the best of the
+forward pass and a forward pass with gradients of one image, as compiled TensorFlow functions: the best of the
 repeats (other work on the machine only makes a run slower), and how far the memory of a process rises at most (Linux;
 in a process of its own without oneDNN, whose allocator never gives memory back). "x" is the ratio to the row with a
 quarter of the pixels: 4 is linear. Self-attention is left out where its n x n matrices would not fit into
@@ -53,7 +53,7 @@ def attention_layer(form: str, channels: int, components: int) -> Any:
 
 
 def passes(form: str, channels: int, side: int, components: int) -> tuple[Callable, Callable]:
-    """A forward pass and one with gradients, on a picture of side x side pixels; both have run once."""
+    """A forward pass and one with gradients, on a image of side x side pixels; both have run once."""
     import tensorflow as tf
 
     layer = attention_layer(form, channels, components)
@@ -147,7 +147,7 @@ def memory_of_rows() -> list[float]:
 
 
 def print_table(arguments: argparse.Namespace) -> None:
-    """One row per number of components and picture size; self-attention last."""
+    """One row per number of components and image size; self-attention last."""
     megabytes = dict(zip(rows(arguments), memory_of_rows(), strict=True))
     print(f"form {arguments.form}, {arguments.channels} channels, latents of {LATENT_DIM}, batch 1")
     print("| components | pixels | forward ms | x | with gradients ms | x | peak MB | x | us per pixel |")

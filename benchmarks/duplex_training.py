@@ -2,8 +2,8 @@
 
     python benchmarks/duplex_training.py [--steps 200] [--resolution 32] [--components 8] [--form code|paper]
 
-Generator and discriminator have attention; the pictures are rendered scenes. Printed per form, before and after
-training, on the maps of 32 pictures, averaged over the attended layers:
+Generator and discriminator have attention; the images are rendered scenes. Printed per form, before and after
+training, on the maps of 32 images, averaged over the attended layers:
 
 entropy        of the distribution over components at a pixel, as a share of log k (1: all alike, 0: one takes all)
 used           components in use: exp(entropy of their mean shares), at most k
@@ -83,7 +83,7 @@ def batches(resolution: int, size: int) -> Iterator[np.ndarray]:
 
 
 def statistics(generator: Any, count: int = MEASURED) -> MapStatistics:
-    """Statistics of the maps of `count` pictures."""
+    """Statistics of the maps of `count` images."""
     config = generator.config
     k = config.num_components
     shape = (count, config.num_latents, config.latent_dim)
@@ -132,12 +132,12 @@ def train(
     config = TrainConfig(batch_size=batch, batch_size_per_replica=batch, gamma=10.0)
     step = TrainStep(generator, discriminator, average, config)
     before = statistics(generator)
-    pictures = batches(resolution, batch)
+    images = batches(resolution, batch)
     labels = np.zeros((batch, 0), np.float32)
     losses = []
     started = time.perf_counter()
     for number in range(steps):
-        found = step.run(number, next(pictures), labels)
+        found = step.run(number, next(images), labels)
         losses.append((float(found["loss/g"]), float(found["loss/d"])))
         if not np.isfinite(losses[-1]).all():
             raise RuntimeError(f"form {form}: losses {losses[-1]} at step {number}.")

@@ -34,9 +34,9 @@ def _operation_flops(operation: Any) -> int:
         batch, height, width, _ = positions
         return 2 * batch * height * width * math.prod(kernel)
     if kind in _DEPTHWISE:
-        picture = operation.outputs[0].shape if kind == "DepthwiseConv2dNative" else operation.inputs[2].shape
+        image = operation.outputs[0].shape if kind == "DepthwiseConv2dNative" else operation.inputs[2].shape
         kernel = operation.outputs[0].shape if kind.endswith("Filter") else operation.inputs[1].shape
-        return 2 * math.prod(picture) * kernel[0] * kernel[1]
+        return 2 * math.prod(image) * kernel[0] * kernel[1]
     if kind in ("GansformerConv2d", "GansformerConv2dFilter"):
         # As many as any 3x3 convolution, though this one needs 2.25 times fewer multiplications.
         (*positions, channels), (*_, other) = operation.inputs[0].shape, operation.outputs[0].shape
@@ -61,7 +61,7 @@ def _einsum_products(operation: Any) -> int:
 
 
 def convolution_rate(repeats: int = 5) -> float:
-    """Operations per second of a 3x3 convolution of 256 channels at 32x32 pixels, 8 pictures."""
+    """Operations per second of a 3x3 convolution of 256 channels at 32x32 pixels, 8 images."""
     x, kernel = tf.random.normal((8, 32, 32, 256)), tf.random.normal((3, 3, 256, 256))
 
     @tf.function(autograph=False)

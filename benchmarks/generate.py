@@ -4,14 +4,14 @@
                                   [--batch-size 8] [--rounds 3] [--repeats 5] [--torch-python PATH]
 
 Models and widths as in `train_step.py`. Each line is a process of its own, which measures in rounds of some repeats:
-pictures per second (the median over rounds, and the best), operations per picture counted in the graph (GFLOP), which
+images per second (the median over rounds, and the best), operations per image counted in the graph (GFLOP), which
 share of the rate of a plain convolution they reach, and that rate, measured before and after each round (medians).
 Native ops are used where they are built (`make ops`).
 
 "PyTorch peer" is how many times ours is the figure in `models.PEERS`, which was measured on another day. For code,
 stylegan2 and creps, with --torch-python (an interpreter that has torch), the columns behind it compare within the run
 instead: the PyTorch formulation (`torch_peers`), of the same sizes, measures in a process of its own, round by round in
-turn with ours. They are its pictures per second (the median over rounds), the rate of a plain convolution in PyTorch,
+turn with ours. They are its images per second (the median over rounds), the rate of a plain convolution in PyTorch,
 and ours over theirs: the median of the ratios of each pair of rounds, the lowest and the highest of them.
 """
 

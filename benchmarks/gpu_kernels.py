@@ -194,7 +194,7 @@ def timed_cases(dtype: str) -> list[tuple[str, str, Any, list[np.ndarray | None]
     up, keep_up = structures.upfirdn2d_op(half.shape, taps * 2, (2, 2), (1, 1), (2, 1, 2, 1))
     down, keep_down = structures.upfirdn2d_op(x.shape, taps, (1, 1), (2, 2), (1, 1, 1, 1))
     same, keep_same = structures.upfirdn2d_op(x.shape, taps, (1, 1), (1, 1), (2, 1, 2, 1))
-    # Padding 11 and 10 keeps the size of the picture.
+    # Padding 11 and 10 keeps the size of the image.
     filtered, keep = structures.filtered_lrelu_op(
         x.shape, window, window, (2, 2), (2, 2), (11, 10, 11, 10), 0.2, math.sqrt(2), 256.0, 0
     )

@@ -3,7 +3,7 @@
     python benchmarks/gpu_training.py [--models code,stylegan2] [--resolutions 64,128] [--widths default] [--repeats 5]
                                       [--forms native,composite,xla] [--precisions float32,bfloat16,mixed]
 
-Each line is a process of its own, which runs the phases of `train_step.py` with 8 pictures: seconds of each (medians),
+Each line is a process of its own, which runs the phases of `train_step.py` with 8 images: seconds of each (medians),
 images per second of G and D together, which share of the rate of a plain float32 convolution they reach, how many times
 faster that is than the first line of its model, and the most memory that was in use on the GPU. Native ops (`make ops`
 on the machine) are not part of what XLA compiles, so there are three forms and not four. Without a GPU it measures the

@@ -12,7 +12,7 @@ WIDER = {"stylegan3-r": 2, "creps": 2}  # generators with twice the channels, as
 
 
 class Peer(NamedTuple):
-    """What the PyTorch code of a model reaches with 8 pictures on a quiet machine of two cores: leads, no constants."""
+    """What the PyTorch code of a model reaches with 8 images on a quiet machine of two cores: leads, no constants."""
 
     images_per_second: float
     main_seconds: float  # of G and D together

@@ -4,13 +4,13 @@
 
 speed      whole processes: prepare_data.py against one Pillow process that decodes, resizes and encodes the same files
 formats    images/s of every source format
-encodings  bytes per picture, writing and reading speed of every encoding, at 256x256
+encodings  bytes per image, writing and reading speed of every encoding, at 256x256
 scenes     images/s of the built-in renderer
-memory     peak memory of all processes together, for 1,000 and for 20,000 pictures
+memory     peak memory of all processes together, for 1,000 and for 20,000 images
 
-The pictures are rendered scenes under noise with the spectrum of photographs, which take as many bytes as
+The images are rendered scenes under noise with the spectrum of photographs, which take as many bytes as
 photographs do. Runs that are compared alternate, and the best of the rounds counts: other work on the machine only
-makes a run slower. Processor time per picture is given beside the speed, because other work changes it little.
+makes a run slower. Processor time per image is given beside the speed, because other work changes it little.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ with open(sys.argv[4], "wb") as out:
 
 
 def photo_like(seed: int, side: int = SIDE) -> np.ndarray:
-    """A picture uint8 `[side, side, 3]` whose files are as large as those of a photograph."""
+    """A image uint8 `[side, side, 3]` whose files are as large as those of a photograph."""
     from gansformer_tf.data.scenes.render import render
 
     base = render([seed], side).images[0].astype(np.float32)
@@ -77,8 +77,8 @@ def photo_like(seed: int, side: int = SIDE) -> np.ndarray:
     return np.clip(base + 18 * noise, 0, 255).astype(np.uint8)
 
 
-def write_pictures(folder: Path, count: int, suffix: str = ".png", **options: object) -> Path:
-    """A folder of picture files; every hundred pictures repeat with small changes, to save time."""
+def write_images(folder: Path, count: int, suffix: str = ".png", **options: object) -> Path:
+    """A folder of image files; every hundred images repeat with small changes, to save time."""
     folder.mkdir(parents=True)
     base = [photo_like(seed) for seed in range(min(count, 100))]
     for index in range(count):
@@ -116,19 +116,19 @@ def alternate(runs: dict[str, Callable[[], float]], rounds: int) -> dict[str, fl
 
 
 def speed(work: Path, images: int, rounds: int) -> None:
-    pictures = write_pictures(work / "speed", images)
+    folder = write_images(work / "speed", images)
     print(f"\n## {images} PNG of {SIDE}x{SIDE} to {TARGET}x{TARGET}, whole processes\n")
     print(
-        "| encoding | one Pillow process, images/s | prepare_data.py, images/s | ratio | processor ms per picture "
+        "| encoding | one Pillow process, images/s | prepare_data.py, images/s | ratio | processor ms per image "
         "(Pillow / here) |\n|---|---|---|---|---|"
     )
     for encoding in ("jpeg", "png", "webp", "raw"):
         target = str(work / "baseline.bin")
-        theirs = [sys.executable, "-c", BASELINE, str(pictures), str(TARGET), encoding, target]
+        theirs = [sys.executable, "-c", BASELINE, str(folder), str(TARGET), encoding, target]
         runs = []
         for _ in range(rounds):
             with tempfile.TemporaryDirectory(dir=work) as out:
-                ours = prepare_command(pictures, "png", Path(out), TARGET, "--encoding", encoding)
+                ours = prepare_command(folder, "png", Path(out), TARGET, "--encoding", encoding)
                 runs.append((*costs(theirs), *costs(ours)))
         wall, processor, our_wall, our_processor = (min(column) for column in zip(*runs, strict=True))
         print(
@@ -139,10 +139,10 @@ def speed(work: Path, images: int, rounds: int) -> None:
 
 
 def sources(work: Path, images: int) -> Iterator[tuple[str, Path]]:
-    """The same pictures in every format."""
-    pngs = write_pictures(work / "png", images)
+    """The same images in every format."""
+    pngs = write_images(work / "png", images)
     yield "png", pngs
-    yield "jpg", write_pictures(work / "jpg", images, ".jpg", quality=95)
+    yield "jpg", write_images(work / "jpg", images, ".jpg", quality=95)
     arrays = np.stack([np.asarray(Image.open(path)) for path in sorted(pngs.iterdir())])
     (work / "npy").mkdir()
     np.save(work / "npy" / "all.npy", arrays)
@@ -181,8 +181,8 @@ def write_original(folder: Path, arrays: np.ndarray) -> Path:
 
 
 def formats(work: Path, images: int, rounds: int) -> None:
-    print(f"\n## Formats: {images} pictures of {SIDE}x{SIDE} to {TARGET}x{TARGET} JPEG, whole process\n")
-    print("| format | images/s | processor ms per picture |\n|---|---|---|")
+    print(f"\n## Formats: {images} images of {SIDE}x{SIDE} to {TARGET}x{TARGET} JPEG, whole process\n")
+    print("| format | images/s | processor ms per image |\n|---|---|---|")
     for format, place in sources(work / "formats", images):
         runs = []
         for _ in range(rounds):
@@ -193,13 +193,13 @@ def formats(work: Path, images: int, rounds: int) -> None:
 
 
 def encodings(work: Path, images: int, rounds: int) -> None:
-    pictures = write_pictures(work / "encodings", images)
-    print(f"\n## Encodings at {SIDE}x{SIDE} ({images} photograph-like pictures)\n")
-    print("| encoding | KiB per picture | raw / this | written, images/s | read, images/s |\n|---|---|---|---|---|")
+    folder = write_images(work / "encodings", images)
+    print(f"\n## Encodings at {SIDE}x{SIDE} ({images} photograph-like images)\n")
+    print("| encoding | KiB per image | raw / this | written, images/s | read, images/s |\n|---|---|---|---|---|")
     raw = SIDE * SIDE * 3
     for name, flags in ENCODINGS.items():
         out = work / "encoded" / name.replace(" ", "_")
-        seconds = timed(prepare_command(pictures, "png", out, SIDE, "--encoding", name.split()[0], *flags))
+        seconds = timed(prepare_command(folder, "png", out, SIDE, "--encoding", name.split()[0], *flags))
         manifest = json.loads((out / "bench" / "manifest.json").read_text())
         size = sum(shard["num_bytes"] for shard in manifest["shards"]) / images
         rates = [read_rate(out / "bench") for _ in range(rounds)]
@@ -243,17 +243,17 @@ def scenes(work: Path, images: int, rounds: int) -> None:
 
 
 def memory(work: Path, images: int, rounds: int) -> None:
-    """`images` and `rounds` do not matter here: the numbers of pictures are fixed."""
+    """`images` and `rounds` do not matter here: the numbers of images are fixed."""
     import psutil
 
     print("\n## Peak memory of all processes, 2 workers (limit 600 + 2 x 300 MB)\n")
-    print("| pictures | sum over processes, MB | largest worker, MB | parent, MB |\n|---|---|---|---|")
-    pictures = write_pictures(work / "memory", 1000)
+    print("| images | sum over processes, MB | largest worker, MB | parent, MB |\n|---|---|---|---|")
+    folder = write_images(work / "memory", 1000)
     many = work / "memory_many"
     many.mkdir()
     for index in range(20_000):
-        (many / f"{index:06d}.png").symlink_to(pictures / f"{index % 1000:06d}.png")
-    for place, count in ((pictures, 1000), (many, 20_000)):
+        (many / f"{index:06d}.png").symlink_to(folder / f"{index % 1000:06d}.png")
+    for place, count in ((folder, 1000), (many, 20_000)):
         with tempfile.TemporaryDirectory(dir=work) as out:
             command = prepare_command(place, "png", Path(out), SIDE, "--workers", "2")
             process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

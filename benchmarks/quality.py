@@ -11,7 +11,7 @@ and images per second while training. The speeds come from short runs of their o
 turns, so that whatever else the machine does meets all of them. With several --seeds a number is the mean over the
 runs, and "±" their standard deviation. The run can be interrupted at any time: the same command goes on.
 
-The table stands between two markers in --results and is replaced by the next run; the curves go to a picture beside it.
+The table stands between two markers in --results and is replaced by the next run; the curves go to a image beside it.
 Numbers of the random feature network are comparable with each other only.
 """
 
@@ -205,8 +205,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kimg", type=float, default=20.0)
     parser.add_argument("--resolution", type=int, default=64)
-    parser.add_argument("--images", type=int, default=4000, help="pictures in the data set")
-    parser.add_argument("--curve-images", type=int, default=500, help="generated pictures per point of the curve")
+    parser.add_argument("--images", type=int, default=4000, help="images in the data set")
+    parser.add_argument("--curve-images", type=int, default=500, help="generated images per point of the curve")
     parser.add_argument("--curve-ticks", type=int, default=5, help="of the 40 ticks of a run between two points")
     parser.add_argument("--final-images", type=int, default=5000)
     parser.add_argument("--feature-network", default="inception-random")
@@ -232,9 +232,9 @@ def main() -> None:
     seeds = [int(seed) for seed in given.seeds.split(",")]
     runs = {name: [train_and_measure(name, seed, given) for seed in seeds] for name in names}
     speed = speeds(names, given)
-    picture = given.results.with_name("quality.png")
+    image = given.results.with_name("quality.png")
     network = given.feature_network if given.feature_network != "inception" else "the published Inception"
-    plot(runs, picture, f"FID ({network}, {given.curve_images} images)")
+    plot(runs, image, f"FID ({network}, {given.curve_images} images)")
     lines = [
         "## Quality on the built-in scenes",
         "",
@@ -247,7 +247,7 @@ def main() -> None:
         "",
         f"FID on the way ({given.curve_images} images per point):",
         "",
-        f"![FID over kimg]({picture.name})",
+        f"![FID over kimg]({image.name})",
         "",
         f"`python benchmarks/quality.py --kimg {given.kimg:g} --resolution {given.resolution} --images {given.images} "
         f"--curve-images {given.curve_images} --curve-ticks {given.curve_ticks} --final-images {given.final_images} "
@@ -255,7 +255,7 @@ def main() -> None:
     ]
     write_section(given.results, lines)
     print("\n".join(table(runs, speed)))
-    print(f"Table written to {given.results}, curves to {picture}.")
+    print(f"Table written to {given.results}, curves to {image}.")
 
 
 if __name__ == "__main__":

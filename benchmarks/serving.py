@@ -24,8 +24,8 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the server would print every request that it refuses
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-ROWS = (("1 client, 1 picture", 1, (1,), 0), ("1 client, 8 pictures", 1, (8,), 0), ("8 clients, 1 picture", 8, (1,), 0))
-ROWS += (("200 clients, 1 to 8 pictures", 200, (1, 2, 4, 8), 0), ("the same, a quarter bad", 200, (1, 2, 4, 8), 4))
+ROWS = (("1 client, 1 image", 1, (1,), 0), ("1 client, 8 images", 1, (8,), 0), ("8 clients, 1 image", 8, (1,), 0))
+ROWS += (("200 clients, 1 to 8 images", 200, (1, 2, 4, 8), 0), ("the same, a quarter bad", 200, (1, 2, 4, 8), 4))
 
 
 def serve(folder: str, pipe: Any) -> None:
@@ -56,10 +56,10 @@ def measure(
 ) -> tuple[list[float], int]:
     """(seconds of every good request, number of bad ones that were refused)."""
     from gansformer_tf.export import ServingError
-    from gansformer_tf.export.client import picture_inputs
+    from gansformer_tf.export.client import image_inputs
 
     def ask(index: int) -> float | None:
-        inputs = picture_inputs([index + row for row in range(sizes[index % len(sizes)])])
+        inputs = image_inputs([index + row for row in range(sizes[index % len(sizes)])])
         if bad_every and index % bad_every == bad_every - 1:
             try:
                 client.predict("serving_default", inputs | {"truncation_psi": np.ones(99, np.float32)})
@@ -96,17 +96,17 @@ def main() -> None:
         server.start()
         with Client(pipe.recv(), timeout=600) as client:
             client.png([0])  # the first request prepares the graph
-            print("| requests | answered | refused | median ms | 95 % ms | longest ms | pictures/s |")
+            print("| requests | answered | refused | median ms | 95 % ms | longest ms | images/s |")
             print("|---|---|---|---|---|---|---|")
             for name, clients, sizes, bad_every in ROWS:
                 started = time.perf_counter()
                 times, refused = measure(client, clients, sizes, bad_every, arguments.requests)
                 seconds = time.perf_counter() - started
                 good = [i for i in range(arguments.requests) if not (bad_every and i % bad_every == bad_every - 1)]
-                pictures = sum(sizes[index % len(sizes)] for index in good)
+                images = sum(sizes[index % len(sizes)] for index in good)
                 cuts = [1000 * value for value in statistics.quantiles(times, n=20)]
                 row = [len(times), refused, f"{cuts[9]:.0f}", f"{cuts[18]:.0f}", f"{1000 * max(times):.0f}"]
-                print(f"| {name} | {' | '.join(map(str, row))} | {pictures / seconds:.1f} |", flush=True)
+                print(f"| {name} | {' | '.join(map(str, row))} | {images / seconds:.1f} |", flush=True)
         pipe.send("stop")
         server.join(10)
 

@@ -6,12 +6,12 @@
 
 Models: code and paper (gansformer-default in both forms of duplex attention), simplex, stylegan2, stylegan3-t,
 stylegan3-r, creps. Widths: channel base and maximum of 32768/512 (default) or 8192/128 (small). Each line is a process
-of its own: seconds of a phase with 8 pictures (medians), G + D together and their best, operations of both counted in
+of its own: seconds of a phase with 8 images (medians), G + D together and their best, operations of both counted in
 the graphs (GFLOP), which share of the rate of a plain convolution they reach, and that rate, measured before and after
 each step (medians). Peak is the resident memory of the process in GB; private is that without the pages of files, such
 as libraries, which the system gives up where memory is short; training is what came on top of the imported framework:
 weights, optimizer, graphs and the step; estimate is what the dry run foretells over the peak. With --batch-gpu 4 the 8
-pictures go through in two parts. Native ops are used where they are built (`make ops`);
+images go through in two parts. Native ops are used where they are built (`make ops`);
 `GANSFORMER_TF_OPS=composite` leaves them out. `generate.py` measures the generators alone.
 
 "peer" is how many times faster ours is than the figure in `models.PEERS`, which was measured on another day, and our
@@ -168,12 +168,12 @@ def main() -> None:
     parser.add_argument("--resolutions", default="64")
     parser.add_argument("--widths", default="small,default")
     parser.add_argument("--repeats", type=int, default=5, help="steps that are measured")
-    parser.add_argument("--batch-gpu", type=int, default=BATCH, help="pictures at once")
+    parser.add_argument("--batch-gpu", type=int, default=BATCH, help="images at once")
     parser.add_argument("--recompute", action="store_true")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "mixed"))
     parser.add_argument("--jit", default="off", choices=("off", "on"), help="compile the phases with XLA")
     parser.add_argument("--torch-python", metavar="PATH", help="an interpreter with torch, to compare within the run")
-    parser.add_argument("--torch-batch-gpu", type=int, default=BATCH, help="pictures at once in PyTorch")
+    parser.add_argument("--torch-batch-gpu", type=int, default=BATCH, help="images at once in PyTorch")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

@@ -1,4 +1,4 @@
-"""Time from a slider of the viewer to the new picture in the browser.
+"""Time from a slider of the viewer to the new image in the browser.
 
     python benchmarks/viewer_latency.py [--resolution 64] [--model PATH] [--moves 20]
 
@@ -12,8 +12,8 @@ import shutil
 import statistics
 import time
 
-WAIT_FOR_NEW_PICTURE = """before => {
-  const image = document.querySelector('#picture img');
+WAIT_FOR_NEW_IMAGE = """before => {
+  const image = document.querySelector('#image img');
   return image && image.complete && image.getAttribute('src') !== before;
 }"""
 
@@ -51,14 +51,14 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         tab = browser.new_page()
         tab.goto(url)
-        tab.wait_for_selector("#picture img")
+        tab.wait_for_selector("#image img")
         latencies = []
         for move in range(arguments.moves + 2):
-            before = tab.get_attribute("#picture img", "src")
+            before = tab.get_attribute("#image img", "src")
             tab.fill("#psi input[type=number]", f"{0.05 * (1 + move % 20):.2f}")
             started = time.perf_counter()
             tab.press("#psi input[type=number]", "Enter")
-            tab.wait_for_function(WAIT_FOR_NEW_PICTURE, arg=before, polling=5)
+            tab.wait_for_function(WAIT_FOR_NEW_IMAGE, arg=before, polling=5)
             latencies.append(time.perf_counter() - started)
         browser.close()
     page.close()
@@ -66,7 +66,7 @@ def main() -> None:
     print(f"{generator.config.height}x{generator.config.width}, {generator.count_params():,} parameters")
     print(f"drawing alone      median {statistics.median(drawing) * 1000:6.0f} ms  worst {max(drawing) * 1e3:6.0f} ms")
     print(
-        f"slider to picture  median {statistics.median(latencies) * 1000:6.0f} ms  worst {max(latencies) * 1e3:6.0f} ms"
+        f"slider to image  median {statistics.median(latencies) * 1000:6.0f} ms  worst {max(latencies) * 1e3:6.0f} ms"
     )
 
 

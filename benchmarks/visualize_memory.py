@@ -1,8 +1,8 @@
-"""Peak memory of `--vis` with every layer's maps, for few and for many pictures.
+"""Peak memory of `--vis` with every layer's maps, for few and for many images.
 
     python benchmarks/visualize_memory.py [--resolution 256] [--few 20] [--many 200]
 
-Each number of pictures is drawn in a process of its own. The peak must not grow with the number.
+Each number of images is drawn in a process of its own. The peak must not grow with the number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 
 
 def draw(resolution: int, count: int, components: int) -> None:
-    """Draws pictures with all maps of an untrained model and prints peak memory and time."""
+    """Draws images with all maps of an untrained model and prints peak memory and time."""
     from gansformer_tf.config import GANsformerConfig
     from gansformer_tf.config.presets import preset
     from gansformer_tf.config.visualize import VisualizeConfig
@@ -48,7 +48,7 @@ def main() -> None:
         draw(arguments.resolution, arguments.draw, arguments.components)
         return
     peaks = {}
-    print(f"{'pictures':>8}  {'peak MB':>8}  {'seconds':>8}   {arguments.resolution}x{arguments.resolution}")
+    print(f"{'images':>8}  {'peak MB':>8}  {'seconds':>8}   {arguments.resolution}x{arguments.resolution}")
     for count in (arguments.few, arguments.many):
         command = [sys.executable, __file__, "--draw", str(count), "--components", str(arguments.components)]
         command += ["--resolution", str(arguments.resolution)]

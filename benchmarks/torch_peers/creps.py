@@ -183,7 +183,7 @@ class Synthesis(nn.Module):
 
 
 class Generator(nn.Module):
-    """z `[batch, z_dim]` to pictures `[batch, colors, resolution, resolution]`, at the size of training.
+    """z `[batch, z_dim]` to images `[batch, colors, resolution, resolution]`, at the size of training.
 
     Args:
         resolution: A power of two, at least 8.
@@ -194,7 +194,7 @@ class Generator(nn.Module):
         mapping_layers: Dense layers from z to w.
         rank: Products that are summed for each pixel.
         line_channels: Channels of the lines that are multiplied.
-        colors: Channels of the picture.
+        colors: Channels of the image.
         labels: Size of the labels; 0: none.
     """
 

@@ -1,8 +1,8 @@
 """GANsformer's generator with duplex attention in plain PyTorch, as the published port runs it on a CPU.
 
 Written from a description of the computation (GANsformer, Hudson and Zitnick 2021, section 3; StyleGAN2, section 2):
-pictures channels first, attention on tokens `[batch, positions, channels]`; weights per sample as a grouped convolution
-when pictures are drawn (`eval`), styles before and behind one convolution in training; noise, bias, activation and gain
+images channels first, attention on tokens `[batch, positions, channels]`; weights per sample as a grouped convolution
+when images are drawn (`eval`), styles before and behind one convolution in training; noise, bias, activation and gain
 one after the other. The names are the published ones, so `load_state_dict` takes published weights; the keys that
 duplex attention computes and never reads are computed here too.
 """
@@ -196,7 +196,7 @@ class Shortcut(nn.Module):
 
 
 class Block(nn.Module):
-    """The layers at one resolution. The first one has a constant, the last one what makes a picture."""
+    """The layers at one resolution. The first one has a constant, the last one what makes a image."""
 
     def __init__(self, inputs: int, units: int, w_dim: int, size: int, components: int, colors: int) -> None:
         super().__init__()
@@ -258,7 +258,7 @@ class Generator(nn.Module):
         w_dim: Size of z and of w, of each latent.
         components: Latents beside the global one.
         mapping_layers: Dense layers from z to w, without the last.
-        colors: Channels of the picture.
+        colors: Channels of the image.
     """
 
     def __init__(

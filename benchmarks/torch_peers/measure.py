@@ -42,14 +42,14 @@ def convolution_rate(repeats: int = 5) -> float:
 
 
 def built(model: str, architecture: dict[str, int]) -> tuple[Any, tuple[int, ...]]:
-    """A generator, and the shape of z of a picture."""
+    """A generator, and the shape of z of a image."""
     if model == "gansformer":
         return gansformer.Generator(**architecture), (architecture["components"] + 1, architecture["w_dim"])
     return {"creps": creps, "stylegan2": stylegan2}[model].Generator(**architecture), (architecture["z_dim"],)
 
 
 def generate(model: str, architecture: dict[str, int], batch: int, repeats: int) -> Callable[[], float]:
-    """Measures the seconds of a batch of pictures."""
+    """Measures the seconds of a batch of images."""
     generator, latents = built(model, architecture)
     generator.eval()
     z = torch.randn(batch, *latents)

@@ -35,8 +35,8 @@ class Training:
 
     Args:
         generator: With `map` to w `[batch, ..., layers, dim]` and `draw` from w, as `gansformer.Generator`.
-        discriminator: Scores of pictures.
-        latents: Shape of z of a picture.
+        discriminator: Scores of images.
+        latents: Shape of z of a image.
         at_once: Images that go through a phase together.
     """
 
@@ -82,12 +82,12 @@ class Training:
         return self.generator.draw(ws), ws
 
     def generator_main(self, part: Tensor) -> None:
-        pictures, _ = self.generate(len(part))
-        F.softplus(-self.discriminator(pictures)).mean().backward()
+        images, _ = self.generate(len(part))
+        F.softplus(-self.discriminator(images)).mean().backward()
 
     def discriminator_main(self, part: Tensor) -> None:
-        pictures, _ = self.generate(len(part))
-        F.softplus(self.discriminator(pictures)).mean().backward()
+        images, _ = self.generate(len(part))
+        F.softplus(self.discriminator(images)).mean().backward()
         F.softplus(-self.discriminator(part)).mean().backward()
 
     def gradient_penalty(self, part: Tensor) -> None:
@@ -98,14 +98,14 @@ class Training:
         (scores[:, 0] * 0 + penalty).mean().mul(R1_INTERVAL).backward()
 
     def path_length(self, part: Tensor) -> None:
-        pictures, ws = self.generate(len(part) // PATH_SHRINK)
-        noise = torch.randn_like(pictures) / math.sqrt(pictures.shape[2] * pictures.shape[3])
-        (gradient,) = torch.autograd.grad((pictures * noise).sum(), [ws], create_graph=True)
+        images, ws = self.generate(len(part) // PATH_SHRINK)
+        noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
+        (gradient,) = torch.autograd.grad((images * noise).sum(), [ws], create_graph=True)
         lengths = gradient.square().sum(dim=-1).flatten(1).mean(dim=1).sqrt()
         mean = self.path_mean.lerp(lengths.mean(), PATH_DECAY)
         self.path_mean = mean.detach()
         penalty = (lengths - mean).square() * PATH_WEIGHT
-        (pictures[:, 0, 0, 0] * 0 + penalty).mean().mul(PATH_INTERVAL).backward()
+        (images[:, 0, 0, 0] * 0 + penalty).mean().mul(PATH_INTERVAL).backward()
 
     @torch.no_grad()
     def move_average(self) -> None:

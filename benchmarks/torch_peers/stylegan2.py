@@ -1,4 +1,4 @@
-"""StyleGAN2's generator with summed pictures ("skip") in plain PyTorch, as the published code runs it on a CPU.
+"""StyleGAN2's generator with summed images ("skip") in plain PyTorch, as the published code runs it on a CPU.
 
 Source: StyleGAN2 (Karras et al. 2020), sections 2 to 4. Convolutions are those of `gansformer.py`, in both forms, and
 CREPS kept the mapping. The names are the published ones, so `load_state_dict` takes published weights.
@@ -45,7 +45,7 @@ class Output(Modulated):
 
 
 class Block(nn.Module):
-    """The layers at one resolution, and the picture so far. The first one has a constant."""
+    """The layers at one resolution, and the image so far. The first one has a constant."""
 
     def __init__(self, inputs: int, units: int, w_dim: int, size: int, colors: int, clamp: float | None) -> None:
         super().__init__()
@@ -57,12 +57,12 @@ class Block(nn.Module):
         self.torgb = Output(units, colors, w_dim, clamp)
         self.register_buffer("taps", fir_taps(), persistent=False)
 
-    def forward(self, x: Any, picture: Any, ws: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """`ws`: w of the layers and, behind them, of the picture."""
+    def forward(self, x: Any, image: Any, ws: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """`ws`: w of the layers and, behind them, of the image."""
         x = self.const[None].repeat(len(ws[0]), 1, 1, 1) if x is None else self.conv0(x, ws[-3])
         x = self.conv1(x, ws[-2])
         part = self.torgb(x, ws[-1])
-        return x, part if picture is None else upsample(picture, self.taps) + part
+        return x, part if image is None else upsample(image, self.taps) + part
 
 
 class Synthesis(nn.Module):
@@ -80,15 +80,15 @@ class Synthesis(nn.Module):
     def forward(self, ws: Tensor) -> Tensor:
         entries = list(ws.unbind(dim=1))
         x: Any = None
-        picture: Any = None
+        image: Any = None
         for index, size in enumerate(self.sizes):
-            # What a block's picture takes is also what the next block's first layer takes.
-            x, picture = getattr(self, f"b{size}")(x, picture, entries[max(2 * index - 1, 0) : 2 * index + 2])
-        return picture
+            # What a block's image takes is also what the next block's first layer takes.
+            x, image = getattr(self, f"b{size}")(x, image, entries[max(2 * index - 1, 0) : 2 * index + 2])
+        return image
 
 
 class Generator(nn.Module):
-    """z `[batch, z_dim]` to pictures `[batch, colors, resolution, resolution]`.
+    """z `[batch, z_dim]` to images `[batch, colors, resolution, resolution]`.
 
     Args:
         resolution: A power of two, at least 8.
@@ -97,7 +97,7 @@ class Generator(nn.Module):
         z_dim: Size of z.
         w_dim: Size of w.
         mapping_layers: Dense layers from z to w.
-        colors: Channels of the picture.
+        colors: Channels of the image.
         clamp: Bound of what layers return; None: none.
     """
 
