@@ -63,7 +63,7 @@ def test_every_field_has_a_flag_or_a_reason():
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("sources")
-    images = makers.pictures(6, height=30, width=40)
+    images = makers.random_images(6, height=30, width=40)
     for name, part in (("a", images[:3]), ("b", images[3:])):
         makers.make_folder(place / "own" / name, part)
     np.save(place / "own" / "arrays.npy", np.stack(images)[:, ::-1])

@@ -20,7 +20,7 @@ def typed(*flags):
 
 @pytest.fixture
 def data_set(monkeypatch):
-    """A data set of 32x32 pictures."""
+    """A data set of 32x32 images."""
     info = SimpleNamespace(
         resolution=32, height=32, width=32, channels=3, label_dim=0, num_images=40, cropped_size=lambda ratio: (32, 32)
     )

@@ -44,7 +44,7 @@ def train_step():
 
 
 def make_source(format: str, place: Path) -> Path:
-    arrays = makers.pictures(COUNT, height=8, width=8)
+    arrays = makers.random_images(COUNT, height=8, width=8)
     labels = [index % 2 for index in range(COUNT)]
     return {
         "png": lambda: makers.make_folder(place / "in", arrays),
@@ -149,7 +149,7 @@ def test_wrong_usage_is_one_line_and_status_2(tmp_path):
 
 
 def test_bad_images_and_exit_status(tmp_path):
-    place = makers.make_folder(tmp_path / "in", makers.pictures(4, height=8, width=8))
+    place = makers.make_folder(tmp_path / "in", makers.random_images(4, height=8, width=8))
     (place / "bad.png").write_bytes(b"text")
     flags = ["--task", "set", "--images-dir", place, "--resolution", 8, "--workers", 1]
     done = run(*flags, "--data-dir", tmp_path / "skip")
@@ -174,7 +174,7 @@ def test_help_is_grouped_and_loads_no_tensorflow():
 def test_a_killed_parent_takes_its_workers_along(tmp_path):
     import psutil
 
-    place = makers.make_folder(tmp_path / "in", makers.pictures(60, height=96, width=96))
+    place = makers.make_folder(tmp_path / "in", makers.random_images(60, height=96, width=96))
     command = [sys.executable, "prepare_data.py", "--task", "set", "--images-dir", str(place), "--encoding", "png"]
     command += ["--data-dir", str(tmp_path), "--resolution", "256", "--workers", "2"]
     process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""Small sources of pictures for the tests, one per format."""
+"""Small sources of images for the tests, one per format."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gansformer_tf.data.records.example import encode_example
 from gansformer_tf.data.records.tfrecord import frame
 
 
-def picture(seed: int, height: int = 20, width: int = 24, channels: int = 3) -> np.ndarray:
-    """A smooth random picture, uint8 `[H, W, C]`: JPEG keeps it nearly as it is."""
+def random_image(seed: int, height: int = 20, width: int = 24, channels: int = 3) -> np.ndarray:
+    """A smooth random image, uint8 `[H, W, C]`: JPEG keeps it nearly as it is."""
     random = np.random.RandomState(seed)
     corners = random.randint(0, 256, (2, 2, channels)).astype(np.float64)
     y, x = np.linspace(0, 1, height)[:, None, None], np.linspace(0, 1, width)[None, :, None]
@@ -29,8 +29,8 @@ def encoded(array: np.ndarray, format: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def pictures(count: int, **size: int) -> list[np.ndarray]:
-    return [picture(seed, **size) for seed in range(count)]
+def random_images(count: int, **size: int) -> list[np.ndarray]:
+    return [random_image(seed, **size) for seed in range(count)]
 
 
 def make_folder(folder: Path, arrays: list[np.ndarray], suffix: str = ".png") -> Path:
@@ -108,7 +108,7 @@ def make_tfds(folder: Path, arrays: list[np.ndarray], labels: list[int]) -> Path
 
 
 def make_original(folder: Path, arrays: list[np.ndarray], labels: list[int] | None = None, shards: int = 2) -> Path:
-    """Records of the original code: picture j in shard j mod n, labels in the order of adding."""
+    """Records of the original code: image j in shard j mod n, labels in the order of adding."""
     folder.mkdir(parents=True)
     level = int(np.log2(arrays[0].shape[1]))
     for shard in range(shards):

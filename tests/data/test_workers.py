@@ -38,7 +38,7 @@ def run(path, text: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path):
-    return str(makers.make_folder(tmp_path / "in", makers.pictures(3)))
+    return str(makers.make_folder(tmp_path / "in", makers.random_images(3)))
 
 
 def test_a_script_without_a_main_guard(tmp_path, folder):

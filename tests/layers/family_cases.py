@@ -25,7 +25,7 @@ TURN = np.array([[0.8, -0.6, 0.1], [0.6, 0.8, -0.2], [0.0, 0.0, 1.0]], np.float3
 
 UNBATCHED = ("rows", "columns")
 COORDINATES = {"rows": np.linspace(-1, 1, HEIGHT), "columns": np.linspace(-1, 0.5, WIDTH)}
-# where a picture lies needs all its digits, and so do averages and pictures
+# where a image lies needs all its digits, and so do averages and images
 EXACT = {"exact_inputs": ("rows", "columns", "transform")}
 
 

@@ -395,7 +395,7 @@ CASES = {
         outputs=[(BATCH, 8, 8, CHANNELS), (BATCH, 1, 4, 4, K), (BATCH, K, DIM)],
         options={"run": run_synthesis_layer, "build": ((None, 4, 4, CHANNELS),)},
     ),
-    "synthesis layer of k pictures": case(
+    "synthesis layer of k images": case(
         SynthesisLayer,
         KGAN,
         index=1,

@@ -26,7 +26,7 @@ def test_scaled_kernels_and_scaled_features_are_the_same():
     inputs = [draw(2, 4, 6, 5), draw(2, 7)]
     layer(*inputs)
 
-    @tf.function(autograph=False)  # in a graph that does not know the size of the pictures features are scaled
+    @tf.function(autograph=False)  # in a graph that does not know the size of the images features are scaled
     def any_size(x, style):
         return layer(x, style)
 

@@ -1,4 +1,4 @@
-"""Moved pictures and equivariance: equal to the reference, operator by operator and for a whole generator."""
+"""Moved images and equivariance: equal to the reference, operator by operator and for a whole generator."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ X = DATA["x"].transpose(0, 2, 3, 1)
 
 
 def compare(case, found, golden_row, bound):
-    pictures, mask = found
+    images, mask = found
     expected = DATA[f"{case}/z"].transpose(0, 2, 3, 1)
-    error = np.abs(pictures - expected).max() / max(np.abs(expected).max(), 1e-6)
-    golden_row(f"moved {case}", "picture", float(error), bound)
+    error = np.abs(images - expected).max() / max(np.abs(expected).max(), 1e-6)
+    golden_row(f"moved {case}", "image", float(error), bound)
     np.testing.assert_array_equal(mask, DATA[f"{case}/m"][0, 0])
 
 
@@ -48,7 +48,7 @@ def test_turns(index, golden_row):
 
 @pytest.fixture(scope="module")
 def generator():
-    """The reference's StyleGAN3-R: latents `[batch, dim]` and a transform to pictures."""
+    """The reference's StyleGAN3-R: latents `[batch, dim]` and a transform to images."""
     model = FamilyGolden("sg3_r_16").load()
     return lambda z, matrix: np.asarray(model.synthesize(model.map(z[:, None]), transform=matrix.astype(np.float32)))
 

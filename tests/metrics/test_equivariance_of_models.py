@@ -39,7 +39,7 @@ class MovableStyleGAN2:
         self.waves.build()
 
     def synthesize(self, w, transform=None):
-        x = np.asarray(self.waves(w[:, 0, 0], transform))  # 16x16 samples of a band of 2 periods per picture
+        x = np.asarray(self.waves(w[:, 0, 0], transform))  # 16x16 samples of a band of 2 periods per image
         self.generator.synthesis.stem.constant.assign(x[:, 2::4, 2::4])
         return self.generator.synthesize(w)
 

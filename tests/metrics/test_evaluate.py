@@ -148,13 +148,13 @@ def test_labels_are_as_frequent_as_in_the_data_set(tmp_path):
     from gansformer_tf.data.sources.open import open_source
 
     for index in range(12):
-        path = tmp_path / "pictures" / ("rare" if index < 3 else "often") / f"{index}.png"
+        path = tmp_path / "images" / ("rare" if index < 3 else "often") / f"{index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((16, 16, 3), 20 * index, np.uint8)).save(path)
-    source = open_source(tmp_path / "pictures", options=SourceOptions(labels="folders"))
+    source = open_source(tmp_path / "images", options=SourceOptions(labels="folders"))
     prepare(source, PrepareConfig(name="two", resolution=16), tmp_path)
-    pictures = DatasetImages(DataConfig("two", str(tmp_path), use_labels=True))
-    labels = pictures.labels(2000)
+    images = DatasetImages(DataConfig("two", str(tmp_path), use_labels=True))
+    labels = images.labels(2000)
     assert labels.shape == (2000, 2)
     assert labels.sum(axis=0) == pytest.approx([1500, 500], abs=100)
     assert DatasetImages(DataConfig("two", str(tmp_path))).labels(10) is None

@@ -44,7 +44,7 @@ def network(weights):
     return FeatureNetwork("tested", model, inception_input, "", "", batch_size=2)
 
 
-def picture(name):
+def image(name):
     return DATA[f"{name}/uint8_chw"].transpose(1, 2, 0)
 
 
@@ -63,7 +63,7 @@ def test_the_random_weights_are_those_of_the_recipe(weights):
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_resize(name, golden_row):
-    resized = resize_tf1(picture(name)[None]).numpy()[0].transpose(2, 0, 1)
+    resized = resize_tf1(image(name)[None]).numpy()[0].transpose(2, 0, 1)
     sample, total = DATA[f"{name}/resized_sub"], DATA[f"{name}/resized_sum"]
     golden_row(f"inception {name}", "resize", float(np.abs(resized[:, ::23, ::23] - sample).max() / 255), 1e-6)
     error = np.abs(resized.sum(axis=(1, 2), dtype=np.float64) / total - 1).max()
@@ -72,7 +72,7 @@ def test_resize(name, golden_row):
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_features_and_logits(network, name, golden_row):
-    outputs = network._run(picture(name)[None])
+    outputs = network._run(image(name)[None])
     for tap, found in zip(TAPS, outputs, strict=True):
         expected = DATA[f"{name}/{tap}"]
         error = np.abs(found.numpy()[0] - expected).max() / np.abs(expected).max()
@@ -81,18 +81,18 @@ def test_features_and_logits(network, name, golden_row):
 
 def test_batches_do_not_change_features(network):
     random = np.random.RandomState(0)
-    pictures = random.randint(0, 256, (5, 16, 24, 3), np.uint8)
-    together, _ = network(pictures)
-    single = np.concatenate([network(pictures[row : row + 1])[0] for row in range(5)])
+    images = random.randint(0, 256, (5, 16, 24, 3), np.uint8)
+    together, _ = network(images)
+    single = np.concatenate([network(images[row : row + 1])[0] for row in range(5)])
     np.testing.assert_allclose(together, single, rtol=1e-5, atol=1e-6)
 
 
 def test_grey_and_transparent_images_have_three_channels():
-    pictures = np.random.RandomState(0).randint(0, 256, (2, 8, 8, 4), np.uint8)
-    assert as_rgb(pictures).shape == (2, 8, 8, 3)
-    assert (as_rgb(pictures[..., :1]) == pictures[..., :1]).all()
+    images = np.random.RandomState(0).randint(0, 256, (2, 8, 8, 4), np.uint8)
+    assert as_rgb(images).shape == (2, 8, 8, 3)
+    assert (as_rgb(images[..., :1]) == images[..., :1]).all()
     with pytest.raises(MetricError, match="expected uint8"):
-        as_rgb(pictures.astype(np.float64))
+        as_rgb(images.astype(np.float64))
 
 
 @pytest.mark.parametrize("form", ("zip", "stream"))
@@ -220,11 +220,11 @@ def test_random_networks_by_name():
     second = feature_network("keras:MobileNetV2:random-3", batch_size=2)
     assert first.label == second.label == "keras-mobilenetv2-random-3"
     assert first.sha256 == second.sha256
-    pictures = np.random.RandomState(0).randint(0, 256, (3, 8, 8, 1), np.uint8)
-    features, logits = first(pictures)
+    images = np.random.RandomState(0).randint(0, 256, (3, 8, 8, 1), np.uint8)
+    features, logits = first(images)
     assert features.shape == (3, first.feature_dim)
     assert logits.shape == (3, 0)
-    np.testing.assert_array_equal(features, second(pictures)[0])
+    np.testing.assert_array_equal(features, second(images)[0])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The same generator draws the same pictures on every Keras backend."""
+"""The same generator draws the same images on every Keras backend."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from gansformer_tf.config import to_dict
 from gansformer_tf.models.snapshot import network_weights
-from tests.models.backend_pictures import pictures
+from tests.models.backend_images import drawn
 from tests.models.tiny import DUPLEX, KGAN, PAPER, PLAIN, generator, latents
 
 TOLERANCE = 1e-4  # of the standard deviation
@@ -50,7 +50,7 @@ def test_images_are_the_same(backend: str, package: str, inputs: dict[str, np.nd
         pytest.skip(f"the backend {backend} is not installed; python -m pip install {package}")
     np.savez(tmp_path / "inputs.npz", **inputs)
     environment = os.environ | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
-    script = Path(__file__).with_name("backend_pictures.py")
+    script = Path(__file__).with_name("backend_images.py")
     run = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "inputs.npz"), str(tmp_path / "outputs.npz")],
         env=environment,
@@ -65,7 +65,7 @@ def test_images_are_the_same(backend: str, package: str, inputs: dict[str, np.nd
         np.testing.assert_allclose(first, second, atol=1e-5)
         compared = 0
         for name in NETWORKS:
-            expected = pictures(inputs, name)
+            expected = drawn(inputs, name)
             assert set(expected) == {key for key in found.files if key.startswith(f"{name}/")}
             for key, value in expected.items():
                 if "seeded" in key:  # draws are those of the backend

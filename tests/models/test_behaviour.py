@@ -47,12 +47,12 @@ def test_labels_condition_the_generator(values: dict) -> None:
     model = generator(values, label_dim=3)
     z = latents(model)[:1].repeat(3, axis=0)
     with tf.GradientTape() as tape:
-        pictures = model(z, one_hot(0, 1, 1), noise_mode="const")
-        total = tf.reduce_sum(pictures * images(model.config, 3))
-    assert differ(pictures[0], pictures[1]) > 1e-3
-    assert differ(pictures[1], pictures[2]) < 1e-5
+        drawn = model(z, one_hot(0, 1, 1), noise_mode="const")
+        total = tf.reduce_sum(drawn * images(model.config, 3))
+    assert differ(drawn[0], drawn[1]) > 1e-3
+    assert differ(drawn[1], drawn[2]) < 1e-5
     (embedding,) = gradient(total, tape, [model.mapping.label_embedding.kernel])
-    assert np.abs(embedding).max(axis=1)[2] == 0  # no picture has label 2
+    assert np.abs(embedding).max(axis=1)[2] == 0  # no image has label 2
     assert np.abs(embedding).max(axis=1)[:2].min() > 0
     with pytest.raises(ValueError, match="pass labels"):
         model(z, noise_mode="const")
@@ -60,14 +60,14 @@ def test_labels_condition_the_generator(values: dict) -> None:
 
 def test_labels_condition_the_discriminator() -> None:
     model = discriminator(SMALL, label_dim=3)
-    pictures = images(model.config, 1)
+    drawn = images(model.config, 1)
     with tf.GradientTape(persistent=True) as tape:
-        scores = [model(pictures, one_hot(label)) for label in range(3)]
+        scores = [model(drawn, one_hot(label)) for label in range(3)]
     assert min(differ(a, b) for a, b in itertools.combinations(scores, 2)) > 1e-5
     (by_output,) = gradient(scores[1], tape, [model.output_layer.kernel])
     assert np.abs(by_output[:, 1]).max() > 0 and np.abs(by_output[:, [0, 2]]).max() == 0
     with pytest.raises(ValueError, match="pass labels"):
-        model(pictures)
+        model(drawn)
 
 
 def test_labels_reach_both_networks_in_training() -> None:
@@ -101,9 +101,9 @@ def test_baselines_run(name: str) -> None:
     keras.utils.set_random_seed(3)
     g, d = build_generator(g_config), Discriminator(d_config)
     with tf.GradientTape() as tape:
-        pictures = g(latents(g), rng=1)
-        loss = tf.reduce_mean(tf.nn.softplus(-d(pictures)))
-    assert pictures.shape == (2, 32, 32, 3)
+        drawn = g(latents(g), rng=1)
+        loss = tf.reduce_mean(tf.nn.softplus(-d(drawn)))
+    assert drawn.shape == (2, 32, 32, 3)
     assert g.config.style == (name in ("StyleGAN2", "kGAN"))
     found = {v.path: g for v, g in zip(g.trainable_variables, gradient(loss, tape, g.trainable_variables), strict=True)}
     assert all(np.isfinite(value).all() for value in found.values())
@@ -163,11 +163,11 @@ def test_kgan_runs_with_every_architecture_layer_stem_and_merge(
     w = model.map(latents(model))
     with tf.GradientTape() as tape:
         tape.watch(w)
-        pictures = model.synthesize(w, rng=1)
-        total = tf.reduce_sum(pictures[0] * images(model.config, 1)[0])
-    assert pictures.shape == (2, 16, 16, 3)
+        drawn = model.synthesize(w, rng=1)
+        total = tf.reduce_sum(drawn[0] * images(model.config, 1)[0])
+    assert drawn.shape == (2, 16, 16, 3)
     moved = np.abs(np.asarray(tape.gradient(total, w))).max(axis=(2, 3))
-    assert np.all(moved[1] == 0), "a picture depends on the latents of another"
+    assert np.all(moved[1] == 0), "an image depends on the latents of another"
     reached = moved[0] > 0
     assert reached.any() if kind == "max" else reached.all(), "a component has no influence"
 
@@ -190,12 +190,12 @@ def test_leaves_does_not_mix_samples() -> None:
 @pytest.mark.parametrize("switched_on", [{"latent_self_attention"}, {"image_to_latent"}, set()], ids=str)
 @pytest.mark.parametrize("values", [TRANSFORMER, PAPER], ids=["simplex", "paper"])
 def test_latents_are_updated_inside_the_generator(values: dict, switched_on: set[str]) -> None:
-    """Each update alone, and with an empty set both: all their variables are connected to the picture."""
+    """Each update alone, and with an empty set both: all their variables are connected to the image."""
     options = dict.fromkeys(switched_on or {"latent_self_attention", "image_to_latent"}, True)
     model = generator(values, **options)
     with tf.GradientTape(persistent=True) as tape:
-        pictures = model(latents(model), noise_mode="const")
-        total = tf.reduce_sum(pictures * images(model.config))
+        drawn = model(latents(model), noise_mode="const")
+        total = tf.reduce_sum(drawn * images(model.config))
     stages = [layer.attention for block in model.synthesis.blocks for layer in block.layers_ if layer.attention]
     updates = [u for u in (stages[0].latent_self_update, stages[0].latent_image_update) if u is not None]
     assert len(updates) == len(options)
@@ -307,9 +307,9 @@ def test_dropouts_are_off_outside_training() -> None:
 
 def test_dropout_of_the_discriminator_is_off_outside_training() -> None:
     model = discriminator(SCORING | {"attention_dropout": 0.5})
-    pictures = images(model.config)
-    assert differ(model(pictures, rng=1), model(pictures, rng=2)) == 0
-    assert differ(model(pictures, rng=1, training=True), model(pictures, rng=2, training=True)) > 1e-4
+    drawn = images(model.config)
+    assert differ(model(drawn, rng=1), model(drawn, rng=2)) == 0
+    assert differ(model(drawn, rng=1, training=True), model(drawn, rng=2, training=True)) > 1e-4
 
 
 def test_hinge_is_the_standard_hinge() -> None:
@@ -328,12 +328,12 @@ def test_hinge_is_the_standard_hinge() -> None:
 def test_rectangular_images(values: dict, height: int, width: int, channels: int) -> None:
     geometry = {"resolution": 8, "base_height": height, "base_width": width, "image_channels": channels}
     model = generator(values, **geometry, latent_stem=height == 3, architecture=("skip", "resnet")[height % 2])
-    pictures, maps = model(latents(model), rng=1, return_attention=True)
-    assert pictures.shape == (2, 2 * height, 2 * width, channels)
+    drawn, maps = model(latents(model), rng=1, return_attention=True)
+    assert drawn.shape == (2, 2 * height, 2 * width, channels)
     for found in maps:
         assert found.shape[2] * width == found.shape[3] * height
         np.testing.assert_allclose(np.sum(found, axis=-1), 1.0, atol=1e-5)
     scoring = discriminator(SCORING, **geometry, use_pos=True)
-    assert scoring(pictures).shape == (2, 1)
+    assert scoring(drawn).shape == (2, 1)
     with pytest.raises(ValueError, match="this discriminator takes"):
-        scoring(pictures[:, :-1])
+        scoring(drawn[:, :-1])

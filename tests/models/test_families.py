@@ -156,7 +156,7 @@ def test_lines_that_attend():
     for found in maps:
         np.testing.assert_allclose(tf.reduce_sum(found, axis=-1), 1.0, rtol=1e-5)
         assert np.std(found) > 1e-3
-    # a window is a part of the picture, also with attention
+    # a window is a part of the image, also with attention
     rows, columns = line_coordinates(config, 1.0, (3, 5, 12, 9))
     np.testing.assert_allclose(generator.synthesize(w, rows=rows, columns=columns), images[:, 5:9, 3:12], atol=1e-4)
     # every component draws

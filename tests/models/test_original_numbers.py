@@ -43,7 +43,7 @@ def original_maps(maps: list, expected: list[np.ndarray]) -> list[np.ndarray]:
     return result
 
 
-def picture_and_maps(generator, w, golden: Golden) -> list[np.ndarray]:
+def image_and_maps(generator, w, golden: Golden) -> list[np.ndarray]:
     images, maps = generator.synthesize(w, noise_mode="const", return_attention=True)
     return [nchw(images), *original_maps(maps, golden.maps())]
 
@@ -58,12 +58,12 @@ def test_generator_forward(name, golden_row):
     w = generator.map(z, labels)
     golden_row(name, "w", forward_error(w, golden["out/w"]), FORWARD)
     expected = [golden["out/images"], *golden.maps()]
-    ours = picture_and_maps(generator, golden.tensor("out/w"), golden)
+    ours = image_and_maps(generator, golden.tensor("out/w"), golden)
     moved = None
     for index, (found, wanted) in enumerate(zip(ours, expected, strict=True)):
         error, bound = forward_error(found, wanted), FORWARD
         if error > FORWARD:
-            moved = moved or picture_and_maps(
+            moved = moved or image_and_maps(
                 generator, tf.constant(golden["out/w"] * nudge(golden["out/w"].shape)), golden
             )
             bound = max(FORWARD, MOVEMENTS * forward_error(moved[index], found))

@@ -336,12 +336,12 @@ def test_ops_run_at_once():
     """Several calls from several threads share the device's pool and no state."""
     from concurrent.futures import ThreadPoolExecutor
 
-    pictures = [draw(1, 40, 30, 16, seed=seed) for seed in range(8)]
+    images = [draw(1, 40, 30, 16, seed=seed) for seed in range(8)]
     with ops.implementation("native"):
         function = tf.function(lambda x: ops.filtered_lrelu(x, LONG, LONG, up=2, down=2, padding=4), autograph=False)
-        expected = [function(x) for x in pictures]
+        expected = [function(x) for x in images]
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(function, pictures))
+            found = list(pool.map(function, images))
     for mine, wanted in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, wanted)
 

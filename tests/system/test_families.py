@@ -23,5 +23,5 @@ def test_train_and_draw(folders, tmp_path, baseline):
     flags, size = DRAWN[baseline]
     model = ("--model", folders / baseline / "small-000", "--seeds", "1", "--gpus", "0", "--output-dir", tmp_path)
     assert main(COMMAND.read((*model, *flags))) == 0
-    with Image.open(tmp_path / "seed0001.png") as picture:
-        assert picture.size == size
+    with Image.open(tmp_path / "seed0001.png") as image:
+        assert image.size == size

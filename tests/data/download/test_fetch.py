@@ -182,8 +182,8 @@ def test_an_archive_of_the_user(tmp_path):
 
 
 def archive_of(content: str, folder: Path) -> Path:
-    """An archive as the hosts give it, with three pictures of 16x16."""
-    arrays = makers.pictures(3, height=16, width=16)
+    """An archive as the hosts give it, with three images of 16x16."""
+    arrays = makers.random_images(3, height=16, width=16)
     if content == ZIPPED_IMAGES:
         return makers.make_zip(folder / "a.zip", arrays)
     if content == TARRED_IMAGES:

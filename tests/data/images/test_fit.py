@@ -11,7 +11,7 @@ from PIL import Image
 from gansformer_tf.data.images import fit as fit_module
 from gansformer_tf.data.images.decode import decode
 from gansformer_tf.data.images.fit import fit
-from tests.data.makers import encoded, picture
+from tests.data.makers import encoded, random_image
 
 
 def stored(data: bytes, size: tuple[int, int] = (20, 24), **options: object) -> np.ndarray:
@@ -19,15 +19,15 @@ def stored(data: bytes, size: tuple[int, int] = (20, 24), **options: object) -> 
 
 
 def test_sixteen_bits_are_scaled_to_eight():
-    deep = picture(2, channels=1)[:, :, 0].astype(np.uint16) * 257
+    deep = random_image(2, channels=1)[:, :, 0].astype(np.uint16) * 257
     np.testing.assert_array_equal(stored(encoded(deep))[:, :, 0], deep >> 8)
 
 
 def test_cmyk_becomes_rgb():
-    image = Image.fromarray(picture(3)).convert("CMYK")
+    image = Image.fromarray(random_image(3)).convert("CMYK")
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=100, subsampling=0)
-    assert np.abs(stored(buffer.getvalue()).astype(int) - picture(3)).max() < 12
+    assert np.abs(stored(buffer.getvalue()).astype(int) - random_image(3)).max() < 12
 
 
 def test_palette_becomes_rgb_and_transparent_pixels_white():
@@ -40,7 +40,7 @@ def test_palette_becomes_rgb_and_transparent_pixels_white():
 
 
 def test_transparency_is_kept_with_four_channels():
-    rgba = picture(4, channels=4)
+    rgba = random_image(4, channels=4)
     np.testing.assert_array_equal(stored(encoded(rgba), channels=4), rgba)
     half = rgba.copy()
     half[..., 3] = 128
@@ -49,9 +49,9 @@ def test_transparency_is_kept_with_four_channels():
 
 
 def test_grey_is_spread_and_color_reduced():
-    grey = picture(8, channels=1)
+    grey = random_image(8, channels=1)
     np.testing.assert_array_equal(stored(encoded(grey)), np.repeat(grey, 3, axis=2))
-    assert stored(encoded(picture(8)), channels=1).shape == (20, 24)
+    assert stored(encoded(random_image(8)), channels=1).shape == (20, 24)
 
 
 @pytest.mark.parametrize("mode", ["crop", "pad", "stretch"])

@@ -13,14 +13,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from gansformer_tf.data.images import png
 from gansformer_tf.data.images.decode import MAX_PIXELS, BadImageError, decode
-from tests.data.makers import encoded, picture
+from tests.data.makers import encoded, random_image
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA", "1", "I;16"])
 def test_eased_png_gives_the_same_pixels(mode):
     if png.fast_zlib is None:
         pytest.skip("isal is not installed")
-    grey = picture(10, channels=1)[:, :, 0]
+    grey = random_image(10, channels=1)[:, :, 0]
     image = Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(grey).convert(mode)
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
@@ -39,8 +39,12 @@ def test_pixels_of_common_png_files(mode, size):
     from gansformer_tf.data.scenes.render import render
 
     scene = Image.fromarray(render([3], 64).images[0][: size[0], : size[1]])  # sharp: all kinds of PNG filters
-    scene.putalpha(Image.fromarray(picture(3, *size)[:, :, 0]))
-    for image in (Image.fromarray(picture(1, *size)).convert(mode), scene.convert(mode)):  # none remembers the last
+    scene.putalpha(Image.fromarray(random_image(3, *size)[:, :, 0]))
+    # One after the other: none remembers the last.
+    for image in (
+        Image.fromarray(random_image(1, *size)).convert(mode),
+        scene.convert(mode),
+    ):  # none remembers the last
         data = _saved(image, dpi=(72, 72))
         found = png.read_pixels(data, MAX_PIXELS)
         np.testing.assert_array_equal(found, np.asarray(Image.open(io.BytesIO(data))))
@@ -53,7 +57,7 @@ def _saved(image: Image.Image, **options: object) -> bytes:
 
 
 def test_png_files_that_pillow_has_to_read():
-    image = Image.fromarray(picture(11))
+    image = Image.fromarray(random_image(11))
     exif = Image.Exif()
     exif[0x0112] = 3
     text = PngInfo()
@@ -66,14 +70,14 @@ def test_png_files_that_pillow_has_to_read():
         _saved(image, pnginfo=text),
         _saved(image)[:-20],
         _saved(image)[:20],
-        encoded(picture(11), "JPEG"),
+        encoded(random_image(11), "JPEG"),
     ]
     assert [png.read_pixels(data, MAX_PIXELS) for data in others] == [None] * len(others)
     assert png.read_pixels(_saved(image), image.width * image.height - 1) is None
 
 
 def test_damaged_png_is_left_to_pillow():
-    data = bytearray(encoded(picture(11)))
+    data = bytearray(encoded(random_image(11)))
     data[-40] ^= 1
     assert png.ease(bytes(data), MAX_PIXELS) == bytes(data)
     assert png.read_pixels(bytes(data), MAX_PIXELS) is None

@@ -29,7 +29,7 @@ from gansformer_tf.data.sources.open import open_source
 from tests.data import makers
 
 SIDE = 16
-GOOD = makers.picture(1, SIDE, SIDE)
+GOOD = makers.random_image(1, SIDE, SIDE)
 CONFIG = PrepareConfig(name="set", resolution=SIDE, encoding="png")
 
 
@@ -54,7 +54,7 @@ def rotated() -> bytes:
 
 
 def animated() -> bytes:
-    frames = [Image.fromarray(makers.picture(seed, SIDE, SIDE)) for seed in (1, 2, 3)]
+    frames = [Image.fromarray(makers.random_image(seed, SIDE, SIDE)) for seed in (1, 2, 3)]
     return saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
 
 
@@ -186,7 +186,7 @@ def test_cut_hdf5(tmp_path):
 
 
 def test_half_copied_lmdb(tmp_path):
-    place = makers.make_lmdb(tmp_path / "l", makers.pictures(30, height=64, width=64))
+    place = makers.make_lmdb(tmp_path / "l", makers.random_images(30, height=64, width=64))
     os.truncate(place / "data.mdb", 20_000)
     with pytest.raises(SourceError, match="copied only in part; copy it again"):
         open_source(place)
@@ -262,7 +262,7 @@ def test_original_records(damage, tmp_path):
 def test_the_pixel_limit_bounds_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MAX_PIXELS", SIDE * SIDE)
     place = makers.make_folder(tmp_path / "in", [GOOD, GOOD])
-    (place / "x.png").write_bytes(png(makers.picture(1, 40, 40)))
-    (place / "y.jpg").write_bytes(makers.encoded(makers.picture(1, 30, 30), "JPEG"))  # decoded at half its size
+    (place / "x.png").write_bytes(png(makers.random_image(1, 40, 40)))
+    (place / "y.jpg").write_bytes(makers.encoded(makers.random_image(1, 30, 30), "JPEG"))  # decoded at half its size
     assert prepare(open_source(place, "images"), CONFIG, tmp_path).manifest.num_images == 3
     assert rows_of(tmp_path) == [["x.png", "40x40 pixels, over the limit of 256; reduce it first"]]

@@ -27,7 +27,7 @@ def test_without_beam_the_extra_is_named(monkeypatch):
 @pytest.fixture
 def source(tmp_path):
     pytest.importorskip("apache_beam", reason="the extra [beam] is not installed")
-    return open_source(makers.make_folder(tmp_path / "in", makers.pictures(10, height=16, width=16)))
+    return open_source(makers.make_folder(tmp_path / "in", makers.random_images(10, height=16, width=16)))
 
 
 def test_same_records_with_two_processes(tmp_path, source):

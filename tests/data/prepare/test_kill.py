@@ -36,7 +36,7 @@ def shards(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_ten_kills(tmp_path):
-    place = makers.make_folder(tmp_path / "in", makers.pictures(48, height=160, width=160))
+    place = makers.make_folder(tmp_path / "in", makers.random_images(48, height=160, width=160))
     process = start(place, tmp_path / "whole")
     began = _work_begins(process, tmp_path / "whole")
     assert process.wait() == 0

@@ -35,7 +35,7 @@ CONFIG = PrepareConfig(name="set", resolution=16, encoding="png", num_shards=3)
 
 @pytest.fixture
 def folder(tmp_path):
-    return makers.make_folder(tmp_path / "in", makers.pictures(COUNT, height=16, width=16))
+    return makers.make_folder(tmp_path / "in", makers.random_images(COUNT, height=16, width=16))
 
 
 def content(folder) -> dict[str, str]:
@@ -62,7 +62,7 @@ def test_what_is_written(tmp_path, folder):
         assert hashlib.sha256(data).hexdigest() == shard.sha256 and len(data) == shard.num_bytes
     order = [*range(0, COUNT, 2), *range(1, COUNT, 2)]  # folder a, then b
     for found, number in zip(pixels(tmp_path / "set"), order, strict=True):
-        np.testing.assert_array_equal(found, makers.picture(number, 16, 16))
+        np.testing.assert_array_equal(found, makers.random_image(number, 16, 16))
     first = decode_example(Records(read_info(tmp_path / "set")).read(0))
     assert set(first) == {
         *("image/encoded", "image/format", "image/height", "image/width", "image/filename", "image/class/label")
@@ -83,7 +83,7 @@ def test_tfds_opens_it(tmp_path, folder, encoding):
     rows = list(builder.as_dataset(split="train").as_numpy_iterator())
     assert [row["image"]["class"]["label"] for row in rows] == [0] * 6 + [1] * 5
     if encoding in ("png", "raw"):
-        np.testing.assert_array_equal(rows[2]["image"]["encoded"], makers.picture(4, 16, 16))
+        np.testing.assert_array_equal(rows[2]["image"]["encoded"], makers.random_image(4, 16, 16))
     elif encoding == "webp":  # TFDS cannot decode it, and gets the encoded bytes
         assert rows[2]["image"]["encoded"][8:12] == b"WEBP"
 
@@ -92,7 +92,7 @@ def test_tfds_opens_classes_that_are_no_text(tmp_path):
     import tensorflow_datasets as tfds
 
     for name in ("ok", os.fsdecode(b"b\xe9d")):
-        makers.make_folder(tmp_path / "in" / name, makers.pictures(2, height=16, width=16))
+        makers.make_folder(tmp_path / "in" / name, makers.random_images(2, height=16, width=16))
     config = dataclasses.replace(CONFIG, name="my-set")
     prepare(open_source(tmp_path / "in", None, SourceOptions(labels="folders")), config, tmp_path)
     names = tfds.builder_from_directory(str(tmp_path / "my-set")).info.features["image"]["class"]["label"].names
@@ -275,7 +275,7 @@ def test_no_image_at_all(tmp_path):
     (tmp_path / "in" / "x.png").write_bytes(b"text")
     with pytest.raises(PrepareError, match="none of the 1 images could be used .x.png: not a PNG"):
         prepare(open_source(tmp_path / "in"), CONFIG, tmp_path)
-    makers.make_folder(tmp_path / "in", makers.pictures(3))  # repaired: the same command works
+    makers.make_folder(tmp_path / "in", makers.random_images(3))  # repaired: the same command works
     assert prepare(open_source(tmp_path / "in"), CONFIG, tmp_path).manifest.num_images == 3
 
 
@@ -303,16 +303,16 @@ def test_half_a_file_of_a_killed_process_is_removed(tmp_path, folder):
 def test_what_was_converted_and_left_out_is_counted(tmp_path):
     place = tmp_path / "in"
     place.mkdir()
-    image = Image.fromarray(makers.picture(0))
-    clear = Image.fromarray(np.dstack([makers.picture(1), np.full((20, 24), 100, np.uint8)]))
-    opaque = Image.fromarray(np.dstack([makers.picture(1), np.full((20, 24), 255, np.uint8)]))
+    image = Image.fromarray(makers.random_image(0))
+    clear = Image.fromarray(np.dstack([makers.random_image(1), np.full((20, 24), 100, np.uint8)]))
+    opaque = Image.fromarray(np.dstack([makers.random_image(1), np.full((20, 24), 255, np.uint8)]))
     files = {
         "0.png": image,
         "1.png": image.convert("L"),
         "2.png": clear,
         "3.png": opaque,
         "4.png": image.quantize(16),
-        "5.png": Image.fromarray(makers.picture(2, channels=1)[:, :, 0].astype(np.uint16) * 257),
+        "5.png": Image.fromarray(makers.random_image(2, channels=1)[:, :, 0].astype(np.uint16) * 257),
         "6.jpg": image.convert("CMYK"),
     }
     for name, one in files.items():

@@ -11,7 +11,7 @@ from tests.data import makers
 
 def test_a_place_that_is_read_only_is_described_all_the_same(tmp_path, monkeypatch):
     prepare(
-        open_source(makers.make_folder(tmp_path / "in", makers.pictures(3))),
+        open_source(makers.make_folder(tmp_path / "in", makers.random_images(3))),
         PrepareConfig("set", resolution=16),
         tmp_path,
     )

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def make(place: Path, arrays=None, labels: str | None = "folders", **settings: object) -> Path:
-    arrays = makers.pictures(COUNT, height=16, width=16) if arrays is None else arrays
+    arrays = makers.random_images(COUNT, height=16, width=16) if arrays is None else arrays
     folder = makers.make_folder(place / "in", arrays)
     config = PrepareConfig(**{"name": "set", "resolution": 16, "encoding": "png", "num_shards": 3, **settings})
     prepare(open_source(folder, None, SourceOptions(labels=labels)), config, place)
@@ -56,8 +56,8 @@ def test_shapes_and_types(data):
 
 
 def test_every_epoch_holds_every_image_once_in_another_order(data):
-    pictures = images(take(data, 3 * COUNT, batch_size=1))
-    numbers = [next(n for n in range(COUNT) if (makers.picture(n, 16, 16) == one).all()) for one in pictures]
+    found = images(take(data, 3 * COUNT, batch_size=1))
+    numbers = [next(n for n in range(COUNT) if (makers.random_image(n, 16, 16) == one).all()) for one in found]
     epochs = [numbers[:COUNT], numbers[COUNT : 2 * COUNT], numbers[2 * COUNT :]]
     assert all(sorted(epoch) == list(range(COUNT)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
@@ -74,7 +74,7 @@ def test_the_sequence_does_not_depend_on_the_batch_size(data):
 def labelled(request, tmp_path_factory):
     place = tmp_path_factory.mktemp(request.param)
     if request.param == "original":
-        arrays = makers.pictures(COUNT, height=16, width=16)
+        arrays = makers.random_images(COUNT, height=16, width=16)
         return makers.make_original(place / "old", arrays, [index % 2 for index in range(COUNT)])
     return make(place, encoding=request.param)
 
@@ -114,16 +114,16 @@ def test_mirroring_turns_about_half_of_the_images(data):
 
 def test_labels_follow_their_images(data):
     for batch in take(data, 6, use_labels=True):
-        for picture, label in zip(batch["image"], batch["label"], strict=True):
-            number = next(n for n in range(COUNT) if (makers.picture(n, 16, 16) == picture).all())
+        for image, label in zip(batch["image"], batch["label"], strict=True):
+            number = next(n for n in range(COUNT) if (makers.random_image(n, 16, 16) == image).all())
             assert label.tolist() == [[1, 0], [0, 1]][number % 2]
 
 
 def test_limit_takes_images_from_everywhere(data):
-    pictures = images(take(data, 4, batch_size=3, max_images=3))
-    kept = {tuple(picture.ravel().tolist()) for picture in pictures}
+    found = images(take(data, 4, batch_size=3, max_images=3))
+    kept = {tuple(image.ravel().tolist()) for image in found}
     order = [*range(0, COUNT, 2), *range(1, COUNT, 2)]
-    assert kept == {tuple(makers.picture(order[n], 16, 16).ravel().tolist()) for n in (0, 3, 7)}
+    assert kept == {tuple(makers.random_image(order[n], 16, 16).ravel().tolist()) for n in (0, 3, 7)}
 
 
 @pytest.mark.parametrize("encoding", ["png", "jpeg", "webp", "raw"])
@@ -131,7 +131,7 @@ def test_limit_takes_images_from_everywhere(data):
 def test_encodings_and_channels(tmp_path, encoding, channels):
     if (encoding, channels) == ("jpeg", 4):
         pytest.skip("JPEG has no fourth channel")
-    arrays = makers.pictures(3, height=16, width=16, channels=max(3, channels))
+    arrays = makers.random_images(3, height=16, width=16, channels=max(3, channels))
     if channels == 4:
         arrays[0][..., 3] = 255  # WebP drops an alpha channel that is opaque everywhere
         for array in arrays:
@@ -144,8 +144,8 @@ def test_encodings_and_channels(tmp_path, encoding, channels):
 
     info = read_info(place)
     expected = [image_of(Records(info).read(number), info).astype(int) for number in range(3)]
-    for picture in images(take(place, 3, batch_size=1)):
-        assert min(np.abs(picture - one).max() for one in expected) <= (2 if encoding == "jpeg" else 0)
+    for image in images(take(place, 3, batch_size=1)):
+        assert min(np.abs(image - one).max() for one in expected) <= (2 if encoding == "jpeg" else 0)
 
 
 @pytest.mark.parametrize("encoding", ["png", "raw"])
@@ -166,8 +166,8 @@ def test_records_of_the_original_code_are_read_directly():
     batches = take(ROOT / "tests/golden/tfrecords/tinyset", 3, use_labels=True)
     seen = set()
     for batch in batches:
-        for picture, label in zip(batch["image"], batch["label"], strict=True):
-            [number] = [n for n in range(12) if (stored[n] == picture).all()]
+        for image, label in zip(batch["image"], batch["label"], strict=True):
+            [number] = [n for n in range(12) if (stored[n] == image).all()]
             np.testing.assert_array_equal(label, golden["labels"][number])
             seen.add(number)
     assert seen == set(range(12))

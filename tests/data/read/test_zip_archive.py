@@ -34,7 +34,7 @@ def pixels_of(number, size=(16, 16)):
 
 
 def huge():
-    """A picture whose header claims 65,000 x 65,000 pixels."""
+    """A image whose header claims 65,000 x 65,000 pixels."""
     content = bytearray(encoded(pixels_of(0)))
     content[16:24] = struct.pack(">II", 65_000, 65_000)
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
@@ -58,9 +58,9 @@ def write(path, labels=None, **replaced):
 
 @pytest.mark.parametrize("labels", [None, [0, 2, 1, 2, 0, 1], [[0.5, 1.0]] * COUNT])
 def test_images_and_labels(tmp_path, labels):
-    path, names, by_name = write(tmp_path / "pictures.zip", labels)
+    path, names, by_name = write(tmp_path / "images.zip", labels)
     info = read_info(path)
-    assert (info.name, info.num_images, info.resolution, info.channels) == ("pictures", COUNT, 16, 3)
+    assert (info.name, info.num_images, info.resolution, info.channels) == ("images", COUNT, 16, 3)
     assert info.label_dim == (0 if labels is None else 3 if isinstance(labels[0], int) else 2)
     records = Records(info)
     for number, name in enumerate(names):
@@ -72,26 +72,26 @@ def test_images_and_labels(tmp_path, labels):
 
 
 def test_training_sees_every_image_with_its_label(tmp_path):
-    path, _, by_name = write(tmp_path / "pictures.zip", [0, 2, 1, 2, 0, 1])
+    path, _, by_name = write(tmp_path / "images.zip", [0, 2, 1, 2, 0, 1])
     batches = training_dataset(path, batch_size=3, seed=1, use_labels=True).take(2)
     batches = list(batches.as_numpy_iterator())
-    pictures = np.concatenate([batch["image"] for batch in batches])
+    images = np.concatenate([batch["image"] for batch in batches])
     labels = np.concatenate([batch["label"] for batch in batches]).argmax(axis=1)
     expected = {pixels_of(int(name[9])).tobytes(): label for name, label in by_name.items()}
-    assert {picture.tobytes(): label for picture, label in zip(pictures, labels, strict=True)} == expected
+    assert {image.tobytes(): label for image, label in zip(images, labels, strict=True)} == expected
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (encoded(pixels_of(0, (8, 16))), "img3.png has 8x16 pixels in place of 16x16"),
-        (b"no picture", "img3.png cannot be read"),
+        (b"no image", "img3.png cannot be read"),
         (b"", "img3.png cannot be read"),
         (huge(), "img3.png has 65000x65000 pixels in place of 16x16"),
     ],
 )
 def test_a_bad_image_is_named(tmp_path, content, message):
-    path, *_ = write(tmp_path / "pictures.zip", at3=content)
+    path, *_ = write(tmp_path / "images.zip", at3=content)
     report = verify(path)
     assert report.num_images == COUNT
     assert not report.has_checksums
@@ -103,7 +103,7 @@ def test_a_bad_image_is_named(tmp_path, content, message):
 
 
 def test_a_changed_byte_is_found(tmp_path):
-    path, *_ = write(tmp_path / "pictures.zip")
+    path, *_ = write(tmp_path / "images.zip")
     content = bytearray(path.read_bytes())
     content[content.rindex(b"IDAT") + 200] ^= 1
     path.write_bytes(content)
@@ -127,7 +127,7 @@ def test_a_changed_byte_is_found(tmp_path):
     ],
 )
 def test_archives_that_cannot_be_trained_on(tmp_path, members, message):
-    path = tmp_path / "pictures.zip"
+    path = tmp_path / "images.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
@@ -137,10 +137,10 @@ def test_archives_that_cannot_be_trained_on(tmp_path, members, message):
 
 
 def test_inspecting_writes_beside_the_archive(tmp_path):
-    path, *_ = write(tmp_path / "pictures.zip", [0, 2, 1, 2, 0, 1])
+    path, *_ = write(tmp_path / "images.zip", [0, 2, 1, 2, 0, 1])
     lines = inspect(path)
     assert any("3 classes: " in line for line in lines)
-    assert (tmp_path / "pictures_contact_sheet.png").is_file()
+    assert (tmp_path / "images_contact_sheet.png").is_file()
 
 
 def image(seed: int, mode: str = "RGB") -> Image.Image:

@@ -19,7 +19,7 @@ COUNT = 12
 
 @pytest.fixture(scope="module")
 def arrays():
-    return makers.pictures(COUNT)
+    return makers.random_images(COUNT)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ LABELS = [0, 1, 1, 0, 1, 0, 0]
 
 @pytest.fixture(scope="module")
 def arrays():
-    return makers.pictures(COUNT, height=16, width=16)
+    return makers.random_images(COUNT, height=16, width=16)
 
 
 def make(format: str, place, arrays, labels=LABELS):
@@ -200,7 +200,7 @@ def test_sources_that_cannot_be_used(tmp_path, arrays):
 
 
 def test_half_copied_lmdb_is_refused(tmp_path):
-    makers.make_lmdb(tmp_path / "l", makers.pictures(40, height=64, width=64))
+    makers.make_lmdb(tmp_path / "l", makers.random_images(40, height=64, width=64))
     file = tmp_path / "l" / "data.mdb"
     os.truncate(file, file.stat().st_size // 2)
     with pytest.raises(SourceError, match="copied only in part"):

@@ -15,12 +15,12 @@ from gansformer_tf.data.sources.walk import is_no_data, listed, walk
 from tests.data import makers
 from tests.data.sources.test_labels import write
 
-IMAGE = makers.encoded(makers.picture(0))
+IMAGE = makers.encoded(makers.random_image(0))
 
 
 def saved(format: str) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(makers.picture(1)).save(buffer, format)
+    Image.fromarray(makers.random_image(1)).save(buffer, format)
     return buffer.getvalue()
 
 
@@ -90,7 +90,7 @@ def test_an_array_among_images_is_left_out_and_an_image_among_arrays_is_asked_ab
     source = open_source(place)
     assert names_of(source) == ["0.png", "1.png"] and source.left_out == {".npy": 1}
     for index in range(3):
-        np.save(place / f"{index}.npy", makers.picture(index))
+        np.save(place / f"{index}.npy", makers.random_image(index))
     with pytest.raises(SourceError, match="holds 4 array.s. and 2 image.s.; say which are meant with --format"):
         guess_format(place)
     assert open_source(place, "npy").left_out == {".png": 2}

@@ -1,7 +1,7 @@
-"""Draws pictures on the Keras backend that KERAS_BACKEND names: `python backend_pictures.py INPUTS.npz OUTPUTS.npz`.
+"""Draws images on the Keras backend that KERAS_BACKEND names: `python backend_images.py INPUTS.npz OUTPUTS.npz`.
 
-Inputs: per network a configuration (JSON), weights by name, z and noise. Outputs: pictures and attention maps,
-and for the network named by "seeded" pictures whose noise is drawn from a seed, twice.
+Inputs: per network a configuration (JSON), weights by name, z and noise. Outputs: images and attention maps,
+and for the network named by "seeded" images whose noise is drawn from a seed, twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gansformer_tf.models import build_generator
 from gansformer_tf.models.snapshot import assign_weights
 
 
-def pictures(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+def drawn(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """Images and maps of one network."""
     own = {key[len(name) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{name}/")}
     generator = build_generator(from_dict(GANsformerConfig, json.loads(str(own["config"]))))
@@ -51,7 +51,7 @@ def main(source: str, target: str) -> None:
         arrays = {key: archive[key] for key in archive.files}
     results = {}
     for name in str(arrays["names"]).split(","):
-        results |= pictures(arrays, name)
+        results |= drawn(arrays, name)
     results["backend"] = np.array(keras.backend.backend())
     np.savez(Path(target), **results)
 
