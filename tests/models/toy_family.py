@@ -44,7 +44,7 @@ class ToyGenerator(Generator):
         return self.mapping(z)
 
     def synthesize(self, w: Any, noise_mode: str = "random", noise: Any = None, **options: Any) -> Any:
-        self._check_synthesis(noise_mode, noise, options.get("return_attention", False))
+        self._check_synthesis(w, noise_mode, noise, options.get("return_attention", False))
         config = self.config
         return ops.reshape(self.synthesis(w[:, 0, 0]), (-1, config.height, config.width, config.image_channels))
 

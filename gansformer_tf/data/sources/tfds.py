@@ -164,7 +164,7 @@ def _files(folder: Path, info: dict[str, Any], split: str) -> tuple[list[str], l
     names = []
     for index in range(len(counts)):
         values = {
-            "DATASET": info["name"],
+            "DATASET": info.get("name", folder.name),
             "SPLIT": split,
             "FILEFORMAT": info.get("fileFormat", "tfrecord"),
             "SHARD_INDEX": f"{index:05d}",
