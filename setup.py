@@ -81,6 +81,7 @@ DOCS = [
     "mkdocstrings[python]>=0.27",
     "mkdocs-material>=9.5,<10",
     "mkdocs>=1.6,<2",
+    "ruff",  # breaks long signatures into lines
 ]
 
 EXTRAS = {

@@ -15,15 +15,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gansformer_tf import callbacks, data, export, layers, metrics, models, visualize
+    from gansformer_tf import callbacks, config, data, export, layers, metrics, models, visualize
     from gansformer_tf.api.gan import GAN
     from gansformer_tf.api.model import Model, load
+    from gansformer_tf.drawing.sampler import Sample, Sampler
+    from gansformer_tf.drawing.view import View
+    from gansformer_tf.hub.names import HubError
+    from gansformer_tf.training.errors import TrainingError
 
 __version__ = "0.1.0"
 __all__ = [
     "GAN",
+    "HubError",
     "Model",
+    "Sample",
+    "Sampler",
+    "TrainingError",
+    "View",
     "callbacks",
+    "config",
     "data",
     "export",
     "layers",
@@ -34,8 +44,17 @@ __all__ = [
 ]
 
 # Public name -> the module that has it. Modules load when a name is first used: a plain import loads no TensorFlow.
-_HOMES = {"GAN": "gansformer_tf.api.gan", "Model": "gansformer_tf.api.model", "load": "gansformer_tf.api.model"}
-_MODULES = ("callbacks", "data", "export", "layers", "metrics", "models", "visualize")
+_HOMES = {
+    "GAN": "gansformer_tf.api.gan",
+    "HubError": "gansformer_tf.hub.names",
+    "Model": "gansformer_tf.api.model",
+    "Sample": "gansformer_tf.drawing.sampler",
+    "Sampler": "gansformer_tf.drawing.sampler",
+    "TrainingError": "gansformer_tf.training.errors",
+    "View": "gansformer_tf.drawing.view",
+    "load": "gansformer_tf.api.model",
+}
+_MODULES = ("callbacks", "config", "data", "export", "layers", "metrics", "models", "visualize")
 
 
 def __getattr__(name: str) -> Any:

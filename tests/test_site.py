@@ -1,4 +1,4 @@
-"""The check of the site that public names have docstrings."""
+"""The checks of the site: public names are in the API reference, with docstrings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib.util
 import sys
 import types
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,17 +28,51 @@ def hooks(monkeypatch):
     return module
 
 
-def test_every_public_name_of_the_api_page_has_a_docstring(monkeypatch):
+def test_every_public_name_is_in_the_api_reference_with_a_docstring(monkeypatch):
     hooks(monkeypatch).on_pre_build(None)
 
 
-def test_what_lacks_one_is_found(monkeypatch, tmp_path):
-    (tmp_path / "p").mkdir()
-    (tmp_path / "p" / "m.py").write_text(
+def test_no_name_of_the_reference_stands_twice(monkeypatch):
+    named = hooks(monkeypatch).directives(ROOT)
+    assert len(named) == len(set(named)) > 80
+
+
+def test_what_is_missing_is_found(monkeypatch, tmp_path):
+    package, pages = tmp_path / "p", tmp_path / "docs" / "api"
+    package.mkdir(), pages.mkdir(parents=True)
+    (package / "__init__.py").write_text('from p.m import A\n__all__ = ["A", "m"]\n')
+    (package / "m.py").write_text(
         'class A:\n    """A."""\n    def b(self): pass\n    def on_epoch_end(self): pass\n    def _c(self): pass\n'
-        "def d(): pass\n"
+        '__all__ = ["A", "d"]\ndef d(): pass\n'
+    )
+    (pages / "m.md").write_text("::: p.A\n\ntext\n\n::: p.m.d\n")
+    site = hooks(monkeypatch)
+    assert site.public_names(tmp_path, "p") == ["p.A", "p.m.A", "p.m.d"]
+    assert site.directives(tmp_path) == ["p.A", "p.m.d"]
+    assert site.undocumented("p.m.d", tmp_path) == ["p.m.d"]
+    assert site.undocumented("p.A", tmp_path) == ["p.m.A.b"]
+    assert site.undocumented("p.m.nothing", tmp_path) == ["p.m.nothing"]
+    assert site.undocumented("p.q.nothing", tmp_path) == ["p.q.nothing"]
+
+
+def test_a_method_may_say_in_a_base_class_what_it_does(monkeypatch, tmp_path):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "base.py").write_text('class A:\n    """A."""\n    def b(self):\n        """b."""\n')
+    (tmp_path / "p" / "m.py").write_text(
+        'from p.base import A\nclass C(A):\n    """C."""\n    def b(self): pass\n    def d(self): pass\n'
+        'class E(C):\n    """E."""\n    def b(self): pass\n'
     )
     undocumented = hooks(monkeypatch).undocumented
-    assert undocumented("p.m", tmp_path) == ["p.m.A.b", "p.m.d"]
-    assert undocumented("p.m.A", tmp_path) == ["p.m.A.b"]
-    assert undocumented("p.m.nothing", tmp_path) == ["p.m.nothing"]
+    assert undocumented("p.m.C", tmp_path) == ["p.m.C.d"]
+    assert undocumented("p.m.E", tmp_path) == []
+
+
+def test_each_lack_ends_the_build(monkeypatch):
+    site = hooks(monkeypatch)
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match="no page of docs/api has: gansformer_tf.GAN;"):
+        patch.setattr(site, "directives", lambda root: sorted(set(site.public_names(root)) - {"gansformer_tf.GAN"}))
+        site.on_pre_build(None)
+    with pytest.raises(ValueError, match="without a docstring: gansformer_tf.nothing;"):
+        monkeypatch.setattr(site, "public_names", lambda root: [])
+        monkeypatch.setattr(site, "directives", lambda root: ["gansformer_tf.nothing"])
+        site.on_pre_build(None)

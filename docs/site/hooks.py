@@ -22,31 +22,65 @@ FROM_TOP = {
     "contributing.md": "CONTRIBUTING.md",
 }
 # Methods that Keras calls, and says what they are.
-OF_KERAS = re.compile(r"on_\w+|call|get_config|from_config|get_compile_config|compile_from_config")
+OF_KERAS = re.compile(
+    r"on_\w+|build|call|compute_output_shape|get_config|from_config|get_compile_config|compile_from_config"
+)
 IMAGES = ("benchmarks/quality.png",)
 
 
 def on_pre_build(config: Any) -> None:
-    """Stops where a name of the API page, or a public part of it, has no docstring."""
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    missing = [name for found in re.findall(r"^::: (\S+)$", page, re.MULTILINE) for name in undocumented(found, ROOT)]
-    if missing:
+    """Stops where a public name is not in the API reference, or something in it has no docstring."""
+    named = directives(ROOT)
+    if missing := sorted(set(public_names(ROOT)) - set(named)):
+        raise PluginError(f"public names that no page of docs/api has: {', '.join(missing)}; add ::: NAME to one.")
+    if missing := [name for found in named for name in undocumented(found, ROOT)]:
         raise PluginError(f"public names without a docstring: {', '.join(missing)}; write one, or rename them _so.")
 
 
+def directives(root: Path) -> list[str]:
+    """What the pages of the API reference document."""
+    pages = sorted((root / "docs" / "api").glob("*.md"))
+    return [name for page in pages for name in re.findall(r"^::: (\S+)$", page.read_text("utf-8"), re.MULTILINE)]
+
+
+def public_names(root: Path, package: str = "gansformer_tf") -> list[str]:
+    """The names in `__all__` of the package and of the packages named there, by their public home."""
+    tree = ast.parse(_file(package, root).read_text(encoding="utf-8"))
+    (names,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    found = []
+    for name in names:
+        path = f"{package}.{name}"
+        found += public_names(root, path) if _file(path, root).exists() else [path]
+    return found
+
+
 def undocumented(name: str, root: Path) -> list[str]:
-    """The public names in `name`, a module or something in one, that have no docstring."""
-    module = root / (name.replace(".", "/") + ".py")
-    wanted = ""
-    if not module.exists():
-        before, _, wanted = name.rpartition(".")
-        module = root / (before.replace(".", "/") + ".py")
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    found = _public(tree, name.removesuffix(f".{wanted}") if wanted else name)
-    chosen = [(path, node) for path, node in found if not wanted or path == name or path.startswith(f"{name}.")]
-    if not chosen:
-        return [name]
-    return [path for path, node in chosen if ast.get_docstring(node) is None]
+    """The public names in `name`, something in a module or package, that have no docstring."""
+    home, wanted = name, ""
+    while not _file(home, root).exists():
+        home, _, last = home.rpartition(".")
+        wanted = f"{last}.{wanted}".rstrip(".")
+        if not home:
+            return [name]
+    tree = ast.parse(_file(home, root).read_text(encoding="utf-8"))
+    first = wanted.partition(".")[0]
+    for node in ast.walk(tree):  # a package says where its names come from, if only to type checkers
+        if isinstance(node, ast.ImportFrom) and first in [alias.name for alias in node.names]:
+            return undocumented(f"{node.module}.{wanted}", root)
+    chosen = [(path, part) for path, part in _public(tree, home) if path == name or path.startswith(f"{name}.")]
+    missing = [path for path, part in chosen if ast.get_docstring(part) is None]
+    return [path for path in missing if not _inherits(path, tree, home, root)] if chosen else [name]
+
+
+def _inherits(path: str, tree: ast.Module, home: str, root: Path) -> bool:
+    """Whether a method without a docstring says in a base class, one of ours, what it does."""
+    owner, _, method = path.removeprefix(f"{home}.").rpartition(".")
+    bases = [base for node in tree.body if isinstance(node, ast.ClassDef) and node.name == owner for base in node.bases]
+    return any(not undocumented(f"{home}.{base.id}.{method}", root) for base in bases if isinstance(base, ast.Name))
 
 
 def _public(tree: Any, path: str) -> list[tuple[str, Any]]:
@@ -56,12 +90,16 @@ def _public(tree: Any, path: str) -> list[tuple[str, Any]]:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
             if OF_KERAS.fullmatch(node.name) and "." in path and path[path.rindex(".") + 1].isupper():
                 continue
-            setter = any(isinstance(one, ast.Attribute) for one in getattr(node, "decorator_list", []))
-            if not setter:
+            if not any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list):
                 found.append((f"{path}.{node.name}", node))
             if isinstance(node, ast.ClassDef):
                 found += _public(node, f"{path}.{node.name}")
     return found
+
+
+def _file(module: str, root: Path) -> Path:
+    path = root / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def on_files(files: Any, config: Any) -> Any:

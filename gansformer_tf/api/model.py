@@ -53,7 +53,7 @@ class Model:
         Raises:
             ValueError: A seed below 0 or above 2**32 - 1.
         """
-        return self._sampler().latents(_seeds(seeds))
+        return self.sampler().latents(_seeds(seeds))
 
     def map(self, z: Any, labels: Sequence[int] | None = None, truncation_psi: float = 1.0) -> np.ndarray:
         """w of latents.
@@ -80,7 +80,7 @@ class Model:
         if labels is not None and len(labels) != len(z):
             raise ValueError(f"there are {len(labels)} labels for {len(z)} latents; give one for each.")
         one_hot = labels_from_seeds(range(len(z)), self.config.label_dim, labels)
-        sampler = self._sampler()
+        sampler = self.sampler()
         found = [
             sampler.map(z[part], None if one_hot is None else one_hot[part], truncation_psi)
             for part in sampler.parts(len(z))
@@ -110,7 +110,7 @@ class Model:
         chosen = None if seeds is None else _seeds(seeds)
         if chosen is not None and len(chosen) != len(w):
             raise ValueError(f"there are {len(chosen)} seeds for {len(w)} images; give one for each.")
-        sampler = self._sampler(noise_mode="const" if chosen is None else "random")
+        sampler = self.sampler(noise_mode="const" if chosen is None else "random")
         images, maps = [], []
         for part in sampler.parts(len(w)):
             noise = None if chosen is None else sampler.noise(chosen[part])
@@ -144,13 +144,36 @@ class Model:
         """
         chosen = _seeds(seeds)
         one_hot = labels_from_seeds(chosen, self.config.label_dim, labels)
-        samples = list(self._sampler(truncation_psi, noise_mode).samples(chosen, one_hot, with_attention=attention))
+        samples = list(self.sampler(truncation_psi, noise_mode).samples(chosen, one_hot, with_attention=attention))
         layers = range(len(samples[0].attention) if samples else 0)
         maps = [np.stack([sample.attention[layer] for sample in samples]) for layer in layers]
         height, width = self.config.height, self.config.width
         empty = np.empty((0, height, width, self.config.image_channels), np.uint8)
         images = np.stack([sample.pixels for sample in samples]) if samples else empty
         return (images, maps) if attention else images
+
+    def sampler(self, truncation_psi: float = 0.7, noise_mode: str = "random") -> Sampler:
+        """What the functions of `gansformer_tf.visualize` draw with; its graphs are compiled once per model.
+
+        Args:
+            truncation_psi: Quality against variety.
+            noise_mode: "random" (noise of the seed), "const" (the model's fixed noise) or "none".
+
+        Raises:
+            ValueError: A value out of its range.
+
+        Example:
+
+        >>> sampler = gf.load("scenes").sampler()
+        >>> gf.visualize.truncation_sweep(sampler, seed=0, psis=[0.0, 1.0])[0].shape
+        (64, 64, 3)
+        """
+        chosen = (truncation_psi, noise_mode)
+        if chosen not in self._samplers:
+            self._samplers[chosen] = Sampler(
+                self.generator, truncation_psi=truncation_psi, noise_mode=noise_mode, batch_size=self.batch_size
+            )
+        return self._samplers[chosen]
 
     def save(self, path: str | Path) -> Path:
         """Writes weights and configuration to one `.safetensors` file, nothing executable.
@@ -211,14 +234,6 @@ class Model:
             training_data=training_data,
             private=private,
         )
-
-    def _sampler(self, truncation_psi: float = 1.0, noise_mode: str = "const") -> Sampler:
-        chosen = (truncation_psi, noise_mode)
-        if chosen not in self._samplers:
-            self._samplers[chosen] = Sampler(
-                self.generator, truncation_psi=truncation_psi, noise_mode=noise_mode, batch_size=self.batch_size
-            )
-        return self._samplers[chosen]
 
 
 def load(name: str | Path, batch_size: int = 8) -> Model:

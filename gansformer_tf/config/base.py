@@ -57,7 +57,22 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(cls: type[ConfigT], values: dict[str, Any], where: str = "") -> ConfigT:
-    """Builds `cls` from a dictionary; unknown keys are errors, missing ones take the default."""
+    """Builds `cls` from a dictionary; missing keys take the default.
+
+    Args:
+        cls: Class of the configuration; nested ones of another family are known by their `family`.
+        values: As `to_dict` gives them.
+        where: What stands before the key in messages.
+
+    Raises:
+        ConfigError: An unknown key, a value of another type, or one that breaks a rule.
+
+    Example:
+
+    >>> config = gf.config.from_dict(gf.config.DiscriminatorConfig, {"resolution": 32})
+    >>> config.resolution, gf.config.to_dict(config)["resolution"]
+    (32, 32)
+    """
     if not isinstance(values, dict):
         raise ConfigError(f"{where or cls.__name__} is {type(values).__name__}; expected a JSON object.")
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ class RunConfig:
     preset: str | None = None
 
     def to_json(self) -> str:
+        """The content of a run's `config.json`."""
         return json.dumps(to_dict(self), indent=2, sort_keys=True)
 
     @classmethod

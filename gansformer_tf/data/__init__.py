@@ -11,13 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gansformer_tf.data.directory import images_from_directory
+    from gansformer_tf.data.manifest import DatasetError
+    from gansformer_tf.data.read.dataset_info import DatasetInfo
+    from gansformer_tf.data.read.open import read_info
     from gansformer_tf.data.read.pipeline import training_dataset
+    from gansformer_tf.data.records.tfrecord import CorruptRecordError
+    from gansformer_tf.data.sources.base import SourceError
 
-__all__ = ["images_from_directory", "training_dataset"]
+__all__ = [
+    "CorruptRecordError",
+    "DatasetError",
+    "DatasetInfo",
+    "SourceError",
+    "images_from_directory",
+    "read_info",
+    "training_dataset",
+]
 
-# Loaded when first used: both bring TensorFlow.
+# Loaded when first used: what makes a dataset brings TensorFlow.
 _HOMES = {
+    "CorruptRecordError": "gansformer_tf.data.records.tfrecord",
+    "DatasetError": "gansformer_tf.data.manifest",
+    "DatasetInfo": "gansformer_tf.data.read.dataset_info",
+    "SourceError": "gansformer_tf.data.sources.base",
     "images_from_directory": "gansformer_tf.data.directory",
+    "read_info": "gansformer_tf.data.read.open",
     "training_dataset": "gansformer_tf.data.read.pipeline",
 }
 

@@ -29,10 +29,12 @@ class View:
 
     @property
     def moves(self) -> bool:
+        """Whether the image moves or turns."""
         return self.shift != (0.0, 0.0) or self.turn != 0.0
 
     @property
     def resizes(self) -> bool:
+        """Whether it has another size than in training, or is a part."""
         return self.scale != 1.0 or self.window is not None
 
     def check(self, generator: Any) -> None:

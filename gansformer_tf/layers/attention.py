@@ -99,6 +99,7 @@ class BipartiteAttention(keras.layers.Layer):
 
     @property
     def head_dim(self) -> int:
+        """Channels of queries, keys and values in one head."""
         return self.dim // self.num_heads
 
     def build(self, x_shape: Any, y_shape: Any, x_pos_shape: Any = None, y_pos_shape: Any = None) -> None:

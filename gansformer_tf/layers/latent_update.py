@@ -24,7 +24,10 @@ class LatentUpdate(keras.layers.Layer):
     Args:
         attend: Whether there is attention.
         lr_multiplier: Learning-rate multiplier of the dense layers.
-        num_heads, query_gate, key_gate, dropout: See `BipartiteAttention`.
+        num_heads: Heads of the attention.
+        query_gate: Gate on x, see `BipartiteAttention`.
+        key_gate: Gate on y.
+        dropout: Total attention dropout rate, in training only.
 
     Call arguments:
         x: `[batch, k, dim]`.

@@ -100,7 +100,21 @@ class ComponentMerge(keras.layers.Layer):
 
 
 def merge_components(x: Any, weights: Any) -> Any:
-    """Weighted sum over components: `[batch * k, height, width, channels]` to `[batch, height, width, channels]`."""
+    """Feature maps of components merged into one by their weights (k-GAN, van Steenkiste et al. 2020).
+
+    Args:
+        x: `[batch * k, height, width, channels]`, components of one sample next to each other.
+        weights: As `ComponentMerge` gives them, or any that broadcast to `[batch, k, height, width, channels]`.
+
+    Returns:
+        `[batch, height, width, channels]`, the sum over the components.
+
+    Example:
+
+    >>> features, weights = ops.ones((2 * 3, 8, 8, 4)), ops.ones((2, 3, 1, 1, 1)) / 3
+    >>> tuple(merge_components(features, weights).shape)
+    (2, 8, 8, 4)
+    """
     x = ops.reshape(x, (-1, weights.shape[1], *x.shape[1:]))
     return ops.sum(x * weights, axis=1)
 

@@ -89,6 +89,7 @@ class GridPositions(keras.layers.Layer):
 
     @property
     def output_dim(self) -> int:
+        """Size of the encodings: `dim`, rounded down where the kind comes in blocks."""
         if self.kind == "sinus":
             unit = 4 if self.directions == 2 else 2 * self.directions
             return self.dim // unit * unit

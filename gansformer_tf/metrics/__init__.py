@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from gansformer_tf.metrics.errors import MetricError
     from gansformer_tf.metrics.evaluate import Evaluation
     from gansformer_tf.metrics.fid import frechet_distance
-    from gansformer_tf.metrics.images import DatasetImages, FolderImages, GeneratedImages, open_images
+    from gansformer_tf.metrics.images import DatasetImages, FolderImages, GeneratedImages, Images, open_images
+    from gansformer_tf.metrics.moments import Moments
     from gansformer_tf.metrics.networks import FeatureNetwork, feature_network
-    from gansformer_tf.metrics.results import Result, scalars, table
+    from gansformer_tf.metrics.results import Result, scalars, table, write_results
 
 __all__ = [
     "DatasetImages",
@@ -23,13 +24,16 @@ __all__ = [
     "FeatureNetwork",
     "FolderImages",
     "GeneratedImages",
+    "Images",
     "MetricError",
+    "Moments",
     "Result",
     "feature_network",
     "frechet_distance",
     "open_images",
     "scalars",
     "table",
+    "write_results",
 ]
 
 # Loaded when they are asked for, so that one of them does not bring what another needs.
@@ -39,13 +43,16 @@ _HOMES = {
     "FeatureNetwork": "networks",
     "FolderImages": "images",
     "GeneratedImages": "images",
+    "Images": "images",
     "MetricError": "errors",
+    "Moments": "moments",
     "Result": "results",
     "feature_network": "networks",
     "frechet_distance": "fid",
     "open_images": "images",
     "scalars": "results",
     "table": "results",
+    "write_results": "results",
 }
 
 

@@ -41,7 +41,8 @@ def fid(real: np.ndarray, fake: np.ndarray, ddof: int = 1) -> float:
     """FID of features `[N, D]` and `[M, D]`.
 
     Args:
-        real, fake: Features of at least 2 images each; the numbers may differ.
+        real: Features of at least 2 images.
+        fake: Of at least 2 images; the numbers may differ.
         ddof: See `moments`.
 
     Raises:

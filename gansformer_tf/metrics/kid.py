@@ -56,7 +56,8 @@ def kid(
     """KID of features `[N, D]` and `[M, D]`, which may be memory maps.
 
     Args:
-        real, fake: Features of at least 2 images each.
+        real: Features of at least 2 images.
+        fake: Of at least 2 images.
         subsets: How many subsets are averaged.
         subset_size: Images in each; fewer where there are not as many.
         seed: Of the subsets.

