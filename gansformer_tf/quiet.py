@@ -62,7 +62,7 @@ def _require_tensorflow_in_float32() -> None:
     remedy = "unset KERAS_BACKEND and look into keras.json (in ~/.keras, or the folder of KERAS_HOME)."
     try:
         import keras
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # a backend that is not installed, a name that is none
         raise SetupError(f"Keras cannot be loaded ({error}); if it is set to another backend, {remedy}") from error
     if (backend := keras.config.backend()) != "tensorflow":
         raise SetupError(f"Keras is set to the backend {backend}, but commands compute with TensorFlow; {remedy}")

@@ -53,6 +53,7 @@ def test_modules_are_hidden_only_where_they_are_not_loaded_and_only_for_a_while(
     ("settings", "absent", "message"),
     [
         ({"backend": "torch"}, "torch", "Keras cannot be loaded (.*torch.*); if it is set to another backend, unset"),
+        ({"backend": "torchless"}, "", "Keras cannot be loaded (.*torchless); if it is set to another backend, unset"),
         (
             {"backend": "jax"},
             "",
