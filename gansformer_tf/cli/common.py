@@ -126,3 +126,8 @@ def _describe(error: OSError) -> str:
     if error.errno is not None and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
     return str(error)
+
+
+def counted(number: int, what: str = "image") -> str:
+    """`1 image`, `2 images`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gansformer_tf.bars import Bar
-from gansformer_tf.cli.common import RunError, UsageError
+from gansformer_tf.cli.common import RunError, UsageError, counted
 from gansformer_tf.data.manifest import DatasetError
 from gansformer_tf.data.read.inspection import inspect
 from gansformer_tf.data.read.verify import verify
@@ -35,6 +35,6 @@ def run_verify(folder: str, workers: int | None) -> int:
     checked = "checksums and records" if report.has_checksums else "records (it has no checksums of shards)"
     if report.problems:
         print("\n".join(f"  {problem}" for problem in report.problems))
-        raise RunError(f"{folder}: {len(report.problems)} problem(s) in {report.num_images} images.")
-    print(f"{folder}: {report.num_images} images, {report.num_bytes / 1e6:.1f} MB: all {checked} are good.")
+        raise RunError(f"{folder}: {len(report.problems)} problem(s) in {counted(report.num_images)}.")
+    print(f"{folder}: {counted(report.num_images)}, {report.num_bytes / 1e6:.1f} MB: all {checked} are good.")
     return 0

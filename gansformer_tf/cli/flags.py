@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.options import RunOptions
 from gansformer_tf.cli.snapshots import MODEL_HELP
 from gansformer_tf.cli.table import OWN, Command, Flag
@@ -397,6 +398,11 @@ def _place_data_set(data: dict[str, Any]) -> None:
     place = Path(data.get("dataset") or "")
     below = Path(data.get("data_dir", DataConfig.data_dir)) / place
     may_be_path = len(place.parts) > 1 or place.suffix.lower() == ".zip"
+    if may_be_path and not place.exists() and not below.exists():
+        raise UsageError(
+            f"--dataset {place}: neither that place nor {below} exists; give the name of a data set below --data-dir, "
+            "or the path of one. prepare_data.py makes them."
+        )
     if place.is_absolute() or (may_be_path and place.exists() and not below.exists()):
         data |= {"data_dir": str(place.parent), "dataset": place.name}
 

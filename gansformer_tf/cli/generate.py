@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gansformer_tf.cli.common import UsageError
+from gansformer_tf.cli.common import UsageError, counted
 from gansformer_tf.cli.snapshots import MODEL_HELP, model_file
 from gansformer_tf.cli.table import OWN, Command, Flag, run_command
 from gansformer_tf.cli.values import class_list, gpu_list, grid_size, shift, window
@@ -204,7 +204,7 @@ def _write_images(config: GenerateConfig, samplers: Sequence[Sampler], seeds: Se
             **common,
         )
     kept = f", {len(written.kept)} were there already" if written.kept else ""
-    print(f"{len(written.new)} images written to {config.output_dir}{kept}.")
+    print(f"{counted(len(written.new))} written to {config.output_dir}{kept}.")
     return 0
 
 

@@ -164,6 +164,14 @@ def _configuration(typed: Sections) -> PrepareCommand:
         raise UsageError(f"--images-dir belongs to one data set; prepare {', '.join(names)} with separate commands.")
     if "source_archive" in values and (len(names) > 1 or names[0] not in CATALOG):
         raise UsageError("--source-archive belongs to one data set of the catalog, for example --clevr.")
+    if "images_dir" not in values and (typed["source"] or values.get("format", SCENES) != SCENES):
+        said = [name for name in ("format", *typed["source"]) if name in values or name in typed["source"]]
+        raise UsageError(
+            f"--{said[0].replace('_', '-')} says how --images-dir is read; give that too, or leave it out."
+        )
+    if jobs != ["prepare"] and typed["set"]:
+        flag = f"--{next(iter(typed['set'])).replace('_', '-')}"
+        raise UsageError(f"{flag} says how a data set is made, --{jobs[0]} looks at one that is there; leave it out.")
     if "beam_options" in values:
         values["beam_options"] = _beam_options(values["beam_options"])
     command = PrepareCommand(**values, source=from_dict(SourceOptions, typed["source"]))

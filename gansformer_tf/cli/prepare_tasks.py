@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gansformer_tf.bars import Bar
-from gansformer_tf.cli.common import RunError, UsageError
+from gansformer_tf.cli.common import RunError, UsageError, counted
 from gansformer_tf.config.data import PrepareCommand, PrepareConfig
 from gansformer_tf.data.download.catalog import CATALOG, Entry
 from gansformer_tf.data.download.fetch import DownloadError
@@ -84,7 +84,7 @@ def _source(config: PrepareConfig, command: PrepareCommand) -> Source:
         with _StageBars() as bars:
             return open_entry(entry, Path(command.data_dir), archive, bars)
     source = open_source(command.images_dir or "", command.format, command.source)
-    print(f"{config.name}: {len(source)} images in {source.place} ({source.format}{_labels(source)})")
+    print(f"{config.name}: {counted(len(source))} in {source.place} ({source.format}{_labels(source)})")
     return source
 
 
@@ -141,7 +141,7 @@ def _say_estimate(source: Source, config: PrepareConfig, command: PrepareCommand
     workers = max(1, _workers(command))
     height, width = config.size
     print(
-        f"{config.name}: {found.num_images} images of {height}x{width} as {config.encoding} in {found.num_shards} "
+        f"{config.name}: {counted(found.num_images)} of {height}x{width} as {config.encoding} in {found.num_shards} "
         f"shard(s), about {found.num_bytes / 1e6:.1f} MB ({found.bytes_per_image / 1024:.1f} KiB each) and "
         f"{found.seconds_per_image * found.num_images / workers / 60:.1f} minutes. Nothing was written."
     )
@@ -160,6 +160,6 @@ def _say_outcome(outcome: Outcome) -> None:
     left_out = f"; left out: {listed(manifest.left_out)}" if manifest.left_out else ""
     kept = f" ({outcome.kept_shards} of them kept from before)" if outcome.kept_shards else ""
     print(
-        f"{manifest.name}: {manifest.num_images} images of {manifest.height}x{manifest.width} in "
+        f"{manifest.name}: {counted(manifest.num_images)} of {manifest.height}x{manifest.width} in "
         f"{len(manifest.shards)} shard(s){kept}, {size / 1e6:.1f} MB, in {folder}{skipped}{converted}{left_out}"
     )

@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    print(f"{count} images written to {given.output_dir}.")
+    print(f"{count} {'image' if count == 1 else 'images'} written to {given.output_dir}.")
     return 0
 
 

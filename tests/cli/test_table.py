@@ -13,6 +13,7 @@ import pytest
 
 from gansformer_tf import terminal
 from gansformer_tf.cli import COMMANDS, generate, plot, run_network
+from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.table import OWN, Command, Flag
 from gansformer_tf.config.generate import GenerateConfig
 
@@ -117,9 +118,10 @@ def test_places_of_data_sets(tmp_path, monkeypatch):
     assert placed("--dataset", "rgb") == placed("--dataset", "datasets/rgb") == ("datasets", "rgb")
     assert placed("--dataset", "datasets/rgb/", "--data-dir", "datasets") == ("datasets", "rgb")
     assert placed("--dataset", "rgb", "--data-dir=~/datasets") == (f"{tmp_path}/datasets", "rgb")
+    with pytest.raises(UsageError, match="neither that place nor datasets/datasets/nope exists; give the name"):
+        placed("--dataset", "datasets/nope")
     assert placed("--dataset=~/datasets/rgb") == (f"{tmp_path}/datasets", "rgb")
     assert placed("--dataset", "photos.zip") == (".", "photos.zip")
-    assert placed("--dataset", "nowhere/rgb") == ("datasets", "nowhere/rgb")
 
 
 def test_every_place_knows_home_folders():

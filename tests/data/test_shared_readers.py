@@ -1,4 +1,4 @@
-"""Images are opened, and folders of images walked, by one function each: what it refuses is refused everywhere."""
+"""Images are opened, folders walked and paths handed to TensorFlow in few places, whose rules then hold everywhere."""
 
 from __future__ import annotations
 
@@ -16,18 +16,61 @@ OWNERS = {
         "training/report.py",  # sheets that the same run has written
     },
     "os.walk": set(),
+    "glob.glob": set(),
     "os.scandir": {"data/sources/walk.py"},
     "os.listdir": {"data/records/original.py"},  # TFRecords by their names
+    # those below look through folders that the program itself has written: by its own names, never for images of a user
+    ".glob": {
+        "api/sources.py",
+        "convert/vqgan.py",
+        "data/prepare/state.py",
+        "hub/card.py",
+        "pretrained/__init__.py",
+        "training/checkpoint.py",
+        "training/recorder.py",
+        "training/report.py",
+        "training/run_dir.py",
+        "training/samples.py",
+    },
+    ".rglob": {"export/folders.py", "training/run_dir.py"},
+    ".iterdir": {
+        "api/sources.py",
+        "data/prepare/state.py",
+        "data/sources/open.py",  # whether arrays lie there; what is read comes from the walk
+        "export/folders.py",
+        "hub/upload.py",
+        "models/snapshot.py",
+        "training/checkpoint.py",
+        "training/run_dir.py",
+    },
+    # TensorFlow reads some paths as patterns: `files.without_pattern` stands before these, or the place is refused
+    "tf.train.Checkpoint": {"training/checkpoint.py"},
+    "tf.train.load_checkpoint": {"training/checkpoint.py"},
+    "tf.saved_model.save": {"export/saved_model.py"},
+    # these two do not
+    "tf.summary.create_file_writer": {"training/logs.py"},
+    "tf.io.TFRecordWriter": {"export/warmup.py"},
+    "tf.data.TFRecordDataset": set(),
+    "tf.io.read_file": set(),
+    "tf.saved_model.load": set(),
+    "tf.train.latest_checkpoint": set(),
+}
+
+
+TREES = {
+    file.relative_to(PACKAGE).as_posix(): ast.parse(file.read_text(encoding="utf-8")) for file in PACKAGE.rglob("*.py")
 }
 
 
 def calls(name: str) -> set[str]:
-    """Files of the package that call a function under this name."""
+    """Files of the package that call a function, or a method where the name begins with a dot, under this name."""
+
+    def is_meant(call: ast.Call) -> bool:
+        called = ast.unparse(call.func)
+        return called.endswith(name) if name.startswith(".") else called == name
+
     return {
-        file.relative_to(PACKAGE).as_posix()
-        for file in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == name
+        file for file, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.Call) and is_meant(node)
     }
 
 

@@ -136,6 +136,8 @@ def from_array(array: np.ndarray, value_range: tuple[float, float] | None = None
 
 
 def _to_uint8(array: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
+    if array.dtype.kind in "iu" and value_range is not None:
+        raise BadImageError(f"{array.dtype} values, whose black and white are known; leave --value-range out")
     if array.dtype == np.uint8:
         return array
     if array.dtype == np.uint16:

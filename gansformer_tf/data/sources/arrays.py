@@ -12,8 +12,24 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+from gansformer_tf.data.sources.base import SourceError
+
 MAX_LOADED_BYTES = 2 << 30  # a compressed array can only be read as a whole
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a member: signature, then lengths of its name and extra field
+
+
+def check_value_range(origin: str, dtype: np.dtype, value_range: tuple[float, float] | None) -> None:
+    """Black and white have to be said of float values, and of no others.
+
+    Raises:
+        SourceError: They are missing, or given for integers.
+    """
+    if dtype.kind == "f" and value_range is None:
+        raise SourceError(f"{origin} holds {dtype} values: say what black and white are, e.g. --value-range 0,1.")
+    if dtype.kind != "f" and value_range is not None:
+        raise SourceError(
+            f"{origin} holds {dtype} values, whose black and white are known; leave --value-range out, or save floats."
+        )
 
 
 class ArrayError(ValueError):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from gansformer_tf.data.sources.arrays import check_value_range
 from gansformer_tf.data.sources.base import Item, Source, SourceError, digest, runs, stamp
 
 _SLICE_BYTES = 8 << 20
@@ -44,11 +45,7 @@ class Hdf5Source(Source):
             raise SourceError(
                 f"{self.place} cannot be opened as HDF5 ({error}); it may be cut off or of another format."
             ) from error
-        if self.dtype.kind == "f" and value_range is None:
-            raise SourceError(
-                f"{self.place}:{self.key} holds {self.dtype} values: say what black and white are, "
-                "e.g. --value-range 0,1."
-            )
+        check_value_range(f"{self.place}:{self.key}", np.dtype(np.uint8) if self.encoded else self.dtype, value_range)
 
     def __len__(self) -> int:
         return int(self.shape[0])

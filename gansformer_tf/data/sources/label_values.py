@@ -58,7 +58,8 @@ def _number(text: str) -> float | None:
 def _vectors(labels: list[Any], origin: str) -> np.ndarray:
     sizes = {len(label) for label in labels}
     if len(sizes) != 1:
-        raise SourceError(f"{origin} holds label vectors of different lengths: {sorted(sizes)[:4]}.")
+        listed = ", ".join(str(size) for size in sorted(sizes)[:4])
+        raise SourceError(f"{origin} holds label vectors of {listed} numbers; give every image as many.")
     if sizes == {0}:
         raise SourceError(f"{origin} holds empty label vectors; leave --labels out.")
     try:

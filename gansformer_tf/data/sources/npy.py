@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gansformer_tf.data.images.decode import MODES
-from gansformer_tf.data.sources.arrays import ArrayError, load_array, names_in
+from gansformer_tf.data.sources.arrays import ArrayError, check_value_range, load_array, names_in
 from gansformer_tf.data.sources.base import Item, LeftOut, NameTable, Source, SourceError, digest, stamp
 from gansformer_tf.data.sources.walk import extension_of, listed, walk
 
@@ -64,6 +64,8 @@ class NpySource(Source):
         problems = [found for found in counts if isinstance(found, str)]
         if len(problems) == len(counts):
             raise SourceError(f"{self.place} holds no readable array ({problems[0]}).")
+        if key is not None and not any(name.lower().endswith(".npz") for name in names):
+            raise SourceError(f"{self.place} holds .npy files, one array each; leave --array-key out.")
         self._check_range(value_range)
         # a file that cannot be read counts as one image, so that it is reported
         self._starts = np.cumsum([0, *(1 if isinstance(found, str) else found for found in counts)])
@@ -99,10 +101,7 @@ class NpySource(Source):
                 array = self._load(file)
             except ArrayError:
                 continue
-            if array.dtype.kind == "f" and value_range is None:
-                raise SourceError(
-                    f"{name} holds {array.dtype} values: say what black and white are, e.g. --value-range 0,1."
-                )
+            check_value_range(name, array.dtype, value_range)
             return
 
     def __len__(self) -> int:

@@ -25,6 +25,15 @@ from gansformer_tf.data.sources.tfds import INFO, TfdsSource
 from gansformer_tf.data.sources.walk import EXTENSIONS, extension_of, walk
 from gansformer_tf.data.sources.zip import ZipSource
 
+# Which formats read an option; elsewhere it would be ignored.
+_READ_BY = {
+    "array_key": ("npy", "hdf5"),
+    "tfds_key": ("tfds",),
+    "split": ("tfds",),
+    "value_range": ("npy", "hdf5", "lmdb"),
+    "array_shape": ("lmdb",),
+}
+
 
 def open_source(
     place: str | os.PathLike[str], format: str | None = None, options: SourceOptions | None = None
@@ -37,10 +46,15 @@ def open_source(
         options: Details of single formats, and labels.
 
     Raises:
-        SourceError: The place is missing, empty or not of that format, or labels do not fit.
+        SourceError: The place is missing, empty or not of that format, labels do not fit, or an option is given that
+            the format does not read.
     """
     options = options or SourceOptions()
     format = format or guess_format(place)
+    for name, formats in _READ_BY.items():
+        if getattr(options, name) != getattr(SourceOptions, name) and format not in formats:
+            flag = f"--{name.replace('_', '-')}"
+            raise SourceError(f"{flag} belongs to --format {' or '.join(formats)}, {place} is {format}; leave it out.")
     source = _open(place, format, options)
     if options.labels == NONE:
         return without_labels(source)

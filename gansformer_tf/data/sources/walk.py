@@ -39,7 +39,8 @@ def is_no_data(name: str) -> bool:
 def walk(folder: str | os.PathLike[str], left_out: LeftOut | None = None) -> Iterator[str]:
     """Relative paths of all files that are data, sorted folder by folder, with `/`.
 
-    Follows links to folders, but into no folder twice.
+    Follows links to folders, but into no folder twice, and none that leads above where the walk began: what lies
+    beside it belongs to somebody else.
 
     Args:
         folder: Where to begin; its own name does not matter.
@@ -48,11 +49,10 @@ def walk(folder: str | os.PathLike[str], left_out: LeftOut | None = None) -> Ite
     Raises:
         SourceError: A folder cannot be opened.
     """
-    seen: set[tuple[int, int]] = set()
+    seen = {_identity(os.stat(parent)) for parent in Path(folder).resolve().parents}
 
     def visit(place: str, prefix: str) -> Iterator[str]:
-        status = os.stat(place)
-        key = (status.st_dev, status.st_ino)
+        key = _identity(os.stat(place))
         if key in seen:  # a loop of symbolic links, or two links to one folder
             return
         seen.add(key)
@@ -74,6 +74,10 @@ def walk(folder: str | os.PathLike[str], left_out: LeftOut | None = None) -> Ite
                 yield prefix + name
 
     yield from visit(os.fspath(folder), "")
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gansformer_tf.config.data import SourceOptions
-from gansformer_tf.data.images.decode import decode, from_array
+from gansformer_tf.data.images.decode import BadImageError, decode, from_array
 from gansformer_tf.data.sources.base import NameTable, SourceError, runs
 from gansformer_tf.data.sources.open import guess_format, open_source
 from tests.data import makers
@@ -79,6 +79,25 @@ def test_channels_first_and_float_arrays(tmp_path, arrays):
         np.testing.assert_array_equal(np.asarray(from_array(item.array, (-1, 1))), expected)
     with pytest.raises(SourceError, match="float32 values: say what black and white are"):
         open_source(tmp_path / "a.npy")
+
+
+def test_options_that_nothing_reads_are_refused(tmp_path, arrays):
+    np.save(tmp_path / "a.npy", np.stack(arrays))
+    hdf5 = makers.make_hdf5(tmp_path / "a.h5", arrays)
+    folder = makers.make_folder(tmp_path / "png", arrays)
+    for place, options, message in [
+        (tmp_path / "a.npy", {"value_range": (0, 1)}, "a.npy holds uint8 values, whose black and white are known"),
+        (hdf5, {"value_range": (0, 1)}, "images holds uint8 values, whose black and white are known"),
+        (tmp_path / "a.npy", {"array_key": "x"}, "one array each; leave --array-key out"),
+        (folder, {"array_key": "x"}, "--array-key belongs to --format npy or hdf5, .* is images; leave it out"),
+        (folder, {"value_range": (0, 1)}, "--value-range belongs to --format npy or hdf5 or lmdb"),
+        (hdf5, {"split": "test"}, "--split belongs to --format tfds"),
+        (hdf5, {"array_shape": (8, 8)}, "--array-shape belongs to --format lmdb"),
+    ]:
+        with pytest.raises(SourceError, match=message):
+            open_source(place, None, SourceOptions(**options))
+    with pytest.raises(BadImageError, match="uint8 values, whose black and white are known; leave --value-range out"):
+        from_array(arrays[0], (0, 1))
 
 
 def test_encoded_files_in_hdf5(tmp_path, arrays):

@@ -57,6 +57,13 @@ def test_a_hidden_folder_can_be_given_itself(tmp_path):
     assert names_of(open_source(tmp_path / "in" / ".cache")) == ["0.png"]
 
 
+def test_a_link_to_above_brings_in_no_neighbours(tmp_path):
+    write(tmp_path, {"mine/0.png": IMAGE, "theirs/1.png": IMAGE}, "folder")
+    (tmp_path / "in" / "mine" / "up").symlink_to("..")
+    (tmp_path / "in" / "mine" / "beside").symlink_to("../theirs")  # asked for by name
+    assert names_of(open_source(tmp_path / "in" / "mine")) == ["0.png", "beside/1.png"]
+
+
 EXTENSIONS = {
     "0.jpg": saved("JPEG"),
     "1.jfif": saved("JPEG"),
