@@ -17,8 +17,7 @@ from gansformer_tf.api.model import Model
 from gansformer_tf.api.overrides import preset_config
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig, TrainConfig, from_dict, to_dict
 from gansformer_tf.layers.precision import dtype_policy
-from gansformer_tf.models import Discriminator
-from gansformer_tf.models.families import build_generator
+from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.models.snapshot import Snapshot
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.faults import memory_suffices
@@ -88,7 +87,7 @@ class GAN(keras.Model):
         with _seeded(self.settings.seed), memory_suffices("while building the networks"):
             dtype = dtype_policy(self.settings.precision)
             self.generator = build_generator(self.model_config.generator, dtype=dtype)
-            self.discriminator = Discriminator(self.model_config.discriminator, dtype=dtype)
+            self.discriminator = build_discriminator(self.model_config.discriminator, dtype=dtype)
             self.ema_generator = build_generator(self.model_config.generator, name="ema_generator")
             self.ema_generator.set_weights(self.generator.get_weights())
         self.steps_done = 0

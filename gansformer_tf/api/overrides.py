@@ -10,7 +10,7 @@ from gansformer_tf.config import RunConfig
 from gansformer_tf.config.base import ConfigError
 from gansformer_tf.config.image import geometry
 from gansformer_tf.config.presets import merge_sections, preset
-from gansformer_tf.config.sections import SECTIONS, generator_class, run_of
+from gansformer_tf.config.sections import classes_of, projected, run_of
 
 _PARTS = ("generator", "discriminator", "train")
 
@@ -23,6 +23,7 @@ def preset_config(name: str, resolution: int | tuple[int, int], overrides: dict[
         resolution: Side of a square image, or (height, width).
         overrides: Fields of the generator's, the discriminator's or the training's configuration; one that both
             networks have is set in both. `generator`, `discriminator` and `train` are dictionaries for one part alone.
+            `features` asks for a projected discriminator.
 
     Raises:
         ConfigError: There is no such preset or field, or a value breaks a rule.
@@ -30,7 +31,9 @@ def preset_config(name: str, resolution: int | tuple[int, int], overrides: dict[
     chosen = preset(name)
     size = geometry(resolution)
     chosen = merge_sections(chosen, {"generator": dict(size), "discriminator": dict(size)})
-    classes = {**SECTIONS, "generator": generator_class(chosen)}
+    if "features" in overrides.get("discriminator", {}) or "features" in overrides:
+        chosen = projected(chosen)
+    classes = classes_of(chosen)
     fields = {part: {field.name for field in dataclasses.fields(classes[part])} for part in _PARTS}
     given: dict[str, dict[str, Any]] = {part: {} for part in _PARTS}
     for key, value in overrides.items():

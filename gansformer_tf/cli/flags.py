@@ -14,6 +14,7 @@ from gansformer_tf.cli.values import comma_list, gpu_list
 from gansformer_tf.config import DataConfig, DiscriminatorConfig, GANsformerConfig, MetricConfig, TrainConfig
 from gansformer_tf.config.attention import ARCHITECTURES, ATTENTION_FORMS, POSITION_INITS, POSITION_TYPES
 from gansformer_tf.config.base import from_dict
+from gansformer_tf.config.feature_networks import FEATURE_NETWORKS
 from gansformer_tf.config.gansformer import INTEGRATIONS, MERGE_TYPES, NORMALIZATIONS
 from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.config.metric_records import METRICS, resolve
@@ -276,6 +277,25 @@ D_TRANSFORMER = (
     Flag("--d-img2img", "log2 of the resolution with image self-attention (0: none)", int, D, "image_self_attention"),
 )
 
+PROJECTED = (
+    Flag(
+        "--d-features",
+        "score what this trained network sees in images, which is not trained: a projected discriminator",
+        str,
+        D,
+        "features",
+        tuple(FEATURE_NETWORKS),
+    ),
+    Flag(
+        "--d-features-size",
+        "longer side of the images that it is shown, in pixels (default: 128, or their own if larger)",
+        int,
+        D,
+        "feature_size",
+    ),
+    Flag("--d-norm-group-size", "images that its heads normalise together (default: 8)", int, D, "norm_group_size"),
+)
+
 POSITIONS = (
     Flag("--use-pos", "positional encoding", bool, BOTH, "use_pos"),
     Flag("--pos-dim", "its size", int, BOTH, "pos_dim"),
@@ -367,6 +387,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("mapping network", MAPPING),
     ("attention of the generator", TRANSFORMER),
     ("attention of the discriminator", D_TRANSFORMER),
+    ("projected discriminator", PROJECTED),
     ("positional encoding", POSITIONS),
     ("k-GAN", KGAN),
     ("StyleGAN3", STYLEGAN3),

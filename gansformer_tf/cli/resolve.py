@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.cli.options import RunOptions
-from gansformer_tf.config import RunConfig, to_dict
+from gansformer_tf.config import ProjectedConfig, RunConfig, to_dict
 from gansformer_tf.config.base import is_power_of_two
 from gansformer_tf.config.image import BASE_GRID
 from gansformer_tf.config.presets import Sections, form_values, merge_sections, preset
-from gansformer_tf.config.sections import SECTIONS, generator_class, run_of
+from gansformer_tf.config.sections import SECTIONS, classes_of, projected, run_of
 
 # Where the published command line differs from the defaults of the classes.
 COMMAND_LINE_DEFAULTS: Sections = {"generator": {"truncation_psi": 0.75}}
@@ -34,6 +33,7 @@ def resolve(options: RunOptions, saved: RunConfig | None) -> RunConfig:
         _require_same_preset(saved, _preset_name(options))
     config = saved if saved is not None and options.reload else _chosen(options, saved)
     config = _with_data_set(config, options.resolution)
+    _require_features(config)
     if saved is not None:
         _require_same_run(saved, config)
     config.model.discriminator.check_batch(config.train.batch_size_per_replica, of=config.train.batch_size)
@@ -49,12 +49,12 @@ def _chosen(options: RunOptions, saved: RunConfig | None) -> RunConfig:
         if not dataset:
             raise UsageError("--dataset is missing; name a data set made by prepare_data.py: --dataset NAME.")
         form = typed["generator"].get("attention_form", "")
-        sections = merge_sections(
-            COMMAND_LINE_DEFAULTS, preset(name, dataset) if name else {}, form_values(form), typed
-        )
+        sections = merge_sections(COMMAND_LINE_DEFAULTS, preset(name, dataset) if name else {}, form_values(form))
+        if "features" in typed["discriminator"]:
+            sections = projected(sections)
     else:
-        sections = merge_sections(_sections_of(saved), typed)
-    _require_fitting(typed["generator"], sections)
+        sections = _sections_of(saved)
+    sections = merge_sections(sections, _fitting(typed, sections))
     return dataclasses.replace(run_of(sections), preset=name if saved is None else saved.preset)
 
 
@@ -74,17 +74,39 @@ def _preset_name(options: RunOptions) -> str:
     return chosen[0][1] if chosen else ""
 
 
-def _require_fitting(typed: dict[str, Any], sections: Sections) -> None:
-    """Raises UsageError for a flag about something that the chosen family of generators does not have."""
-    cls = generator_class(sections)
-    known = {field.name for field in dataclasses.fields(cls)}
-    for field in typed:
-        if field not in known:
-            names = " or ".join(
-                flag.name for flag in COMMAND.flags if "generator" in flag.sections and flag.target == field
-            )
-            family = sections["generator"].get("family")
-            raise UsageError(f"{names} sets what a {family} generator does not have; leave it out.")
+def _fitting(typed: Sections, sections: Sections) -> Sections:
+    """What was typed, for the families that were chosen; a flag of both networks sets those that have its field.
+
+    Raises:
+        UsageError: A flag is about something that the chosen family of networks does not have.
+    """
+    kept = dict(typed)
+    for network, cls in classes_of(sections).items():
+        if network not in ("generator", "discriminator"):
+            continue
+        known = {field.name for field in dataclasses.fields(cls)}
+        for field in typed[network]:
+            flags = [flag for flag in COMMAND.flags if network in flag.sections and flag.target == field]
+            shared = network == "discriminator" and any("generator" in flag.sections for flag in flags)
+            if field not in known and not shared:
+                names = " or ".join(flag.name for flag in flags)
+                family = sections[network].get("family", getattr(cls, "family", ""))
+                raise UsageError(f"{names} sets what a {family} {network} does not have; leave it out.")
+        kept[network] = {field: value for field, value in typed[network].items() if field in known}
+    return kept
+
+
+def _require_features(config: RunConfig) -> None:
+    """Raises UsageError where the discriminator needs a feature network that is not installed."""
+    if not isinstance(config.model.discriminator, ProjectedConfig):
+        return
+    from gansformer_tf.features.errors import FeatureError
+    from gansformer_tf.features.weights import find_weights
+
+    try:
+        find_weights(config.model.discriminator.features)
+    except FeatureError as error:
+        raise UsageError(str(error)) from error
 
 
 def _sections_of(config: RunConfig) -> Sections:

@@ -8,6 +8,7 @@ from gansformer_tf.config.gansformer import GANsformerConfig
 from gansformer_tf.config.generator import GeneratorConfig
 from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.config.model import ModelConfig
+from gansformer_tf.config.projected import ProjectedConfig
 from gansformer_tf.config.run import RunConfig
 from gansformer_tf.config.stylegan3 import StyleGAN3Config
 from gansformer_tf.config.train import TrainConfig
@@ -21,6 +22,7 @@ __all__ = [
     "GeneratorConfig",
     "MetricConfig",
     "ModelConfig",
+    "ProjectedConfig",
     "RunConfig",
     "StyleGAN3Config",
     "TrainConfig",

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from gansformer_tf.config.attention import ARCHITECTURES, AttentionConfig
 from gansformer_tf.config.base import require, require_choice, require_positive
+from gansformer_tf.config.train import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class DiscriminatorConfig(AttentionConfig):
     separate_aggregators: bool = False
 
     first_level: ClassVar[int] = 3  # its last convolution, at 4x4, has no attention
+    family: ClassVar[str] = "stylegan2"
+    network: ClassVar[str] = "gansformer_tf.models.discriminator:Discriminator"
 
     def __post_init__(self) -> None:
         self._validate_attention()
@@ -73,6 +76,9 @@ class DiscriminatorConfig(AttentionConfig):
     def label_scores(self) -> int:
         """Outputs of the last dense layer: one score, one per class, or features that are multiplied with the label."""
         return self.cmap_dim if self.cmap_dim is not None else max(self.label_dim, 1)
+
+    def check_training(self, train: TrainConfig) -> None:
+        """Any settings of training will do."""
 
     def check_batch(self, batch_size: int, of: int | None = None) -> None:
         """Raises `ConfigError` when a batch cannot be split into minibatch-stddev groups.

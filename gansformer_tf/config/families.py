@@ -1,10 +1,12 @@
-"""The families of generators."""
+"""The families of generators and of discriminators."""
 
 from __future__ import annotations
 
 from gansformer_tf.config.creps import CREPSConfig
+from gansformer_tf.config.discriminator import DiscriminatorConfig
 from gansformer_tf.config.gansformer import GANsformerConfig
 from gansformer_tf.config.generator import GeneratorConfig
+from gansformer_tf.config.projected import ProjectedConfig
 from gansformer_tf.config.stylegan3 import StyleGAN3Config
 
 # By the value of their field `family`, which tells them apart in JSON; without it the first is meant. A family is its
@@ -12,3 +14,7 @@ from gansformer_tf.config.stylegan3 import StyleGAN3Config
 GENERATOR_FAMILIES: dict[str, type[GeneratorConfig]] = {
     config.family: config for config in (GANsformerConfig, StyleGAN3Config, CREPSConfig)
 }
+
+AnyDiscriminatorConfig = DiscriminatorConfig | ProjectedConfig
+# The same of discriminators; without the field StyleGAN2's is meant, `DiscriminatorConfig`.
+DISCRIMINATOR_FAMILIES: dict[str, type[AnyDiscriminatorConfig]] = {ProjectedConfig.family: ProjectedConfig}

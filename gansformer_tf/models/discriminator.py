@@ -324,6 +324,9 @@ class Discriminator(keras.Model):
             x = ops.concatenate([x, self.component_scores(aggregators)], axis=-1)
         return self._label_scores(ops.cast(self.output_layer(x), "float32"), labels)
 
+    def prepare(self) -> None:
+        """Loads what training needs beside the weights: nothing."""
+
     def run_blocks_with(self, run: BlockRunner) -> None:
         """Lets `run(block, x, **arguments)` call the blocks; see `Generator.run_blocks_with`."""
         self.run_block = run

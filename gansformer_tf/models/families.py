@@ -1,4 +1,4 @@
-"""Generators of every family, built from their configuration."""
+"""Networks of every family, built from their configuration."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from gansformer_tf.config import GeneratorConfig
+from gansformer_tf.config.families import AnyDiscriminatorConfig
 from gansformer_tf.models.base import Generator
 
 
@@ -16,5 +17,19 @@ def build_generator(config: GeneratorConfig, **kwargs: Any) -> Generator:
         config: Configuration of a family, such as `GANsformerConfig`, `StyleGAN3Config` or `CREPSConfig`.
         **kwargs: `name` and `dtype` of the model.
     """
-    module, name = config.network.split(":")
-    return getattr(importlib.import_module(module), name)(config, **kwargs)
+    return _network(config.network)(config, **kwargs)
+
+
+def build_discriminator(config: AnyDiscriminatorConfig, **kwargs: Any) -> Any:
+    """The discriminator of a configuration.
+
+    Args:
+        config: `DiscriminatorConfig` or `ProjectedConfig`.
+        **kwargs: `name` and `dtype` of the model.
+    """
+    return _network(config.network)(config, **kwargs)
+
+
+def _network(place: str) -> Any:
+    module, name = place.split(":")
+    return getattr(importlib.import_module(module), name)

@@ -19,8 +19,7 @@ from gansformer_tf import pretrained
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig
 from gansformer_tf.files import replacing
 from gansformer_tf.models.base import Generator
-from gansformer_tf.models.discriminator import Discriminator
-from gansformer_tf.models.families import build_generator
+from gansformer_tf.models.families import build_discriminator, build_generator
 
 FORMAT = "gansformer-tf"
 FORMAT_VERSION = "1"
@@ -45,7 +44,7 @@ class Snapshot:
     """
 
     generator: Generator
-    discriminator: Discriminator | None
+    discriminator: Any
     config: RunConfig
     metadata: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,7 +96,7 @@ def save_snapshot(
     path: str | Path,
     *,
     generator: Generator,
-    discriminator: Discriminator | None = None,
+    discriminator: Any = None,
     config: RunConfig | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Path:
@@ -229,6 +228,6 @@ def load_snapshot(path: str | Path) -> Snapshot:
     assign_weights(generator, parts["generator"], str(path))
     discriminator = None
     if parts["discriminator"]:
-        discriminator = Discriminator(config.model.discriminator)
+        discriminator = build_discriminator(config.model.discriminator)
         assign_weights(discriminator, parts["discriminator"], str(path))
     return Snapshot(generator, discriminator, config, metadata)

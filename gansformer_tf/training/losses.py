@@ -1,4 +1,4 @@
-"""Adversarial losses, one value per sample.
+"""Adversarial losses, one value per score.
 
 Each is a function of the discriminator's scores; `config.objectives` names them. `tests/training/test_losses.py` checks
 every value and gradient against the published code.

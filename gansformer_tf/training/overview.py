@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from gansformer_tf.config import RunConfig
 from gansformer_tf.layers.precision import dtype_policy
-from gansformer_tf.models import Discriminator, Generator
-from gansformer_tf.models.families import build_generator
+from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.training.layout import BatchLayout
 from gansformer_tf.training.memory import MemoryEstimate, estimate
 from gansformer_tf.training.step import TrainStep
@@ -18,7 +18,7 @@ def overview(config: RunConfig, num_devices: int = 1) -> str:
     """Tables of both networks and the memory estimate, as text."""
     dtype = dtype_policy(config.train.precision)
     generator = build_generator(config.model.generator, dtype=dtype)
-    discriminator = Discriminator(config.model.discriminator, dtype=dtype)
+    discriminator = build_discriminator(config.model.discriminator, dtype=dtype)
     average = build_generator(config.model.generator, name="ema_generator")
     layout = BatchLayout(config.train, num_devices)
     one_device = dataclasses.replace(config.train, batch_size=layout.replica_size)
@@ -32,7 +32,7 @@ def overview(config: RunConfig, num_devices: int = 1) -> str:
     )
 
 
-def network_table(title: str, network: Generator | Discriminator) -> str:
+def network_table(title: str, network: Any) -> str:
     """Layer, parameters, output shape and weight shape, line by line."""
     rows = [(name, f"{count:,}", output, weight) for name, count, output, weight in network.summary_rows()]
     total = sum(count for _, count, _, _ in network.summary_rows())

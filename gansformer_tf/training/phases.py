@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +81,7 @@ class PhaseLosses:
         images, averages = self._generate(batch, stream, self.averages["G"])
         fake = self._scores(images, batch, stream)
         scores = Scores(fake, lambda: self._scores(batch.images, batch, stream))
-        loss = tf.reduce_sum(self.generator_loss(scores)) / batch.global_size
+        loss = _mean(self.generator_loss(scores), batch)
         return loss, {"loss/g": loss, **averages}
 
     def discriminator_main(self, batch: MicroBatch) -> tuple[tf.Tensor, Statistics]:
@@ -89,12 +90,12 @@ class PhaseLosses:
         fake, averages = self._generate(batch, stream, self.averages["D"])
         fake_scores = self._scores(tf.stop_gradient(fake), batch, stream)
         real_scores = self._scores(batch.images, batch, stream)
-        loss = tf.reduce_sum(self.discriminator_loss(Scores(fake_scores, lambda: real_scores))) / batch.global_size
+        loss = _mean(self.discriminator_loss(Scores(fake_scores, lambda: real_scores)), batch)
         return loss, {
             "loss/d": loss,
-            "score/real": tf.reduce_sum(real_scores) / batch.global_size,
-            "score/fake": tf.reduce_sum(fake_scores) / batch.global_size,
-            "score/real_sign": tf.reduce_sum(tf.sign(real_scores)) / batch.global_size,
+            "score/real": _mean(real_scores, batch),
+            "score/fake": _mean(fake_scores, batch),
+            "score/real_sign": _mean(tf.sign(real_scores), batch),
             **averages,
         }
 
@@ -211,7 +212,10 @@ class PhaseLosses:
         return self.generator.synthesize(w, noise_mode="random", training=True, rng=stream, **shared)
 
     def _scores(self, images: tf.Tensor, batch: MicroBatch, stream: SampleStream) -> tf.Tensor:
-        """Scores `[batch, 1]` of blurred and augmented images, in float32, in the order of the statistics groups."""
+        """Scores `[batch, n]` of blurred and augmented images, in float32, in the order of the statistics groups.
+
+        StyleGAN2's discriminator gives one score per image, others may give more; each counts as a sample of its own.
+        """
         labels, sigma = batch.labels, self.config.blur_init_sigma
         if sigma > 0.0:
             images = blurred(images, blur_sigma(batch.images_seen, sigma, self.config.blur_fade_kimg), sigma)
@@ -223,6 +227,11 @@ class PhaseLosses:
             labels = None if labels is None else in_group_order(labels, group_size)
         scores = self.discriminator(images, labels=labels, training=True, rng=stream.with_order(order))
         return tf.cast(scores, tf.float32)
+
+
+def _mean(values: tf.Tensor, batch: MicroBatch) -> tf.Tensor:
+    """This part's share in the mean over the global batch, and over the scores of an image."""
+    return tf.reduce_sum(values) / (batch.global_size * (math.prod(values.shape) // batch.size))
 
 
 def in_group_order(values: tf.Tensor, group_size: int) -> tf.Tensor:

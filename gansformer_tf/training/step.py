@@ -56,7 +56,9 @@ class TrainStep:
         self.config = config
         self.strategy = strategy or tf.distribute.get_strategy()
         self.layout = BatchLayout(config, self.strategy.num_replicas_in_sync)
+        discriminator.config.check_training(config)
         discriminator.config.check_batch(self.layout.micro_size, of=config.batch_size)
+        discriminator.prepare()
         self.augmentation = Augmentation(config)
         self.losses = PhaseLosses(generator, discriminator, config, self.augmentation)
         rematerialization = Rematerialization()

@@ -16,8 +16,7 @@ from gansformer_tf.config import RunConfig
 from gansformer_tf.data.read.pipeline import corrupt_record, training_dataset
 from gansformer_tf.data.read.release_iterators import release
 from gansformer_tf.layers.precision import dtype_policy
-from gansformer_tf.models import Discriminator
-from gansformer_tf.models.families import build_generator
+from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.training.checkpoint import CheckpointStore
 from gansformer_tf.training.errors import MemoryExhausted, TrainingError
 from gansformer_tf.training.faults import memory_suffices
@@ -76,7 +75,7 @@ class Trainer:
         with memory_suffices("while building the networks"), self.strategy.scope():
             dtype = dtype_policy(config.train.precision)
             self.generator = build_generator(config.model.generator, dtype=dtype)
-            self.discriminator = Discriminator(config.model.discriminator, dtype=dtype)
+            self.discriminator = build_discriminator(config.model.discriminator, dtype=dtype)
             self.ema_generator = build_generator(config.model.generator, name="ema_generator")
             self.ema_generator.set_weights(self.generator.get_weights())
             self.train_step = TrainStep(

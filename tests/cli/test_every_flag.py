@@ -150,6 +150,7 @@ STEPS = {
 }
 # the others, and what holds them
 ELSEWHERE = {
+    "tests/cli/test_projected_flags.py": "--d-features --d-features-size --d-norm-group-size",
     "tests/system/test_run_network.py": "--train --eval --vis --expname --dataset --result-dir --data-dir --resolution "
     "--restart --fused-modconv --gpus",
     "tests/cli/test_train_command.py": "--pretrained-pkl --reload --recompile --freeze-d --wandb",
@@ -222,7 +223,7 @@ def test_networks(flag, wide_data):
 @pytest.fixture
 def two_steps(tiny_data, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "build_generator", TinyGenerator)
-    monkeypatch.setattr(trainer, "Discriminator", TinyDiscriminator)
+    monkeypatch.setattr(trainer, "build_discriminator", TinyDiscriminator)
     tf.config.run_functions_eagerly(True)  # nothing to compile: a run takes a second
     yield lambda text: trained(tiny_data, text, tmp_path)
     tf.config.run_functions_eagerly(False)

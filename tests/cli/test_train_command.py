@@ -71,7 +71,7 @@ def complete(tmp_path, tiny_data, monkeypatch):
 @pytest.fixture
 def command(complete, monkeypatch):
     monkeypatch.setattr(trainer, "build_generator", TinyGenerator)
-    monkeypatch.setattr(trainer, "Discriminator", TinyDiscriminator)
+    monkeypatch.setattr(trainer, "build_discriminator", TinyDiscriminator)
     return complete
 
 

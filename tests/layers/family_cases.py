@@ -1,10 +1,12 @@
-"""How the layers of StyleGAN3 and CREPS are made and called, for the shared check."""
+"""How the layers of StyleGAN3, CREPS and the projected discriminator are made and called, for the shared check."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from gansformer_tf.config import CREPSConfig, StyleGAN3Config
+from gansformer_tf.layers.local_norm import LocalBatchNorm
+from gansformer_tf.layers.spectral import SpectralConv2D
 from gansformer_tf.models.creps.synthesis import CREPSSynthesis, Decoder, LineBlock, LineInput, TailBlock
 from gansformer_tf.models.stylegan3.fourier import FourierInput
 from gansformer_tf.models.stylegan3.schedule import bands, layer_plans
@@ -61,6 +63,17 @@ PART = (BATCH, POSITIONS, LINES.line_channels)
 MAPS = [(BATCH, 1, HEIGHT, WIDTH, 3)] * 3
 
 CASES = {
+    "spectral convolution": case(
+        SpectralConv2D, 5, 4, strides=2, use_bias=False,
+        inputs={"inputs": array(BATCH, 6, 7, 3)}, outputs=[(BATCH, 3, 4, 5)],
+    ),
+    "local batch norm": case(
+        LocalBatchNorm, 2, inputs={"x": array(4, 3, 5, 2)}, outputs=[(4, 3, 5, 2)],
+    ),
+    "spectral convolution, valid": case(
+        SpectralConv2D, 2, (3, 4), padding="valid",
+        inputs={"inputs": array(BATCH, 3, 5, 3)}, outputs=[(BATCH, 1, 2, 2)],
+    ),
     "fourier input": case(FourierInput, MOVED, inputs={"style": array(BATCH, DIM)}, outputs=[WAVES]),
     "fourier input, turned": case(
         FourierInput, MOVED, inputs={"style": array(BATCH, DIM), "transform": np.stack([TURN] * BATCH)},

@@ -13,9 +13,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
-from gansformer_tf.config import CREPSConfig, DiscriminatorConfig, GANsformerConfig, StyleGAN3Config, TrainConfig
-from gansformer_tf.models import Discriminator
-from gansformer_tf.models.families import build_generator
+from gansformer_tf.config import (
+    CREPSConfig,
+    DiscriminatorConfig,
+    GANsformerConfig,
+    ProjectedConfig,
+    StyleGAN3Config,
+    TrainConfig,
+)
+from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.strategy import make_strategy
 from tests.models.tiny import PAPER
@@ -26,6 +32,11 @@ GENERATORS = {
     "stylegan3": StyleGAN3Config(**GEOMETRY, latent_size=6, num_synthesis_layers=3, margin_size=2),
     "creps": CREPSConfig(**GEOMETRY, latent_size=6, mapping_layers=2, line_channels=4, rank=2),
 }
+DISCRIMINATORS = {
+    "stylegan2": DiscriminatorConfig(**GEOMETRY, mbstd_group_size=2),
+    "projected": ProjectedConfig(**GEOMETRY, feature_size=64, norm_group_size=2),
+}
+PROJECTED = {"g_loss": "hinge", "d_loss": "hinge", "d_reg": "none", "augment": "diffaug"}
 TRAIN = {
     "batch_size": 4,
     "batch_size_per_replica": 4,
@@ -37,23 +48,33 @@ TRAIN = {
 }
 
 
-def make_step(family: str, strategy: tf.distribute.Strategy | None = None, **changes: object) -> TrainStep:
+def make_step(
+    family: str,
+    strategy: tf.distribute.Strategy | None = None,
+    judge: str = "stylegan2",
+    dtype: object = None,
+    **changes: object,
+) -> TrainStep:
     tf.keras.utils.set_random_seed(3)
     config = GENERATORS[family]
-    generator, average = build_generator(config), build_generator(config, name="ema_generator")
+    generator, average = build_generator(config, dtype=dtype), build_generator(config, name="ema_generator")
     average.set_weights(generator.get_weights())
-    discriminator = Discriminator(DiscriminatorConfig(**GEOMETRY, mbstd_group_size=2))
-    return TrainStep(generator, discriminator, average, TrainConfig(**(TRAIN | changes)), strategy)
+    discriminator = build_discriminator(DISCRIMINATORS[judge], dtype=dtype)
+    settings = TRAIN | (PROJECTED if judge == "projected" else {}) | changes
+    return TrainStep(generator, discriminator, average, TrainConfig(**settings), strategy)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("family", choices=GENERATORS)
+    parser.add_argument("--judge", choices=DISCRIMINATORS, default="stylegan2")
     parser.add_argument("out", help="file for all variables behind the steps")
     parser.add_argument("--devices", type=int, default=1, help="logical CPU devices that train together")
     parser.add_argument("--at-once", type=int, default=4, help="images on one device")
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--eager", action="store_true", help="compile nothing")
     options = parser.parse_args()
+    tf.config.run_functions_eagerly(options.eager)
     if options.devices > 1:
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * options.devices
@@ -69,7 +90,7 @@ def main() -> None:
     }
     with strategy.scope():
         step = make_step(
-            options.family, strategy, d_reg_interval=2, batch_size_per_replica=options.at_once,
+            options.family, strategy, options.judge, d_reg_interval=2, batch_size_per_replica=options.at_once,
             **settings[options.family],
         )  # fmt: skip
     images = np.random.default_rng(0).integers(0, 256, (options.steps, 4, 8, 8, 3), np.uint8)

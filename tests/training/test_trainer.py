@@ -32,7 +32,7 @@ IMAGES = 80  # 10 steps; a tick and a checkpoint every 2 of them, a snapshot eve
 def trainer_of(run_dir, data, patch, images=IMAGES, meter=None, **train):
     """A trainer of a run, from its newest checkpoint on."""
     patch.setattr(trainer, "build_generator", TinyGenerator)
-    patch.setattr(trainer, "Discriminator", TinyDiscriminator)
+    patch.setattr(trainer, "build_discriminator", TinyDiscriminator)
     run_dir.create()
     config = tiny_run_config(data, images, **({"tick_kimg": 0.016} | train))
     run_dir.write_config(config)

@@ -73,6 +73,9 @@ class TinyDiscriminator(keras.Model):
         self.head.build((None, 4 * 4 * 9))
         self.built = True
 
+    def prepare(self) -> None:
+        pass
+
     def call(self, images: Any, labels: Any = None, training: bool = False, rng: Any = None) -> Any:
         x = self.statistics(self.convolution(images))
         x = ops.reshape(x, (images.shape[0], -1))
