@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,9 @@ def test_a_shipped_model_draws():
 
 def test_a_file_of_the_user_goes_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert model_file("scenes").title == "scenes"
+    shipped = model_file("scenes")
+    assert shipped.title == "scenes" and shipped.path.name == "scenes.safetensors"
+    assert shipped.folder == Path("results/scenes")  # where people may write, not within the package
     save_snapshot(tmp_path / "scenes", generator=gansformer_tf.load("scenes").generator)
     assert model_file("scenes").path.samefile(tmp_path / "scenes")
 

@@ -75,3 +75,17 @@ def test_settings_of_keras_that_commands_do_not_compute_with(settings, absent, m
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2
     assert re.match("some.py: error: " + message.replace("(", "[(]").replace(")", "[)]"), line), line
+
+
+def test_what_was_printed_is_shown_whole_where_tensorflow_cannot_be_loaded(tmp_path):
+    fault = "import os; os.write(2, b'first line\\nsecond line\\n'); raise RuntimeError('broken')"
+    (tmp_path / "tensorflow.py").write_text(fault)
+    path = os.pathsep.join((str(tmp_path), str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-c", "from gansformer_tf.quiet import import_tensorflow; import_tensorflow()"],
+        env={**os.environ, "PYTHONPATH": path, "KERAS_BACKEND": "tensorflow"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr.startswith("first line\nsecond line\n") and "RuntimeError: broken" in done.stderr

@@ -80,7 +80,7 @@ def test_generate_takes_a_pickle(pickle_file, tmp_path, capsys):
     flags = ["--model", str(pickle_file), "--images-num", "1", "--output-dir", str(tmp_path / "images")]
     assert generate.main(generate.COMMAND.read(flags)) == 0
     assert (tmp_path / "images" / "seed0000.png").exists()
-    assert "1 images written" in capsys.readouterr().out
+    assert "1 image written" in capsys.readouterr().out
 
 
 def test_pretrained_pkl_says_what_it_takes():

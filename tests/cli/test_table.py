@@ -124,6 +124,14 @@ def test_places_of_data_sets(tmp_path, monkeypatch):
     assert placed("--dataset", "photos.zip") == (".", "photos.zip")
 
 
+def test_a_choice_that_is_none_is_told_the_others(capsys):
+    for flag, others in (("--baseline", "'GAN', 'StyleGAN2'"), ("--preset", "'demo'")):
+        with pytest.raises(SystemExit):
+            run_network.COMMAND.read((flag, "nope"))
+        said = capsys.readouterr().err
+        assert f"argument {flag}: invalid choice: 'nope' (choose from" in said and others in said
+
+
 def test_every_place_knows_home_folders():
     for command in (run_network.COMMAND, generate.COMMAND, plot.COMMAND):
         for flag in command.flags:

@@ -8,7 +8,7 @@ import pytest
 
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.latents import latents_from_seeds
-from gansformer_tf.drawing.noise import noise_from_seeds
+from gansformer_tf.drawing.noise import noise_from_seeds, repeat_noise
 from gansformer_tf.drawing.seeds import parse_seeds
 
 
@@ -80,3 +80,10 @@ def test_noise_and_classes_have_these_bits_whatever_keras_runs_on():
     assert digest == "163465c454d4ec0dc0126e7ffb3a8e62582e5a52f67a3900e5a99117afc1dd5b"
     assert classes == "[9, 5, 9, 7, 3, 2, 7, 4]"
     assert loaded == "[]"
+
+
+def test_noise_of_one_image_for_several():
+    (values,) = noise_from_seeds([7], [(2, 2)])
+    (repeated,) = repeat_noise([values], 3)
+    np.testing.assert_array_equal(repeated, np.concatenate([values] * 3))
+    assert repeat_noise(None, 3) is None

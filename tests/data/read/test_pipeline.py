@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 
 from gansformer_tf.config.data import PrepareConfig, SourceOptions
-from gansformer_tf.data.manifest import LENGTHS, DatasetError
+from gansformer_tf.data.manifest import LENGTHS, DatasetError, read_manifest
 from gansformer_tf.data.prepare.prepare import prepare
 from gansformer_tf.data.read.epoch_order import EpochOrder
 from gansformer_tf.data.read.open import read_info
 from gansformer_tf.data.read.pipeline import corrupt_record, training_dataset
+from gansformer_tf.data.read.verify import verify
 from gansformer_tf.data.records.tfrecord import CorruptRecordError
 from gansformer_tf.data.sources.open import open_source
 from tests.data import makers
@@ -207,6 +208,9 @@ def test_a_missing_shard_and_a_missing_folder(tmp_path):
     sorted(place.glob("*tfrecord*"))[0].unlink()
     with pytest.raises(DatasetError, match="00000-of-00003 is missing"):
         training_dataset(place, batch_size=1, seed=1)
+    report = verify(place)
+    lengths = [shard.num_images for shard in read_manifest(place).shards]
+    assert report.num_images == sum(lengths[1:]) and "00000-of-00003 is missing" in report.problems[0]
     with pytest.raises(DatasetError, match="does not exist; prepare it first"):
         training_dataset(tmp_path / "nothing", batch_size=1, seed=1)
 
