@@ -12,6 +12,7 @@ from gansformer_tf.api.sources import ModelFile, model_file
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
+from gansformer_tf.models.base import require_w
 from gansformer_tf.models.snapshot import Snapshot, load_snapshot, save_snapshot
 
 Maps = list[np.ndarray]
@@ -45,7 +46,7 @@ class Model:
         self.batch_size = batch_size
         self.file = file
         # One for each way of drawing, because each compiles its graph once.
-        self._samplers: dict[tuple[float, str], Sampler] = {}
+        self._samplers: dict[tuple[float | None, str], Sampler] = {}
 
     def z(self, seeds: Iterable[int]) -> np.ndarray:
         """Latents of seeds: float32 `[len(seeds), num_latents, latent_dim]`, standard normal.
@@ -67,8 +68,9 @@ class Model:
             float32 `[batch, num_latents, num_layers, style_dim]`.
 
         Raises:
-            ValueError: Another shape than the model's, or labels that do not fit it.
+            ValueError: Another shape than the model's, labels that do not fit it, or a family without w.
         """
+        require_w(self.config, "w was")
         z = np.asarray(z, np.float32)
         if not z.size:
             raise ValueError(f"z has shape {z.shape}, so there is nothing to map; give one latent at least.")
@@ -100,10 +102,11 @@ class Model:
             float32 `[batch, heads, h, w, components]`.
 
         Raises:
-            ValueError: Another shape than the model's, or maps of a model that has none.
+            ValueError: Another shape than the model's, maps of a model that has none, or a family without w.
         """
-        w = np.asarray(w, np.float32)
         config = self.config
+        require_w(config, "images of w were")
+        w = np.asarray(w, np.float32)
         shape = (config.num_latents, config.num_layers, config.style_dim)
         if w.ndim != 4 or w.shape[1:] != shape or not len(w):
             raise ValueError(f"w has shape {w.shape}; this model takes [batch, {', '.join(map(str, shape))}].")
@@ -122,7 +125,7 @@ class Model:
     def sample(
         self,
         seeds: Iterable[int],
-        truncation_psi: float = 0.7,
+        truncation_psi: float | None = None,
         labels: Sequence[int] | None = None,
         noise_mode: str = "random",
         attention: bool = False,
@@ -131,7 +134,7 @@ class Model:
 
         Args:
             seeds: One for each image, 0 to 2**32 - 1.
-            truncation_psi: Quality against variety, 0.6 to 1.0 for most models.
+            truncation_psi: Quality against variety, 0.6 to 1.0 for most models; None: 0.7 where the family has w.
             labels: Class numbers that the images take in turn; None: each seed draws its own.
             noise_mode: "random" (noise of the seed), "const" (the model's fixed noise) or "none".
             attention: Whether to return attention maps too.
@@ -152,11 +155,11 @@ class Model:
         images = np.stack([sample.pixels for sample in samples]) if samples else empty
         return (images, maps) if attention else images
 
-    def sampler(self, truncation_psi: float = 0.7, noise_mode: str = "random") -> Sampler:
+    def sampler(self, truncation_psi: float | None = None, noise_mode: str = "random") -> Sampler:
         """What the functions of `gansformer_tf.visualize` draw with; its graphs are compiled once per model.
 
         Args:
-            truncation_psi: Quality against variety.
+            truncation_psi: Quality against variety; None: 0.7 where the family has w.
             noise_mode: "random" (noise of the seed), "const" (the model's fixed noise) or "none".
 
         Raises:

@@ -32,9 +32,14 @@ DRAWN = (
     Flag("--seeds", "seeds instead, such as 0-31,77; a seed always gives the same image", metavar="LIST"),
     Flag(
         "--truncation-psi --trunc",
-        "quality against variety: 0.6 to 1.0 (default: {default})",
+        "quality against variety: 0.6 to 1.0 (default: 0.7)",
         float,
         metavar="PSI",
+    ),
+    Flag("--temperature", "below 1: likelier codes (VQGAN; default: the model's)", float, metavar="T"),
+    Flag("--top-k", "draw from the K likeliest codes (VQGAN; default: the model's)", int, metavar="K"),
+    Flag(
+        "--top-p", "draw from the likeliest codes of this probability (VQGAN; default: the model's)", float, metavar="P"
     ),
     Flag(
         "--labels --class",
@@ -154,6 +159,8 @@ def _sampler(config: GenerateConfig, file: Path, device: str) -> Sampler:
     view = View(scale=config.scale, window=config.crop, shift=config.translate, turn=config.rotate)
     with tf.device(device):
         generator = load_snapshot(file).generator
+    own = {name: getattr(config, name) for name in ("temperature", "top_k", "top_p")}
+    generator.draw_with(**{name: value for name, value in own.items() if value is not None})
     return Sampler(
         generator,
         truncation_psi=config.truncation_psi,

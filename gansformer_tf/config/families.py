@@ -8,11 +8,12 @@ from gansformer_tf.config.gansformer import GANsformerConfig
 from gansformer_tf.config.generator import GeneratorConfig
 from gansformer_tf.config.projected import ProjectedConfig
 from gansformer_tf.config.stylegan3 import StyleGAN3Config
+from gansformer_tf.config.vqgan import VQGANConfig
 
 # By the value of their field `family`, which tells them apart in JSON; without it the first is meant. A family is its
 # configuration, which names the class of its networks: see `GeneratorConfig`.
 GENERATOR_FAMILIES: dict[str, type[GeneratorConfig]] = {
-    config.family: config for config in (GANsformerConfig, StyleGAN3Config, CREPSConfig)
+    config.family: config for config in (GANsformerConfig, StyleGAN3Config, CREPSConfig, VQGANConfig)
 }
 
 AnyDiscriminatorConfig = DiscriminatorConfig | ProjectedConfig

@@ -14,14 +14,18 @@ class GenerateConfig:
     `model` is a run folder or a snapshot. Images are those of `seeds` (such as "0-31,77"; None: of 0 to
     `images_num` - 1) with classes that `labels` gives in turn (None: from the seed). `scale`, `crop`, `translate` and
     `rotate` are the view of families that draw any size or can be moved. `ratio` (height / width) crops the images
-    that are written to `output_dir`. `video` names a film to write in place of images; `grid` is then its
+    that are written to `output_dir`. `truncation_psi` None is 0.7 where the family has w; `temperature`, `top_k` and
+    `top_p` None are the model's own (VQGAN). `video` names a film to write in place of images; `grid` is then its
     (columns, rows), otherwise whether a sheet of all images is written too. `gpus` empty computes on the CPU.
     """
 
     model: str = ""
     images_num: int = 32
     seeds: str | None = None
-    truncation_psi: float = 0.7
+    truncation_psi: float | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
     labels: tuple[int, ...] | None = None
     noise_mode: str = "random"
     scale: float = 1.0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gansformer_tf.config.image import ImageConfig
+
+# Truncation where a family has w and nothing else is asked for.
+DEFAULT_PSI = 0.7
 
 # Noise of the synthesis layers: drawn (from the seed of an image), fixed as the model stores it, or left out.
 NOISE_MODES = ("random", "const", "none")
@@ -24,12 +27,14 @@ class GeneratorConfig(ImageConfig):
 
     latent_size: int = 512
     w_dim: int | None = None
-    truncation_psi: float = 0.7
+    truncation_psi: float = DEFAULT_PSI
     family: str = ""
 
     # "module:class" of the generator, a `gansformer_tf.models.base.Generator`; imported when one is built
     network: ClassVar[str]
 
+    # whether `map` gives vectors that can be averaged, mixed and moved between; else only `synthesize` can read them
+    has_w: ClassVar[bool] = True
     # what `synthesize` takes beside w: a motion of the image, and the coordinates of the rows and columns to draw
     takes_transform: ClassVar[bool] = False
     draws_any_size: ClassVar[bool] = False
@@ -49,6 +54,11 @@ class GeneratorConfig(ImageConfig):
     def has_attention(self) -> bool:
         """Whether `synthesize` can return attention maps of the components."""
         return False
+
+    @property
+    def drawn_with(self) -> dict[str, Any]:
+        """Settings of drawing that are the family's own, JSON-ready; images depend on them."""
+        return {}
 
     @property
     def num_components(self) -> int:

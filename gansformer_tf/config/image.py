@@ -52,6 +52,11 @@ class ImageConfig:
         return max(1, min(self.channel_base // 2 ** (level - 1), self.channel_max))
 
     def _validate_image(self) -> None:
+        self._validate_size()
+        require_positive("channel_base", self.channel_base)
+        require_positive("channel_max", self.channel_max)
+
+    def _validate_size(self) -> None:
         require(
             is_power_of_two(self.resolution) and self.resolution >= MIN_RESOLUTION,
             f"resolution is {self.resolution}; it must be a power of two of at least {MIN_RESOLUTION}. "
@@ -69,8 +74,6 @@ class ImageConfig:
         )
         require_choice("image_channels", self.image_channels, (1, 3, 4))
         require(self.label_dim >= 0, f"label_dim is {self.label_dim}; use 0 for a model without labels.")
-        require_positive("channel_base", self.channel_base)
-        require_positive("channel_max", self.channel_max)
 
 
 def geometry(size: int | tuple[int, int]) -> dict[str, int]:

@@ -143,6 +143,7 @@ register(
         needs_network=True,
         own_rows=True,
         by_distance=True,  # of features, not the perceptual distance of papers
+        capability=("has_w", "this model has no w to move along"),
         less_is_better=True,
         aliases={"ppl2_wend": {}},
     )

@@ -13,7 +13,8 @@ class VisualizeConfig:
 
     `num` images are drawn of the simple kinds (images, latents, maps), `rich_num` of those that take many images
     each (interpolations, mixing, noise, truncation, ablation). A sheet holds `section_size` images, which is also
-    all that is kept in memory at once. `maps` None draws them where the model has attention.
+    all that is kept in memory at once. `maps` None draws them where the model has attention;
+    `truncation_psi` None is 0.7 where it has w.
     `interpolation_density` counts the images between two ends.
     """
 
@@ -33,7 +34,7 @@ class VisualizeConfig:
     blending_alpha: float = 0.6
     interpolation_density: int = 8
     interpolation_per_component: bool = False
-    truncation_psi: float = 0.7
+    truncation_psi: float | None = None
     batch_size: int = 4
     # size of the images as a factor, for generators that draw any
     scale: float = 1.0

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from gansformer_tf.config.base import nested, require, require_choice, require_positive, require_probability
+from gansformer_tf.config.base import require, require_choice, require_positive, require_probability, to_dict
+from gansformer_tf.config.generator import GeneratorConfig
+from gansformer_tf.config.image import geometry
 
 # Groups of the group normalisations; every width of the autoencoder is a multiple of it.
 GROUPS = 32
@@ -220,46 +224,6 @@ class CodeTransformerConfig:
 
 
 @dataclass(frozen=True)
-class VQGANConfig:
-    """Both stages: codes are drawn by the transformer and decoded by the autoencoder."""
-
-    autoencoder: AutoencoderConfig = nested(AutoencoderConfig)
-    transformer: CodeTransformerConfig = nested(CodeTransformerConfig)
-    family: str = "vqgan"
-
-    def __post_init__(self) -> None:
-        require_choice("family", self.family, ("vqgan",))
-        first, second = self.autoencoder, self.transformer
-        require(
-            second.num_codes == first.num_codes,
-            f"the transformer predicts {second.num_codes} codes; the codebook has {first.num_codes}. Train it on the "
-            "codes of this autoencoder, or set both to one number.",
-        )
-        rows, columns = first.grid
-        require(
-            second.num_tokens == rows * columns,
-            f"the transformer predicts {second.num_tokens} tokens; an image of {first.height}x{first.width} has "
-            f"{rows}x{columns} codes. Set num_tokens to {rows * columns}.",
-        )
-
-    @property
-    def height(self) -> int:
-        return self.autoencoder.height
-
-    @property
-    def width(self) -> int:
-        return self.autoencoder.width
-
-    @property
-    def image_channels(self) -> int:
-        return self.autoencoder.image_channels
-
-    @property
-    def label_dim(self) -> int:
-        return self.transformer.label_dim
-
-
-@dataclass(frozen=True)
 class CodeSampling:
     """How a code is drawn from what the transformer predicts.
 
@@ -285,3 +249,142 @@ class CodeSampling:
             self.top_k is None or self.top_k <= num_codes,
             f"top_k is {self.top_k}; this network has {num_codes} codes. Use a smaller number, or leave it out.",
         )
+
+
+# Fields of `CodeTransformerConfig` -> their names in `VQGANConfig`, where the plain ones are those of images.
+_RENAMED = {"num_layers": "transformer_layers", "num_heads": "transformer_heads", "width": "transformer_width"}
+
+
+@dataclass(frozen=True)
+class VQGANConfig(GeneratorConfig):
+    """Both stages: codes are drawn by the transformer and decoded by the autoencoder.
+
+    The fields are those of `AutoencoderConfig`, `CodeTransformerConfig` and `CodeSampling`, which are made of them;
+    both stages share the number of codes. With `transformer_layers` 0 there is no transformer: such a model makes
+    reconstructions, and draws nothing. `num_positions` None stands for one per code.
+
+    A latent has one number per code. There is no w: what is between two rows of codes is no image.
+    """
+
+    channels: int = 128
+    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    blocks_per_level: int = 2
+    attention_sizes: tuple[int, ...] = (16,)
+    resample_with_conv: bool = True
+    dropout: float = 0.0
+    latent_channels: int = 256
+    quantizer: str = NEAREST
+    num_codes: int = 1024
+    code_dim: int = 256
+    commitment_form: str = "paper"
+    commitment_weight: float = 0.25
+    fsq_levels: tuple[int, ...] = ()
+    transformer_layers: int = 24
+    transformer_heads: int = 16
+    transformer_width: int = 1024
+    num_positions: int | None = None
+    shared_condition: bool = False
+    start_code: int = 0
+    embedding_dropout: float = 0.0
+    attention_dropout: float = 0.0
+    residual_dropout: float = 0.0
+    token_keep: float = 1.0
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    family: str = "vqgan"
+
+    # fields of other families that say nothing here
+    latent_size: ClassVar[int] = 0  # type: ignore[misc]
+    w_dim: ClassVar[None] = None  # type: ignore[misc]
+    truncation_psi: ClassVar[float] = 1.0  # type: ignore[misc]
+    channel_base: ClassVar[int] = 0  # type: ignore[misc]
+    channel_max: ClassVar[int] = 0  # type: ignore[misc]
+
+    network: ClassVar[str] = "gansformer_tf.models.vqgan.generator:VQGAN"
+    has_w: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require_choice("family", self.family, ("vqgan",))
+        self._validate_size()
+        require(
+            self.transformer_layers >= 0,
+            f"transformer_layers is {self.transformer_layers}; use 0 for a model of the first stage alone.",
+        )
+        _ = self.autoencoder, self.transformer  # their rules
+        self.sampling.check(self.num_codes)
+
+    @classmethod
+    def of(
+        cls,
+        autoencoder: AutoencoderConfig,
+        transformer: CodeTransformerConfig | None = None,
+        sampling: CodeSampling | None = None,
+    ) -> VQGANConfig:
+        """The configuration of two stages, or with None of the first one alone.
+
+        Raises:
+            ConfigError: They do not fit, or the image has a size that no generator here draws.
+        """
+        first = to_dict(autoencoder)
+        values = geometry((first.pop("height"), first.pop("width"))) | first | to_dict(sampling or CodeSampling())
+        if transformer is None:
+            return cls(**values, transformer_layers=0)
+        second = to_dict(transformer)
+        codes, tokens, (rows, columns) = second.pop("num_codes"), second.pop("num_tokens"), autoencoder.grid
+        require(
+            codes == autoencoder.num_codes,
+            f"the transformer predicts {codes} codes; the codebook has {autoencoder.num_codes}. Train it on the codes "
+            "of this autoencoder, or set both to one number.",
+        )
+        require(
+            tokens == rows * columns,
+            f"the transformer predicts {tokens} tokens; an image of {autoencoder.height}x{autoencoder.width} has "
+            f"{rows}x{columns} codes. Set num_tokens to {rows * columns}.",
+        )
+        for theirs, ours in _RENAMED.items():
+            values[ours] = second.pop(theirs)
+        return cls(**values, **second)
+
+    @property
+    def autoencoder(self) -> AutoencoderConfig:
+        """The first stage."""
+        return AutoencoderConfig(**self._shared_with(AutoencoderConfig))
+
+    @property
+    def transformer(self) -> CodeTransformerConfig | None:
+        """The second stage, or None where there is none."""
+        if not self.transformer_layers:
+            return None
+        values = self._shared_with(CodeTransformerConfig) | {
+            theirs: getattr(self, ours) for theirs, ours in _RENAMED.items()
+        }
+        values["num_tokens"] = self.num_tokens
+        if self.num_positions is None:
+            values["num_positions"] = self.num_tokens
+        return CodeTransformerConfig(**values)
+
+    @property
+    def sampling(self) -> CodeSampling:
+        """How codes are drawn."""
+        return CodeSampling(**self._shared_with(CodeSampling))
+
+    def _shared_with(self, cls: type) -> dict[str, Any]:
+        """Values of the fields of another configuration that are here under the same name."""
+        names = (field.name for field in dataclasses.fields(cls))
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    @property
+    def num_tokens(self) -> int:
+        """Codes of an image."""
+        rows, columns = self.autoencoder.grid
+        return rows * columns
+
+    @property
+    def latent_dim(self) -> int:
+        """Numbers of a latent: one for each code."""
+        return self.num_tokens
+
+    @property
+    def drawn_with(self) -> dict[str, Any]:
+        return to_dict(self.sampling)

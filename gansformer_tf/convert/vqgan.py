@@ -13,6 +13,7 @@ from gansformer_tf.config.vqgan import VQGANConfig
 from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.foreign import read_lightning
 from gansformer_tf.convert.vqgan_config import VQGANFile, read_yaml
+from gansformer_tf.files import sha256_of
 
 if TYPE_CHECKING:
     from gansformer_tf.models.vqgan.autoencoder import VQAutoencoder
@@ -57,6 +58,27 @@ class ImportedVQGAN:
         stage = "both stages" if isinstance(self.model.config, VQGANConfig) else "stage 1"
         first = f"{self.source}: VQGAN, {stage}, as {self.configuration} says; {self.mapped} arrays"
         return [first, *(f"not imported: {line}" for line in self.left_out)]
+
+    def save(self, target: Path) -> None:
+        """Writes our snapshot; it has no place for the discriminator of a first stage, which draws nothing.
+
+        Raises:
+            ConfigError: The image has a size that snapshots have not.
+            OSError: It cannot be written.
+        """
+        from gansformer_tf.models.snapshot import save_snapshot
+        from gansformer_tf.models.vqgan.generator import VQGAN
+
+        generator = self.model
+        if not isinstance(generator, VQGAN):
+            generator = VQGAN(VQGANConfig.of(generator.config))
+            generator.autoencoder.set_weights(self.model.get_weights())
+        metadata = {
+            "source": self.source.name,
+            "source_sha256": sha256_of(self.source),
+            "source_kind": "PyTorch Lightning, VQGAN",
+        }
+        save_snapshot(target, generator=generator, metadata=metadata)
 
 
 def from_vqgan(checkpoint: str | Path, configuration: str | Path | None = None) -> ImportedVQGAN:
@@ -118,6 +140,7 @@ def _build(
     if isinstance(config, VQGANConfig):
         model = VQGAN(config)
         names = {FIRST_STAGE + name: variable for name, variable in autoencoder_names(model.autoencoder).items()}
+        assert model.transformer is not None  # a file of the second stage has one
         names |= {TRANSFORMER + name: variable for name, variable in transformer_names(model.transformer).items()}
     else:
         model = VQAutoencoder(config)

@@ -251,7 +251,7 @@ def _both_stages(params: Section) -> VQGANConfig:
     net.done()
     params.only("downsample_cond_size", -1)
     params.done("first_stage_key", "cond_stage_key", *_OF_RUNS)
-    return VQGANConfig(autoencoder, from_dict(CodeTransformerConfig, values | condition))
+    return VQGANConfig.of(autoencoder, from_dict(CodeTransformerConfig, values | condition))
 
 
 def _condition(params: Section) -> dict[str, int]:

@@ -12,13 +12,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from gansformer_tf.config.generator import NOISE_MODES
+from gansformer_tf.config.generator import DEFAULT_PSI, NOISE_MODES
 from gansformer_tf.drawing.compiled import compiled
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.latents import latents_from_seeds
 from gansformer_tf.drawing.noise import METHOD, noise_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.view import View
+from gansformer_tf.models.base import require_w
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Sampler:
 
     Args:
         generator: A `Generator`.
-        truncation_psi: 1.0 keeps the whole variety, 0.0 draws the average image.
+        truncation_psi: 1.0 keeps the whole variety, 0.0 draws the average image; None: 0.7 where the family has w.
         noise_mode: "random" (noise from the seed), "const" (the model's fixed noise) or "none".
         batch_size: Images computed at once.
         device: Where to compute, such as "gpu:1"; None leaves it to Keras.
@@ -57,7 +58,7 @@ class Sampler:
         self,
         generator: Any,
         *,
-        truncation_psi: float = 0.7,
+        truncation_psi: float | None = None,
         noise_mode: str = "random",
         batch_size: int = 8,
         device: str | None = None,
@@ -67,8 +68,12 @@ class Sampler:
             raise ValueError(f"noise mode {noise_mode!r} is unknown; choose one of {', '.join(NOISE_MODES)}.")
         if batch_size < 1:
             raise ValueError(f"batch size is {batch_size}; at least 1 image must be drawn at once.")
+        if truncation_psi is None:
+            truncation_psi = DEFAULT_PSI if generator.config.has_w else 1.0
         if not np.isfinite(truncation_psi):
             raise ValueError(f"truncation psi is {truncation_psi}; use a number, 0.5 to 1.0 for most models.")
+        if truncation_psi != 1.0:
+            require_w(generator.config, f"truncation psi {truncation_psi:g} was")
         self.generator = generator
         self.truncation_psi = truncation_psi
         self.noise_mode = noise_mode
@@ -95,6 +100,7 @@ class Sampler:
             "truncation_psi": self.truncation_psi,
             "noise_mode": self.noise_mode,
             **drawn,
+            **self.config.drawn_with,
             **self.view.metadata(),
         }
 
@@ -117,7 +123,11 @@ class Sampler:
         """w of the seeds, float32 `[len(seeds), num_latents, num_layers, style_dim]`; arguments as for `map`.
 
         Without labels a model that has them takes the classes of the seeds.
+
+        Raises:
+            ValueError: The family has no w.
         """
+        require_w(self.config, "w was")
         return np.concatenate(
             [self.map(self.latents(part), rows, truncation_psi) for part, rows in self.batches(seeds, labels)]
         )
@@ -136,7 +146,7 @@ class Sampler:
         labels: np.ndarray | None = None,
         truncation_psi: float | Sequence[float] | np.ndarray | None = None,
     ) -> np.ndarray:
-        """w of latents, all at once.
+        """w of latents, all at once, or what a family without w has in its place.
 
         Args:
             z: `[batch, num_latents, latent_dim]`.
@@ -147,6 +157,8 @@ class Sampler:
             float32 `[batch, num_latents, num_layers, style_dim]`.
         """
         psi = self.truncation_psi if truncation_psi is None else truncation_psi
+        if not self.config.has_w:
+            return keras.ops.convert_to_numpy(self._map(z, labels, None))
         return keras.ops.convert_to_numpy(self._map(z, labels, np.full(len(z), psi, np.float32)))
 
     def truncate(self, w: np.ndarray, psi: np.ndarray) -> np.ndarray:
@@ -232,6 +244,8 @@ class Sampler:
         ]
 
     def _map_eagerly(self, z: Any, labels: Any, psi: Any) -> Any:
+        if psi is None:
+            return self.generator.map(z, labels=labels)
         return self.generator.map(z, labels=labels, truncation_psi=psi)
 
     def _synthesize_eagerly(self, w: Any, noise: Any) -> Any:

@@ -79,13 +79,13 @@ class Client:
             self._transport = RestTransport(f"{scheme}://{address}", model, version, timeout, max_message_bytes)
 
     def png(
-        self, seeds: Sequence[int], truncation_psi: float | Sequence[float] = DEFAULT_PSI, labels: Any = None
+        self, seeds: Sequence[int], truncation_psi: float | Sequence[float] | None = DEFAULT_PSI, labels: Any = None
     ) -> list[bytes]:
         """One PNG file per seed.
 
         Args:
             seeds: Of the images; a seed gives the image that `generate.py` draws.
-            truncation_psi: Of all images, or one for each.
+            truncation_psi: Of all images, or one for each; None for a model that has no w and takes none.
             labels: For models with labels: a class number for each image, -1 for a class drawn from the seed.
 
         Raises:
@@ -95,7 +95,7 @@ class Client:
         return list(self._output("image_bytes", "serving_default", inputs))
 
     def images(
-        self, seeds: Sequence[int], truncation_psi: float | Sequence[float] = DEFAULT_PSI, labels: Any = None
+        self, seeds: Sequence[int], truncation_psi: float | Sequence[float] | None = DEFAULT_PSI, labels: Any = None
     ) -> np.ndarray:
         """Images as uint8 `[len(seeds), height, width, channels]`; arguments and errors as for `png`."""
         return self._output("images", "images", image_inputs(seeds, truncation_psi, labels))
@@ -130,14 +130,13 @@ class Client:
 
 
 def image_inputs(
-    seeds: Sequence[int], truncation_psi: float | Sequence[float] = DEFAULT_PSI, labels: Any = None
+    seeds: Sequence[int], truncation_psi: float | Sequence[float] | None = DEFAULT_PSI, labels: Any = None
 ) -> dict[str, np.ndarray]:
     """Inputs of the signatures that draw images from seeds; see `Client.png`."""
-    psi = np.asarray(truncation_psi, np.float32)
-    inputs = {
-        "seeds": np.asarray(seeds, np.int64),
-        "truncation_psi": np.full(len(seeds), psi) if psi.ndim == 0 else psi,
-    }
+    inputs: dict[str, np.ndarray] = {"seeds": np.asarray(seeds, np.int64)}
+    if truncation_psi is not None:
+        psi = np.asarray(truncation_psi, np.float32)
+        inputs["truncation_psi"] = np.full(len(seeds), psi) if psi.ndim == 0 else psi
     return inputs if labels is None else inputs | {"labels": np.asarray(labels, np.int64)}
 
 

@@ -34,8 +34,8 @@ class Graphs:
         ExportError: The generator does not draw images of that size.
 
     Attributes:
-        map: (z `[batch, num_latents, latent_dim]`, truncation_psi `[batch]`, class numbers `[batch]` if the model has
-            labels) to w, truncated image by image.
+        map: (z `[batch, num_latents, latent_dim]`, truncation_psi `[batch]` if the model has w, class numbers `[batch]`
+            if it has labels) to w, truncated image by image, or to what the model has in its place.
         draw: w to (images float32 `[batch, height, width, channels]`, attention maps per layer).
         from_seeds: (seeds `[batch]`, truncation_psi, class numbers, -1 for one from the seed) to what `draw` gives;
             None for exports without seeds.
@@ -49,10 +49,10 @@ class Graphs:
         self.noise_shapes = [tuple(shape) for shape in generator.noise_shapes]
         self.seeded_noise = seeds and noise_mode == "random" and bool(self.noise_shapes)
         self.z_shape = (None, config.num_latents, config.latent_dim)
-        psi = tf.TensorSpec([None], tf.float32)
-        labels = [tf.TensorSpec([None], tf.int64)] if config.label_dim else []
+        given = [tf.TensorSpec([None], tf.float32)] if config.has_w else []
+        given += [tf.TensorSpec([None], tf.int64)] if config.label_dim else []
         with implementation("composite"):  # a server has no native ops
-            self.map = concrete(self._map, tf.TensorSpec(self.z_shape, tf.float32), psi, *labels)
+            self.map = concrete(self._map, tf.TensorSpec(self.z_shape, tf.float32), *given)
             self.w_shape = tuple(self.map.structured_outputs.shape)
             w = tf.TensorSpec(self.w_shape, tf.float32)
             self.draw = concrete(self._draw, w)
@@ -61,12 +61,21 @@ class Graphs:
                 self._draw_with_noise = concrete(self._draw_noisily, w, noise)
             self.from_seeds: Any = None
             if seeds:
-                self.from_seeds = concrete(self._from_seeds, tf.TensorSpec([None], tf.int64), psi, *labels)
+                self.from_seeds = concrete(self._from_seeds, tf.TensorSpec([None], tf.int64), *given)
         self.num_maps = len(self.draw.structured_outputs[1])
 
-    def _map(self, z: Any, truncation_psi: Any, labels: Any = None) -> Any:
+    def _map(self, z: Any, *given: Any) -> Any:
+        truncation_psi, labels = self._named(given)
         one_hot = None if labels is None else tf.one_hot(labels, self.config.label_dim)
+        if truncation_psi is None:
+            return self.generator.map(z, labels=one_hot)
         return self.generator.map(z, labels=one_hot, truncation_psi=truncation_psi)
+
+    def _named(self, given: tuple[Any, ...]) -> tuple[Any, Any]:
+        """(truncation_psi, labels) of those that the model takes, None for the others."""
+        values = list(given)
+        psi = values.pop(0) if self.config.has_w else None
+        return psi, values.pop(0) if self.config.label_dim else None
 
     def _draw(self, w: Any) -> Any:
         mode = "const" if self.noise_mode == "random" else self.noise_mode
@@ -81,7 +90,8 @@ class Graphs:
         images, maps = self.generator.synthesize(w, return_attention=True, **options, **self.lines)
         return images, list(maps)
 
-    def _from_seeds(self, seeds: Any, truncation_psi: Any, labels: Any = None) -> Any:
+    def _from_seeds(self, seeds: Any, *given: Any) -> Any:
+        psi, labels = self._named(given)
         with tf.device(_DRAWING_DEVICE):
             _, num_latents, latent_dim = self.z_shape
             z = tf.cast(mersenne.standard_normal(seeds, num_latents * latent_dim), tf.float32)
@@ -90,7 +100,7 @@ class Graphs:
                 drawn = seeded.classes_from_seeds(seeds, self.config.label_dim)
                 labels = tf.where(labels == LABEL_FROM_SEED, drawn, labels)
             noise = seeded.noise_from_seeds(seeds, self.noise_shapes) if self.seeded_noise else None
-        w = self.map(z, truncation_psi) if labels is None else self.map(z, truncation_psi, labels)
+        w = self.map(z, *(value for value in (psi, labels) if value is not None))
         return self.draw(w) if noise is None else self._draw_with_noise(w, noise)
 
 

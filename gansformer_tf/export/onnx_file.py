@@ -46,13 +46,18 @@ def export_onnx(
         The folder.
 
     Raises:
-        ExportError: The folder is not empty, the noise mode is another one, the scale does not fit, Keras runs on
-            another backend, or tf2onnx is not installed.
+        ExportError: The folder is not empty, the noise mode is another one, the scale does not fit, the family has no
+            w, Keras runs on another backend, or tf2onnx is not installed.
         OSError: The folder cannot be written to.
     """
     check_options("onnx", noise_mode)
     if keras.backend.backend() != "tensorflow":
         raise ExportError(f"Keras runs on {keras.backend.backend()}; the converter needs KERAS_BACKEND=tensorflow.")
+    if not generator.config.has_w:
+        raise ExportError(
+            f"a {generator.config.family} generator draws its codes in a loop, which ONNX files of this package have "
+            "not; export it as saved_model."
+        )
     lines_of(generator, scale)  # nothing is made for a size that cannot be drawn
     import tf2onnx
 

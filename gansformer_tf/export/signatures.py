@@ -28,6 +28,8 @@ def build_signatures(graphs: Graphs) -> dict[str, Any]:
     | `mapping` | z, truncation_psi, labels | `w`: `[batch, num_latents, num_layers, dim]` |
     | `synthesis` | w | `images`: float32 |
 
+    A model without w takes no truncation_psi, and has the signatures of w not.
+
     Args:
         graphs: The generator.
     """
@@ -39,6 +41,8 @@ def build_signatures(graphs: Graphs) -> dict[str, Any]:
     for name, form in forms.items():
         found[name] = build.from_seeds(form)
         found["from_z" if name == "serving_default" else f"{name}_from_z"] = build.from_z(form)
+    if not graphs.config.has_w:
+        return found
     return found | {"mapping": build.mapping(), "synthesis": build.synthesis()}
 
 
@@ -65,12 +69,14 @@ class _Builder:
     def __init__(self, graphs: Graphs) -> None:
         self.graphs = graphs
         self.label_dim = graphs.config.label_dim
-        self.per_image = {"truncation_psi": tf.TensorSpec([None], tf.float32, "truncation_psi")}
+        self.per_image = {}
+        if graphs.config.has_w:
+            self.per_image["truncation_psi"] = tf.TensorSpec([None], tf.float32, "truncation_psi")
         if self.label_dim:
             self.per_image["labels"] = tf.TensorSpec([None], tf.int64, "labels")
 
     def from_seeds(self, form: Function) -> Any:
-        def draw(seeds: Any, truncation_psi: Any, labels: Any = None) -> dict[str, Any]:
+        def draw(seeds: Any, truncation_psi: Any = None, labels: Any = None) -> dict[str, Any]:
             with tf.control_dependencies(
                 [
                     *_same_length(seeds=seeds, truncation_psi=truncation_psi, labels=labels),
@@ -84,13 +90,13 @@ class _Builder:
         return concrete(draw, seeds=tf.TensorSpec([None], tf.int64, "seeds"), **self.per_image)
 
     def from_z(self, form: Function) -> Any:
-        def draw(z: Any, truncation_psi: Any, labels: Any = None) -> dict[str, Any]:
+        def draw(z: Any, truncation_psi: Any = None, labels: Any = None) -> dict[str, Any]:
             return form(*self.graphs.draw(self._mapped(z, truncation_psi, labels)))
 
         return concrete(draw, z=self._z(), **self.per_image)
 
     def mapping(self) -> Any:
-        def mapping(z: Any, truncation_psi: Any, labels: Any = None) -> dict[str, Any]:
+        def mapping(z: Any, truncation_psi: Any = None, labels: Any = None) -> dict[str, Any]:
             return {"w": self._mapped(z, truncation_psi, labels)}
 
         return concrete(mapping, z=self._z(), **self.per_image)
@@ -113,8 +119,10 @@ class _Builder:
         return self.graphs.map(*_given(z, truncation_psi, labels))
 
     def _checks(self, truncation_psi: Any, labels: Any, lowest_label: int) -> list[Any]:
-        finite = tf.reduce_all(tf.math.is_finite(truncation_psi))
-        checks = [tf.debugging.Assert(finite, ["truncation_psi holds a value that is not a finite number."])]
+        checks = []
+        if truncation_psi is not None:
+            finite = tf.reduce_all(tf.math.is_finite(truncation_psi))
+            checks += [tf.debugging.Assert(finite, ["truncation_psi holds a value that is not a finite number."])]
         if labels is not None:
             checks += _in_range("labels", labels, lowest_label, self.label_dim - 1)
         return checks

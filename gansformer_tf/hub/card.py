@@ -92,7 +92,8 @@ def _what(config: RunConfig) -> str:
 
 
 def _use(repo: str, config: RunConfig) -> str:
-    lines = [f'model = gf.load("{PREFIX}{repo}")', "images = model.sample(seeds=range(8), truncation_psi=0.7)"]
+    psi = ", truncation_psi=0.7" if config.model.generator.has_w else ""
+    lines = [f'model = gf.load("{PREFIX}{repo}")', f"images = model.sample(seeds=range(8){psi})"]
     if config.model.generator.has_attention:
         lines.append("images, maps = model.sample([0, 1], attention=True)")
     python = "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,12 @@ from gansformer_tf.models.blocks import BlockRunner
 from gansformer_tf.models.summary import Layer, Row, summary_rows
 from gansformer_tf.ops import SeedStream
 from gansformer_tf.ops.random import seed_generator, stream
+
+
+def require_w(config: GeneratorConfig, what: str) -> None:
+    """Raises `ValueError` for what moves w ("truncation was") where a family has none."""
+    if not config.has_w:
+        raise ValueError(f"{what} asked for; a {config.family} generator has no w, so leave it out.")
 
 
 class Generator(keras.Model):
@@ -105,12 +112,26 @@ class Generator(keras.Model):
     # what all families have in common
 
     def build(self, input_shape: Any = None) -> None:
-        size = (self.config.style_dim,)
-        self.w_avg = self.add_weight(shape=size, initializer="zeros", trainable=False, name="w_avg")
+        if self.config.has_w:
+            size = (self.config.style_dim,)
+            self.w_avg = self.add_weight(shape=size, initializer="zeros", trainable=False, name="w_avg")
         for network in (self.mapping, self.synthesis):
             if not network.built:
                 network.build(None)
         self.built = True
+
+    def draw_with(self, **settings: Any) -> None:
+        """Changes settings of drawing that the family has of its own: those of `drawn_with` of its configuration.
+
+        Raises:
+            ValueError: The family has no such setting, or the value breaks a rule.
+        """
+        for name, value in settings.items():
+            if name not in self.config.drawn_with:
+                raise ValueError(
+                    f"{name} {value} was asked for; a {self.config.family} generator has none, leave it out."
+                )
+        self.config = dataclasses.replace(self.config, **settings)
 
     def summary_rows(self) -> list[Row]:
         """Rows (layer, parameters, output shape, weight shape) for a table."""
@@ -152,9 +173,13 @@ class Generator(keras.Model):
             w: `[batch, num_latents, num_layers, style_dim]`.
             psi: One number, `[batch]` for one per image, or `[batch, num_latents]`; where it is 1, w stays as it is.
             cutoff: Number of layers; None: all.
+
+        Raises:
+            ValueError: psi is not 1, and this is a family without w.
         """
         if isinstance(psi, (int, float)) and psi == 1.0:
             return w
+        require_w(self.config, "truncation was")
         psi = ops.cast(psi, "float32")
         while 0 < len(psi.shape) < 4:
             psi = psi[..., None]

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gansformer_tf.config import TrainConfig
+from gansformer_tf.models.base import require_w
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.ema import ema_beta
@@ -48,6 +49,7 @@ class TrainStep:
         config: TrainConfig,
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
+        require_w(generator.config, "training against a discriminator was")
         for network in (generator, discriminator, ema_generator):
             if not network.built:
                 # Keras would build it in its first call, and that extra call would draw random numbers.

@@ -14,6 +14,7 @@ from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler, latent_names
 from gansformer_tf.drawing.seeds import check_seeds
+from gansformer_tf.models.base import require_w
 from gansformer_tf.visualize.attention_maps import blend, enlarge_attention, hard_map, soft_map
 from gansformer_tf.visualize.grids import readable
 from gansformer_tf.visualize.interpolation import lerp, steps_between
@@ -64,6 +65,7 @@ class ViewerSession:
     view_height = VIEW_HEIGHT
 
     def __init__(self, generator: Any) -> None:
+        require_w(generator.config, "the viewer, which moves w, was")
         self.config = generator.config
         self.attends = bool(self.config.has_attention)
         self.names = latent_names(self.config)

@@ -22,6 +22,9 @@ from gansformer_tf.visualize.samples import write_latents, write_samples
 from gansformer_tf.visualize.style_mixing import layer_ranges, write_style_mixing
 from gansformer_tf.visualize.truncation import write_truncation_sweep
 
+# Kinds of images that are about w.
+OF_W = ("latents", "interpolations", "style_mixing", "truncation_sweep", "ablation")
+
 
 @dataclass(frozen=True)
 class Work:
@@ -68,6 +71,8 @@ def visualize(
     if config.noise_variance and not generator.noise_shapes:
         print("noise variance: nothing in this generator takes noise, so it is left out.", flush=True)
         config = dataclasses.replace(config, noise_variance=False)
+    if not generator.config.has_w:
+        config = _without_w(config)
     view = View(scale=config.scale)
     sampler = Sampler(generator, truncation_psi=config.truncation_psi, batch_size=config.batch_size, view=view)
     path = prepare_folder(output_dir)
@@ -76,6 +81,14 @@ def visualize(
             for _ in task.work:
                 bar.update()
     return path
+
+
+def _without_w(config: VisualizeConfig) -> VisualizeConfig:
+    """The kinds that need no w; says which others were asked for."""
+    asked = [name for name in OF_W if getattr(config, name)]
+    if asked:
+        print(f"{', '.join(asked).replace('_', ' ')}: this generator has no w, so they are left out.", flush=True)
+    return dataclasses.replace(config, **dict.fromkeys(asked, False))
 
 
 def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig) -> Iterator[Work]:

@@ -302,6 +302,12 @@ OF_IMPORTERS = (  # what networks of other code bases have; presets set some of 
     "cmap_embedding_dim cmap_hidden_dim cmap_layers cmap_lr_multiplier mbstd_num_features "
     "count_unread_layer w_avg_decay w_avg_phases magnitude_half_life_kimg"
 )
+OF_VQGAN = (  # which is imported, and not trained from the command line
+    "channels channel_multipliers blocks_per_level attention_sizes resample_with_conv dropout latent_channels "
+    "quantizer num_codes code_dim commitment_form commitment_weight fsq_levels transformer_layers transformer_heads "
+    "transformer_width num_positions shared_condition start_code embedding_dropout residual_dropout token_keep "
+    "temperature top_k top_p"  # of generate.py the last three
+)
 OF_THE_PAPERS = (  # constants of the publications, which compare with nothing else when changed
     "ada_interval adam_beta1 adam_epsilon path_length_batch_shrink path_length_decay path_length_weight "
     "attention_images_num density_neighbours is_splits kid_subset_size kid_subsets pr_neighbours"
@@ -314,5 +320,5 @@ def test_every_field_has_a_flag_or_a_reason():
     reached = {(section, flag.target) for flag in COMMAND.flags for section in flag.sections}
     configs = [*COMMAND.configs.items(), *(("generator", cls) for cls in GENERATOR_FAMILIES.values())]
     fields = {(section, field.name) for section, cls in configs for field in dataclasses.fields(cls)}
-    reasons = " ".join((OF_THE_DATA, OF_IMPORTERS, OF_THE_PAPERS, OF_THE_HOUSE, BY_OTHER_FLAGS)).split()
+    reasons = " ".join((OF_THE_DATA, OF_IMPORTERS, OF_VQGAN, OF_THE_PAPERS, OF_THE_HOUSE, BY_OTHER_FLAGS)).split()
     assert sorted({name for _, name in fields - reached}) == sorted(reasons)

@@ -67,13 +67,37 @@ def test_more_codes_than_there_are():
 
 def test_both_stages_fit():
     with pytest.raises(ConfigError, match="predicts 1000 codes; the codebook has 1024. Train it on the codes"):
-        VQGANConfig(transformer=CodeTransformerConfig(num_codes=1000))
+        VQGANConfig.of(AutoencoderConfig(), CodeTransformerConfig(num_codes=1000))
     with pytest.raises(ConfigError, match="predicts 64 tokens; an image of 256x256 has 16x16 codes. Set num_tokens"):
-        VQGANConfig(transformer=CodeTransformerConfig(num_tokens=64))
-    config = VQGANConfig(AutoencoderConfig(height=128), CodeTransformerConfig(num_tokens=128, label_dim=3))
+        VQGANConfig.of(AutoencoderConfig(), CodeTransformerConfig(num_tokens=64))
+    first, second = AutoencoderConfig(height=128), CodeTransformerConfig(num_tokens=128, num_heads=8, label_dim=3)
+    config = VQGANConfig.of(first, second, CodeSampling(top_k=100))
+    assert (config.autoencoder, config.transformer, config.sampling) == (first, second, CodeSampling(top_k=100))
     assert (config.height, config.width, config.image_channels, config.label_dim) == (128, 256, 3, 3)
     assert from_dict(VQGANConfig, to_dict(config)) == config
-    assert config.transformer.num_embeddings == 1027
+    assert second.num_embeddings == 1027
+    assert VQGANConfig.of(first).transformer is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"transformer_layers": -1}, "transformer_layers is -1; use 0 for a model of the first stage alone"),
+        ({"resolution": 8}, "height is 8; the 5 levels halve it 4 times, so it must be a multiple of 16"),
+        ({"top_k": 0}, "top_k is 0; at least 1 code must be kept"),
+        ({"top_k": 1025}, "top_k is 1025; this network has 1024 codes"),
+        ({"num_positions": 255}, "num_positions is 255; the 256 tokens need at least as many"),
+    ],
+)
+def test_a_family_with_bad_values(values, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        VQGANConfig(**values)
+    assert "\n" not in str(error.value)
+
+
+def test_fields_of_other_families_are_unknown():
+    with pytest.raises(ConfigError, match="unknown key 'channel_base'"):
+        from_dict(VQGANConfig, {"channel_base": 512})
 
 
 def test_a_tuple_of_another_type_is_told():

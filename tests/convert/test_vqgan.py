@@ -13,12 +13,15 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from gansformer_tf.cli import generate
 from gansformer_tf.config.vqgan import CodeSampling, VQGANConfig
+from gansformer_tf.convert import __main__ as command
 from gansformer_tf.convert import closed_pickle, from_vqgan
 from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.foreign import read_lightning
 from gansformer_tf.convert.vqgan_checkpoint import read_checkpoint
 from gansformer_tf.convert.vqgan_config import read_yaml
+from gansformer_tf.models.snapshot import load_snapshot
 from tests.convert import fuzz, hostile
 from tests.convert.checkpoints import GOLDEN, archive, tensor, unpacked
 from tests.convert.makers import Name
@@ -96,6 +99,43 @@ def test_the_second_stage(second):
 
 def test_what_is_left_out_of_the_second_stage(second):
     assert "not imported: 2 arrays: masks, which are computed" in second.lines()
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_becomes_a_snapshot_that_generate_draws_from(second, capsys):
+    source = unpacked("stage2_tiny_class", Path())
+    source.with_suffix(".yaml").rename("other.yaml")
+    assert command.main([str(source), "both.safetensors", "--yaml", "other.yaml"]) == 0
+    assert "VQGAN, both stages, as other.yaml says" in capsys.readouterr().out
+    loaded = load_snapshot("both.safetensors")
+    assert loaded.metadata["source_kind"] == "PyTorch Lightning, VQGAN" and loaded.metadata["source"] == source.name
+    greedy, z, labels = CodeSampling(top_k=1), np.zeros((2, 64), np.float32), tf.one_hot([0, 3], 10)
+    np.testing.assert_array_equal(loaded.generator.draw(z, labels, greedy), second.model.draw(z, labels, greedy))
+    drawn = ["--model", "both.safetensors", "--images-num", "2", "--labels", "0,3", "--gpus", "none"]
+    assert generate.main(generate.COMMAND.read(drawn)) == 0
+    assert sorted(path.name for path in Path("images").iterdir()) == ["seed0000.png", "seed0001.png"]
+
+
+def test_a_first_stage_becomes_a_snapshot_of_it(first, capsys):
+    source = unpacked("stage1_tiny", Path())
+    assert command.main([str(source), "first.safetensors"]) == 0
+    loaded, golden = load_snapshot("first.safetensors").generator, Golden("stage1_tiny_expected")
+    np.testing.assert_array_equal(np.ravel(loaded.encode(golden.images("in/x"))), golden["out/indices"])
+    assert np.abs(loaded.decode(loaded.encode(golden.images("in/x"))) - golden.images("out/rec")).max() < 1e-3
+
+
+def test_what_the_command_refuses(capsys):
+    source = unpacked("stage1_tiny", Path())
+    source.with_suffix(".yaml").unlink()
+    Path("old.pkl").write_bytes(b"")
+    assert command.main([str(source), "new.safetensors"]) == 2
+    assert command.main(["old.pkl", "new.safetensors", "--yaml", "other.yaml"]) == 2
+    without, beside = capsys.readouterr().err.splitlines()
+    assert "without its configuration" in without
+    assert beside == "error: --yaml other.yaml goes with a .ckpt file; leave it out for old.pkl."
+    assert not Path("new.safetensors").exists()
 
 
 # -- the configuration -------------------------------------------------------------------------------------------------

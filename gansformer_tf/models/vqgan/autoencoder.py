@@ -45,11 +45,12 @@ class VQAutoencoder(keras.Model):
         super().__init__(**kwargs)
         self.config = config
         dtype = self.dtype_policy
-        self.encoder = VQEncoder(config, name="encoder", dtype=dtype)
-        self.to_codes = convolution(config.latent_channels, config.code_dim, 1, name="to_codes", dtype=dtype)
-        self.quantizer = build_quantizer(config, name="quantizer")
-        self.from_codes = convolution(config.code_dim, config.latent_channels, 1, name="from_codes", dtype=dtype)
-        self.decoder = VQDecoder(config, name="decoder", dtype=dtype)
+        with keras.name_scope(self.name):
+            self.encoder = VQEncoder(config, name="encoder", dtype=dtype)
+            self.to_codes = convolution(config.latent_channels, config.code_dim, 1, name="to_codes", dtype=dtype)
+            self.quantizer = build_quantizer(config, name="quantizer")
+            self.from_codes = convolution(config.code_dim, config.latent_channels, 1, name="from_codes", dtype=dtype)
+            self.decoder = VQDecoder(config, name="decoder", dtype=dtype)
         self.built = True
 
     def call(self, images: Any, training: bool = False, rng: Any = None) -> Any:

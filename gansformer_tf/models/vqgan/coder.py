@@ -25,7 +25,8 @@ class _Coder(keras.Model):
     def __init__(self, config: AutoencoderConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self._build_parts()
+        with keras.name_scope(self.name):  # layers of the same names stand in both
+            self._build_parts()
         self.built = True
 
     def _build_parts(self) -> None:

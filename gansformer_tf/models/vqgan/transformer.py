@@ -170,14 +170,19 @@ class CodeTransformer(keras.Model):
             shape=(config.num_positions, width), initializer="zeros", name="position_embedding"
         )
         self.blocks: list[CausalBlock] = []
-        for index in range(config.num_layers):
-            block = CausalBlock(
-                config.num_heads, config.attention_dropout, config.residual_dropout, name=f"block{index}", dtype=dtype
-            )
-            block.build((None, None, width))
-            self.blocks.append(block)
-        self.norm_out = layer_norm(width, "norm_out", dtype)
-        self.head = dense(width, config.num_codes, "head", dtype, use_bias=False)
+        with keras.name_scope(self.name):
+            for index in range(config.num_layers):
+                block = CausalBlock(
+                    config.num_heads,
+                    config.attention_dropout,
+                    config.residual_dropout,
+                    name=f"block{index}",
+                    dtype=dtype,
+                )
+                block.build((None, None, width))
+                self.blocks.append(block)
+            self.norm_out = layer_norm(width, "norm_out", dtype)
+            self.head = dense(width, config.num_codes, "head", dtype, use_bias=False)
         self.built = True
 
     def call(self, codes: Any, labels: Any = None, training: bool = False, rng: Any = None) -> Any:
