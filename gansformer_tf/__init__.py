@@ -1,12 +1,12 @@
 """gansformer-tf: generative adversarial transformers in TensorFlow 2 and Keras 3.
 
 >>> import gansformer_tf as gf
->>> model = gf.load("results/scenes-000")
+>>> model = gf.load("scenes")
 >>> images = model.sample(seeds=range(8), truncation_psi=0.7)
 >>> data = gf.data.images_from_directory("birds", resolution=64, batch_size=16)
 >>> gan = gf.GAN.from_preset("gansformer-small", resolution=64)
 >>> gan.compile()
->>> gan.fit(data, epochs=10, callbacks=[gf.callbacks.SampleGrid("samples")])
+>>> gan.fit(data, epochs=10, callbacks=[gf.callbacks.SampleGrid("samples")])  # doctest: +SKIP
 """
 
 from __future__ import annotations

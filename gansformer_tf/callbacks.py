@@ -41,7 +41,8 @@ class SampleGrid(keras.callbacks.Callback):
 
     Example:
 
-    >>> gan.fit(data, epochs=10, callbacks=[gf.callbacks.SampleGrid("samples", every=2)])
+    >>> sheets = gf.callbacks.SampleGrid("samples", every=2)
+    >>> gan.fit(data, epochs=10, callbacks=[sheets])  # doctest: +SKIP
     """
 
     def __init__(
@@ -85,10 +86,11 @@ class Metrics(keras.callbacks.Callback):
 
     Example:
 
+    >>> data = gf.data.images_from_directory("birds", resolution=64, batch_size=16)
     >>> metrics = gf.callbacks.Metrics(["fid"], reals=data, every=5, images_num=2000)
     >>> best = keras.callbacks.ModelCheckpoint("best.weights.h5", "val_fid", mode="min", save_best_only=True,
     ...                                        save_weights_only=True)
-    >>> gan.fit(data, epochs=50, callbacks=[metrics, best])
+    >>> gan.fit(data, epochs=50, callbacks=[metrics, best])  # doctest: +SKIP
     """
 
     def __init__(

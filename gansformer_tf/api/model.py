@@ -34,9 +34,12 @@ class Model:
 
     Example:
 
-    >>> model = gansformer_tf.load("results/scenes-000")
+    >>> model = gf.load("scenes")
     >>> model.sample(range(8)).shape
     (8, 64, 64, 3)
+    >>> w = model.map(model.z([1, 2]))
+    >>> model.synthesize(w, seeds=[1, 2]).shape
+    (2, 64, 64, 3)
     """
 
     def __init__(self, snapshot: Snapshot, batch_size: int = 8, file: ModelFile | None = None) -> None:
@@ -185,6 +188,11 @@ class Model:
             ValueError: Another ending.
             FileExistsError: The file is there already.
             OSError: It cannot be written.
+
+        Example:
+
+        >>> gf.load("scenes").save("mine.safetensors").name
+        'mine.safetensors'
         """
         path = Path(path).expanduser()
         if path.suffix != ".safetensors":
@@ -221,7 +229,7 @@ class Model:
 
         Example:
 
-        >>> gansformer_tf.load("results/scenes-000").push_to_hub("ann/scenes", license="mit")
+        >>> gf.load("results/scenes-000").push_to_hub("ann/scenes", license="mit")  # doctest: +SKIP
         """
         from gansformer_tf.hub.card import measured
         from gansformer_tf.hub.names import library, parse
@@ -250,6 +258,11 @@ def load(name: str | Path, batch_size: int = 8) -> Model:
 
     Raises:
         SnapshotError: There is none, or it cannot be read; the message says what to do.
+
+    Example:
+
+    >>> gf.load("scenes").sample([0, 1]).shape
+    (2, 64, 64, 3)
     """
     file = model_file(name)
     return Model(load_snapshot(file.path), batch_size, file)

@@ -52,7 +52,13 @@ def is_power_of_two(value: int) -> bool:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Plain JSON-ready dictionary of a configuration dataclass (nested ones included)."""
+    """Plain JSON-ready dictionary of a configuration dataclass (nested ones included).
+
+    Example:
+
+    >>> gf.config.to_dict(gf.config.DataConfig(dataset="birds"))["dataset"]
+    'birds'
+    """
     return dataclasses.asdict(config)
 
 

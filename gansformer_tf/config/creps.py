@@ -19,6 +19,11 @@ class CREPSConfig(StyledConfig):
 
     With `transformer` (not in the paper) there are `num_components` latents of `latent_size / num_components` numbers
     and a global one: the lines attend to the former behind every block, and the latter modulates.
+
+    Example:
+
+    >>> gf.config.CREPSConfig(resolution=64).draws_any_size
+    True
     """
 
     channel_base: int = 32768

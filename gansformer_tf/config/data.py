@@ -30,6 +30,11 @@ class DataConfig:
     `dataset` is a name below `data_dir`. `ratio` (height / width) crops the images while reading; None keeps
     them as they were prepared. `max_images` limits the number of images used (None: all). `num_images` is how many
     the data set had when the run was started (None: not known), by which a change of it is noticed.
+
+    Example:
+
+    >>> gf.config.DataConfig(dataset="birds", mirror=True).data_dir
+    'datasets'
     """
 
     dataset: str = ""

@@ -12,7 +12,13 @@ from gansformer_tf.config.train import TrainConfig
 
 @dataclass(frozen=True)
 class DiscriminatorConfig(AttentionConfig):
-    """Discriminator; `transformer` adds aggregators that collect from the image."""
+    """Discriminator; `transformer` adds aggregators that collect from the image.
+
+    Example:
+
+    >>> gf.config.DiscriminatorConfig(resolution=64, base_height=3).height  # 48x64
+    48
+    """
 
     architecture: str = "resnet"
     # samples per group of the minibatch standard deviation: None takes all images of a call, 0 leaves it out

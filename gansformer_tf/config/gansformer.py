@@ -24,6 +24,12 @@ class GANsformerConfig(AttentionConfig, GeneratorConfig):
     The defaults are those of the original command line, which is a StyleGAN2 generator; presets turn it into
     a GANsformer. `merge_layer` is the base-2 logarithm of the resolution at which k-GAN merges its images
     (-1: at the output).
+
+    Example:
+
+    >>> config = gf.config.GANsformerConfig(resolution=64, transformer=True, num_components=8, latent_size=256)
+    >>> config.num_latents, config.latent_dim, config.has_attention
+    (9, 32, True)
     """
 
     # mapping network

@@ -19,6 +19,11 @@ class MetricConfig:
 
     `network` names the feature network, see `gansformer_tf.metrics.networks.feature_network`. `fid_ddof` 1 divides
     covariances by N - 1 (the original FID code), 0 by N (StyleGAN3).
+
+    Example:
+
+    >>> gf.config.MetricConfig(metrics=("fid", "pr"), images_num=5000).network
+    'inception'
     """
 
     metrics: tuple = ()

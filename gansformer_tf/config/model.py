@@ -14,7 +14,13 @@ from gansformer_tf.config.generator import GeneratorConfig
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Both networks; their geometry must agree."""
+    """Both networks; their geometry must agree.
+
+    Example:
+
+    >>> gf.config.ModelConfig().with_images(resolution=64).discriminator.resolution
+    64
+    """
 
     generator: GeneratorConfig = nested(GANsformerConfig, GENERATOR_FAMILIES)
     discriminator: AnyDiscriminatorConfig = nested(DiscriminatorConfig, DISCRIMINATOR_FAMILIES)

@@ -21,6 +21,11 @@ class ProjectedConfig(ImageConfig):
     `features` is the network, `feature_size` the longer side of the images that it is shown (None: 128 pixels, or the
     images' own size where that is larger). Channels follow the size of the features as in every network here; the
     default is the published width.
+
+    Example:
+
+    >>> gf.config.ProjectedConfig(resolution=64, feature_size=96).seen_size
+    (96, 96)
     """
 
     channel_base: int = 2048

@@ -18,6 +18,12 @@ class RunConfig:
     """Everything that defines a run.
 
     `preset` is the name of the set of values that it was started from, empty for none; older runs did not note it.
+
+    Example:
+
+    >>> config = gf.config.RunConfig()
+    >>> gf.config.RunConfig.from_json(config.to_json()) == config
+    True
     """
 
     model: ModelConfig = nested(ModelConfig)

@@ -23,6 +23,11 @@ class StyleGAN3Config(StyledConfig):
     bands of the layers grow to half the resolution and `last_stopband_reach` times as much. Filters have `filter_taps`
     taps per unit of their factor, nonlinearities work at `activation_rate` times the rate of their signals, and the
     image is `output_scale` times what the last layer gives.
+
+    Example:
+
+    >>> gf.config.StyleGAN3Config(resolution=64).num_layers
+    16
     """
 
     mapping_layers: int = 2

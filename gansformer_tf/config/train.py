@@ -29,6 +29,11 @@ class TrainConfig:
     every `*_reg_interval` steps ("lazy"), with the optimizer corrected for it (StyleGAN2, appendix B).
 
     Numbers with a field `*_end` move there along half a cosine, from the begin to the end of the schedule.
+
+    Example:
+
+    >>> gf.config.TrainConfig(d_reg="r1,r2", gamma=0.5).penalties
+    ('r1', 'r2')
     """
 
     total_kimg: float = 25000.0

@@ -52,6 +52,14 @@ class Sampler:
 
     Raises:
         ValueError: A value out of its range, or a view that the generator cannot draw.
+
+    Example:
+
+    >>> sampler = gf.Sampler(gf.load("scenes").generator, truncation_psi=1.0)
+    >>> sampler.latents([0, 1]).shape
+    (2, 9, 16)
+    >>> for sample in sampler.samples(range(2)):  # doctest: +SKIP
+    ...     print(sample.seed, sample.pixels.shape)
     """
 
     def __init__(

@@ -20,6 +20,12 @@ class View:
         window: `(x0, y0, x1, y1)` in pixels of the scaled image, the last ones excluded; None: all of it.
         shift: How far the image moves to the right and down, as shares of its sides.
         turn: Angle in degrees.
+
+    Example:
+
+    >>> view = gf.View(scale=2.0, window=(0, 0, 64, 32))  # the upper left quarter of twice the size, for CREPS
+    >>> view.size(gf.config.CREPSConfig(resolution=32))
+    (32, 64)
     """
 
     scale: float = 1.0

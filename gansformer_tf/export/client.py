@@ -50,8 +50,12 @@ class Client:
 
     Example:
 
-    >>> with Client("grpc://localhost:8500") as client:  # doctest: +SKIP
+    >>> with gf.export.Client("grpc://localhost:8500") as client:  # doctest: +SKIP
     ...     files = client.png([0, 1, 2], truncation_psi=0.7)
+    >>> gf.export.Client("localhost:8500")
+    Traceback (most recent call last):
+    ...
+    gansformer_tf.export.errors.ExportError: 'localhost:8500' is no address of a server; write grpc://HOST:8500 or ...
     """
 
     def __init__(

@@ -30,6 +30,13 @@ def export_keras(generator: Any, path: str | Path, *, source: Mapping[str, Any] 
     Raises:
         ExportError: The folder is not empty.
         OSError: It cannot be written to.
+
+    Example:
+
+    >>> config = gf.config.GANsformerConfig(resolution=8, channel_max=8, latent_size=16)
+    >>> folder = gf.export.export_keras(gf.models.build_generator(config), "exported")
+    >>> sorted(file.name for file in folder.iterdir())
+    ['generator.keras', 'generator.weights.h5', 'model_card.json']
     """
     with new_folder(path) as folder:
         generator.save(folder / MODEL_FILE)

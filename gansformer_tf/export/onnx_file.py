@@ -49,6 +49,11 @@ def export_onnx(
         ExportError: The folder is not empty, the noise mode is another one, the scale does not fit, the family has no
             w, Keras runs on another backend, or tf2onnx is not installed.
         OSError: The folder cannot be written to.
+
+    Example:
+
+    >>> generator = gf.load("scenes").generator
+    >>> folder = gf.export.export_onnx(generator, "scenes-onnx", noise_mode="none")  # doctest: +SKIP
     """
     check_options("onnx", noise_mode)
     if keras.backend.backend() != "tensorflow":

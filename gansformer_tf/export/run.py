@@ -28,6 +28,10 @@ def export(
         ExportError: See the functions of the formats.
         SnapshotError: There is no usable snapshot.
         OSError: The folder cannot be written to.
+
+    Example:
+
+    >>> folder = gf.export.export("saved_model", "results/scenes-000", "served/gansformer")  # doctest: +SKIP
     """
     from gansformer_tf.models.snapshot import find_snapshot, load_snapshot
 

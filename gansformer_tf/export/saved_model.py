@@ -48,11 +48,12 @@ def export_saved_model(
 
     Example:
 
-    >>> folder = export_saved_model(generator, "served/gansformer")  # doctest: +SKIP
+    >>> generator = gf.load("scenes").generator
+    >>> folder = gf.export.export_saved_model(generator, "served/gansformer")  # doctest: +SKIP
     >>> tf.saved_model.load(folder).signatures["images"](  # doctest: +SKIP
     ...     seeds=tf.constant([0], tf.int64), truncation_psi=tf.constant([0.7])
     ... )["images"].shape
-    TensorShape([1, 256, 256, 3])
+    TensorShape([1, 64, 64, 3])
     """
     if keras.backend.backend() != "tensorflow":
         raise ExportError(f"Keras runs on {keras.backend.backend()}; SavedModels need KERAS_BACKEND=tensorflow.")

@@ -44,6 +44,16 @@ class Evaluation:
         cache: Where features of real images are kept; None: `cache_folder() / "features"`.
         bar: Makes progress bars.
         stopping: Asked now and then; True ends the evaluation with `Interrupted`.
+
+    Example:
+
+    >>> colours = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> network = gf.metrics.FeatureNetwork("colours", colours, lambda images: tf.cast(images, tf.float32), "", "x")
+    >>> images = gf.metrics.FolderImages("birds")
+    >>> config = gf.config.MetricConfig(metrics=("fid",), images_num=16)
+    >>> (result,) = gf.metrics.Evaluation(config, fake=images, real=images, networks=[network]).run()
+    >>> result.name, round(abs(result.values["fid"]), 3)
+    ('fid-colours', 0.0)
     """
 
     config: MetricConfig

@@ -10,7 +10,7 @@ from gansformer_tf.metrics.record import Measured, Rows
 
 
 def frechet_distance(real: Moments, fake: Moments) -> float:
-    """`|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` between two Gaussians.
+    """`|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` between two Gaussians (Heusel et al. 2017, equation 6).
 
     The trace of the root is the sum of the roots of the eigenvalues of `F^T C2 F` with `C1 = F F^T`, which is
     symmetric, so that no general matrix square root is needed. Only as many eigenvalues are counted as the number of
@@ -18,6 +18,13 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
 
     Raises:
         MetricError: The numbers of features or the divisors of the covariances differ.
+
+    Example:
+
+    >>> real = gf.metrics.Moments(count=100, mean=np.zeros(2), covariance=np.eye(2))
+    >>> fake = gf.metrics.Moments(count=100, mean=np.ones(2), covariance=4 * np.eye(2))
+    >>> round(gf.metrics.frechet_distance(real, fake), 6)  # |1 - 0|^2 + (1 + 4 - 2 * 2), for each of two features
+    4.0
     """
     if real.mean.shape != fake.mean.shape:
         raise MetricError(

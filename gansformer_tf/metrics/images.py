@@ -76,6 +76,12 @@ class DatasetImages(Images):
 
     Raises:
         MetricError: The data set cannot be used.
+
+    Example:
+
+    >>> images = gf.metrics.DatasetImages(gf.config.DataConfig(dataset="birds", mirror=True))
+    >>> len(images), images.read(0, 4).shape
+    (32, (4, 16, 16, 3))
     """
 
     def __init__(self, data: DataConfig, limit: int | None = None, seed: int = 0) -> None:
@@ -169,6 +175,12 @@ class FolderImages(Images):
 
     Raises:
         MetricError: There are none.
+
+    Example:
+
+    >>> images = gf.metrics.FolderImages("birds", limit=10, size=(8, 8))
+    >>> len(images), images.read(0, 4).shape
+    (10, (4, 8, 8, 3))
     """
 
     def __init__(
@@ -265,6 +277,12 @@ class GeneratedImages(Images):
         labels: Float32 `[count, label_dim]`; None draws classes from the seeds where the model has labels.
         model_hash: What identifies the weights.
         first_seed: Seed of image 0.
+
+    Example:
+
+    >>> images = gf.metrics.GeneratedImages([gf.load("scenes").sampler(truncation_psi=1.0)], count=5000)
+    >>> len(images), images.what
+    (5000, 'generated')
     """
 
     what = "generated"
@@ -310,8 +328,20 @@ def open_images(
 ) -> Images:
     """Images at a path: a prepared data set, or anything `FolderImages` reads.
 
+    Args:
+        place: Path.
+        what: "real" or "generated", for messages.
+        limit: At most so many; None takes all.
+        size: (height, width) to bring the images of a folder to; None asks that they have one size.
+        mirror: Whether the mirror images of a data set count too.
+
     Raises:
         MetricError: There are none, or options do not fit.
+
+    Example:
+
+    >>> len(gf.metrics.open_images("birds", "real")), len(gf.metrics.open_images("datasets/birds", "real", limit=10))
+    (16, 10)
     """
     path = Path(place)
     if path.is_dir() and ((path / MANIFEST).is_file() or holds_original(path)):

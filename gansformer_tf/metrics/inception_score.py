@@ -31,6 +31,14 @@ def inception_score(logits: np.ndarray, splits: int = SPLITS) -> Score:
 
     Raises:
         MetricError: Fewer images than splits, or logits that are not finite.
+
+    Source: "Improved Techniques for Training GANs" (Salimans et al. 2016), section 4.
+
+    Example:
+
+    >>> from gansformer_tf.metrics.inception_score import inception_score
+    >>> round(inception_score(100.0 * np.eye(4), splits=1).mean, 6)  # four images, each surely of a class of its own
+    4.0
     """
     if splits < 1:
         raise MetricError(f"the Inception Score with {splits} splits; use at least 1.")

@@ -64,6 +64,13 @@ def kid(
 
     Raises:
         MetricError: Too few images, no subset, features that are not finite or do not match.
+
+    Example:
+
+    >>> from gansformer_tf.metrics.kid import kid
+    >>> features = np.random.RandomState(0).randn(100, 8)
+    >>> kid(features, features[::-1], subsets=10, subset_size=50).mean < 0.2 < kid(features, features + 1.0).mean
+    True
     """
     check_features(real, "real", least=2)
     check_features(fake, "generated", least=2)

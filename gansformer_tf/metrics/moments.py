@@ -40,6 +40,13 @@ def moments(features: np.ndarray, ddof: int = 1, what: str = "given") -> Moments
 
     Raises:
         MetricError: Fewer than 2 images, or features that are not finite.
+
+    Example:
+
+    >>> from gansformer_tf.metrics.moments import moments
+    >>> found = moments(np.array([[0.0, 1.0], [2.0, 1.0]]))
+    >>> found.count, found.mean.tolist(), found.covariance.tolist()
+    (2, [1.0, 1.0], [[2.0, 0.0], [0.0, 0.0]])
     """
     if ddof not in (0, 1):
         raise MetricError(f"ddof is {ddof}; use 1 (unbiased covariance) or 0 (StyleGAN3's).")

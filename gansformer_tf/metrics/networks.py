@@ -32,6 +32,16 @@ class FeatureNetwork:
         device: Where to compute; None leaves it to TensorFlow.
         distance: What tells how far prepared images are apart, `[B, H, W, 3]` twice -> `[B]`, traced; None: the
             squared difference of their features. It has a `label`.
+
+    Example:
+
+    >>> colours = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D()])
+    >>> network = gf.metrics.FeatureNetwork(
+    ...     "colours", colours, lambda images: tf.cast(images, tf.float32) / 255.0, sha256="", description="x / 255"
+    ... )
+    >>> features, logits = network(np.zeros((5, 8, 8, 3), np.uint8))
+    >>> features.shape, logits.shape
+    ((5, 3), (5, 0))
     """
 
     def __init__(
@@ -155,6 +165,16 @@ def feature_network(
 
     Raises:
         MetricError: An unknown name, or weights that cannot be had.
+
+    Example:
+
+    >>> network = gf.metrics.feature_network("inception")  # doctest: +SKIP
+    >>> network(np.zeros((5, 64, 64, 3), np.uint8))[0].shape  # doctest: +SKIP
+    (5, 2048)
+    >>> gf.metrics.feature_network("inception-v9")
+    Traceback (most recent call last):
+    ...
+    gansformer_tf.metrics.errors.MetricError: --feature-network 'inception-v9' is unknown; use ...
     """
     import tensorflow as tf
 

@@ -23,6 +23,12 @@ class Result:
         manifest: What decided them.
         details: Longer results, such as a number per component.
         notes: What the user should know about the numbers, a line each; not written to files.
+
+    Example:
+
+    >>> result = gf.metrics.Result("kid", {"kid": 0.0125, "kid_std": 0.001}, {"network": "inception"})
+    >>> result.values["kid"]
+    0.0125
     """
 
     name: str
@@ -44,6 +50,13 @@ def write_results(folder: Path, results: Sequence[Result], subject: Mapping[str,
 
     Raises:
         MetricError: The folder cannot be written to.
+
+    Example:
+
+    >>> result = gf.metrics.Result("fid", {"fid": 12.5}, {"network": "inception"})
+    >>> gf.metrics.write_results(Path("measured"), [result], {"kimg": 250})
+    >>> print(Path("measured/metric-fid.txt").read_text().strip())
+    kimg 250.000  fid 12.5
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +93,13 @@ def result_line(record: Mapping[str, Any]) -> str:
 
 
 def scalars(results: Sequence[Result]) -> dict[str, float]:
-    """All numbers by name, for logs."""
+    """All numbers by name, for logs: `metric/<name>`, with the feature network behind it where a result names one.
+
+    Example:
+
+    >>> gf.metrics.scalars([gf.metrics.Result("kid-efficientnet-lite0", {"kid": 0.01}, {})])
+    {'metric/kid-efficientnet-lite0': 0.01}
+    """
     found = {}
     for result in results:
         suffix = result.name.partition("-")[2]
@@ -90,7 +109,15 @@ def scalars(results: Sequence[Result]) -> dict[str, float]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """The results as a table for the console, with their notes below."""
+    """The results as a table for the console, with their notes below.
+
+    Example:
+
+    >>> print(gf.metrics.table([gf.metrics.Result("fid", {"fid": 12.5}, {"network": "inception"})]))
+    metric  value       feature network  generated  real
+    ----------------------------------------------------
+    fid     12.5   fid  inception        -          -
+    """
     rows = [("metric", "value", "", "feature network", "generated", "real")]
     for result in results:
         manifest = result.manifest

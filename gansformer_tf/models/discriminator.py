@@ -190,6 +190,12 @@ class Discriminator(keras.Model):
 
     Source: StyleGAN2, section 4; GANsformer, section 3.3; "cGANs with Projection Discriminator" (Miyato and Koyama
     2018).
+
+    Example:
+
+    >>> config = gf.config.DiscriminatorConfig(resolution=16, channel_max=8, transformer=True, latent_size=16)
+    >>> gf.models.Discriminator(config)(ops.zeros((4, 16, 16, 3))).shape
+    TensorShape([4, 1])
     """
 
     def __init__(self, config: DiscriminatorConfig, **kwargs: Any) -> None:

@@ -114,6 +114,12 @@ def save_snapshot(
 
     Raises:
         OSError: It could not be written.
+
+    Example:
+
+    >>> generator = gf.load("scenes").generator
+    >>> gf.models.save_snapshot("scenes-generator.safetensors", generator=generator).name
+    'scenes-generator.safetensors'
     """
     path = Path(path)
     if config is None:
@@ -214,7 +220,15 @@ def load_snapshot(path: str | Path) -> Snapshot:
     """Builds the networks of a snapshot file or of the newest one in a run folder.
 
     Raises:
-        SnapshotError: See `find_snapshot`, `read_snapshot` and `assign_weights`.
+        SnapshotError: There is no such file or none in the folder; it is damaged, of something else or of another
+            version; its weights do not fit its configuration.
+
+    Example:
+
+    >>> file = gf.load("scenes").save("copy.safetensors")
+    >>> snapshot = gf.models.load_snapshot(file)
+    >>> snapshot.generator.config.resolution, snapshot.discriminator.config.resolution
+    (64, 64)
     """
     path = find_snapshot(path)
     config, tensors, metadata = read_snapshot(path)

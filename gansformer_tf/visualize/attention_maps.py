@@ -23,6 +23,15 @@ def enlarge_attention(attention: np.ndarray, height: int, width: int) -> np.ndar
 
     Returns:
         float32 `[height, width, components]`, still summing to 1.
+
+    Raises:
+        ValueError: Not three axes.
+
+    Example:
+
+    >>> attention = np.full((4, 4, 8), 1 / 8)
+    >>> gf.visualize.enlarge_attention(attention, 64, 64).shape
+    (64, 64, 8)
     """
     attention = np.asarray(attention, np.float32)
     if attention.ndim != 3:
@@ -52,6 +61,12 @@ def hard_map(
 
     Raises:
         ValueError: More components than colours.
+
+    Example:
+
+    >>> attention = np.eye(2)[[[0, 1]]]  # two pixels, each of a component of its own
+    >>> gf.visualize.hard_map(attention, colors=np.array([[255, 0, 0], [0, 0, 255]])).tolist()
+    [[[255, 0, 0], [0, 0, 255]]]
     """
     colors = _colors(attention, colors)
     attention = enlarge_attention(attention, height or attention.shape[0], width or attention.shape[1])
@@ -63,7 +78,23 @@ def soft_map(
 ) -> np.ndarray:
     """Mixes the components' colours by their weights, so that undecided regions look muddy.
 
-    Arguments and errors as for `hard_map`; returns uint8 `[height, width, 3]`.
+    Args:
+        attention: float `[h, w, components]`.
+        height: Height of the image; None keeps the map's own.
+        width: Width of the image; None keeps the map's own.
+        colors: uint8 `[components, 3]`; None takes the fixed palette.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+
+    Raises:
+        ValueError: More components than colours.
+
+    Example:
+
+    >>> attention = np.full((1, 1, 2), 0.5)
+    >>> gf.visualize.soft_map(attention, colors=np.array([[200, 0, 0], [0, 0, 100]])).tolist()
+    [[[100, 0, 50]]]
     """
     colors = _colors(attention, colors)
     attention = enlarge_attention(attention, height or attention.shape[0], width or attention.shape[1])
@@ -75,11 +106,23 @@ def component_map(
 ) -> np.ndarray:
     """Weight of one component as a grey image: black 0, white the component's own maximum.
 
+    Args:
+        attention: float `[h, w, components]`.
+        component: Its number, from 0.
+        height: Height of the image; None keeps the map's own.
+        width: Width of the image; None keeps the map's own.
+
     Returns:
         uint8 `[height, width, 3]`.
 
     Raises:
         ValueError: No such component.
+
+    Example:
+
+    >>> attention = np.array([[[0.25, 0.75], [0.5, 0.5]]])
+    >>> gf.visualize.component_map(attention, 0)[..., 0].tolist()
+    [[128, 255]]
     """
     count = attention.shape[-1]
     if not 0 <= component < count:
@@ -103,6 +146,12 @@ def blend(image: np.ndarray, colored_map: np.ndarray, alpha: float = DEFAULT_BLE
 
     Raises:
         ValueError: `alpha` outside 0..1, or sizes that differ.
+
+    Example:
+
+    >>> image, colours = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 100, np.uint8)
+    >>> gf.visualize.blend(image, colours, alpha=0.5)[0, 0].tolist()
+    [50, 50, 50]
     """
     if not 0.0 <= alpha <= 1.0:
         raise ValueError(f"blending alpha is {alpha}; it must lie between 0 (image) and 1 (map).")
@@ -127,6 +176,12 @@ def attention_panel(
 
     Returns:
         uint8 `[panel_height, panel_width, 3]`.
+
+    Example:
+
+    >>> images, maps = gf.load("scenes").sample([3], attention=True)
+    >>> panel = gf.visualize.attention_panel(images[0], maps[-1][0].mean(axis=0))
+    >>> keras.utils.save_img("panel.png", panel, scale=False)
     """
     pixels = readable(image)
     height, width = pixels.shape[:2]
@@ -145,6 +200,14 @@ def component_sheet(image: np.ndarray, attention: np.ndarray, title: str = "") -
         image: `[height, width, channels]`.
         attention: float `[h, w, components]`: one layer, one head.
         title: A line above the sheet.
+
+    Returns:
+        uint8 `[sheet_height, sheet_width, 3]`.
+
+    Example:
+
+    >>> image, attention = np.zeros((64, 64, 3), np.uint8), np.full((16, 16, 8), 1 / 8)
+    >>> sheet = gf.visualize.component_sheet(image, attention, title="seed 3")
     """
     pixels = readable(image)
     height, width = pixels.shape[:2]
@@ -178,6 +241,14 @@ def layer_sheet(
         layers: Per attended layer, from coarse to fine, float `[heads, h, w, components]`.
         alpha: Weight of the map in the blends.
         title: A line above the sheet.
+
+    Returns:
+        uint8 `[sheet_height, sheet_width, 3]`.
+
+    Example:
+
+    >>> images, maps = gf.load("scenes").sample([3], attention=True)
+    >>> sheet = gf.visualize.layer_sheet(images[0], [layer[0] for layer in maps])
     """
     pixels = readable(image)
     height, width = pixels.shape[:2]

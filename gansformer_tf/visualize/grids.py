@@ -58,6 +58,11 @@ def image_grid(images: Sequence[np.ndarray] | np.ndarray, columns: int | None = 
 
     Raises:
         ValueError: No images, images of several sizes, or less than one column.
+
+    Example:
+
+    >>> gf.visualize.image_grid(np.zeros((6, 8, 8, 3), np.uint8), columns=3).shape
+    (16, 24, 3)
     """
     pixels = [to_uint8(image) for image in images]
     shapes = {image.shape for image in pixels}
@@ -97,6 +102,11 @@ def labelled_sheet(
 
     Raises:
         ValueError: No image at all, or labels that do not match the table.
+
+    Example:
+
+    >>> image = np.zeros((64, 64, 3), np.uint8)
+    >>> sheet = gf.visualize.labelled_sheet([[image, None], [image, image]], ["seed 0", "seed 1"], ["before", "after"])
     """
     num_columns = max((len(row) for row in rows), default=0)
     images = [to_rgb(cell) for row in rows for cell in row if cell is not None]
@@ -163,7 +173,20 @@ def readable(image: np.ndarray, min_height: int = READABLE_HEIGHT) -> np.ndarray
 
 
 def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
-    """Repeats every pixel `factor` times both ways."""
+    """Repeats every pixel `factor` times both ways.
+
+    Args:
+        images: `[..., height, width, channels]`.
+        factor: A whole number.
+
+    Returns:
+        `[..., factor * height, factor * width, channels]`.
+
+    Example:
+
+    >>> gf.visualize.enlarge(np.zeros((2, 8, 8, 3), np.uint8), 4).shape
+    (2, 32, 32, 3)
+    """
     return np.repeat(np.repeat(images, factor, axis=-3), factor, axis=-2)
 
 

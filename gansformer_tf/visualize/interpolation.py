@@ -19,7 +19,21 @@ _SMALL_ANGLE = 1e-4
 
 
 def lerp(start: np.ndarray, end: np.ndarray, t: float) -> np.ndarray:
-    """The straight line from `start` (t = 0) to `end` (t = 1)."""
+    """The straight line from `start` (t = 0) to `end` (t = 1), as suits w.
+
+    Args:
+        start: Any shape.
+        end: The same shape.
+        t: 0 gives `start`, 1 gives `end`.
+
+    Returns:
+        float32 of that shape.
+
+    Example:
+
+    >>> gf.visualize.lerp(np.array([0.0, 2.0]), np.array([4.0, 2.0]), 0.25).tolist()
+    [1.0, 2.0]
+    """
     return (start + t * (end - start)).astype(np.float32)
 
 
@@ -33,6 +47,16 @@ def slerp(start: np.ndarray, end: np.ndarray, t: float) -> np.ndarray:
         start: `[..., dim]`.
         end: `[..., dim]`.
         t: 0 gives `start`, 1 gives `end`.
+
+    Returns:
+        float32 `[..., dim]`.
+
+    Source: "Sampling Generative Networks" (White 2016), section 2.1.
+
+    Example:
+
+    >>> gf.visualize.slerp(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 0.5).round(3).tolist()
+    [0.7070000171661377, 0.7070000171661377]
     """
     start_length = np.linalg.norm(start, axis=-1, keepdims=True)
     end_length = np.linalg.norm(end, axis=-1, keepdims=True)
@@ -82,6 +106,12 @@ def interpolate(
 
     Raises:
         ValueError: A bad space, component or density.
+
+    Example:
+
+    >>> frames = list(gf.visualize.interpolate(gf.load("scenes").sampler(), 0, 1, density=2))
+    >>> len(frames), frames[0].shape
+    (4, (64, 64, 3))
     """
     if space not in ("z", "w"):
         raise ValueError(f"interpolation space {space!r} is unknown; choose z or w.")

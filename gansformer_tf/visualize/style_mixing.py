@@ -51,8 +51,25 @@ def mix_layers(
 ) -> list[list[np.ndarray]]:
     """A table: each row's seed with `layers` taken from each column's seed. The noise is that of the row.
 
+    Args:
+        sampler: Draws the images.
+        row_seeds: The images that are changed.
+        column_seeds: Where the layers come from.
+        layers: Numbers of layers, 0 the coarsest.
+
     Returns:
         Rows of images `[height, width, channels]`, float about [-1, 1].
+
+    Raises:
+        ValueError: The model has no such layer.
+
+    Source: StyleGAN (Karras et al. 2019), section 3.1.
+
+    Example:
+
+    >>> table = gf.visualize.mix_layers(gf.load("scenes").sampler(), [0, 1], [2, 3, 4], layers=range(4))
+    >>> len(table), len(table[0]), table[0][0].shape
+    (2, 3, (64, 64, 3))
     """
     columns = sampler.latents_w(column_seeds)
     table = []
@@ -75,6 +92,15 @@ def mix_components(
 
     Returns:
         Images `[height, width, channels]`, float about [-1, 1].
+
+    Raises:
+        ValueError: The model has no such latent.
+
+    Example:
+
+    >>> images = gf.visualize.mix_components(gf.load("scenes").sampler(), 0, 1, components=[0, 7])
+    >>> len(images), images[0].shape
+    (2, (64, 64, 3))
     """
     base, other = sampler.latents_w([seed]), sampler.latents_w([other_seed])
     components = range(base.shape[COMPONENT_AXIS]) if components is None else components

@@ -24,6 +24,14 @@ def truncation_sweep(sampler: Sampler, seed: int, psis: Sequence[float] = SWEEP)
 
     Returns:
         One image `[height, width, channels]` per psi, float about [-1, 1].
+
+    Source: StyleGAN (Karras et al. 2019), appendix B.
+
+    Example:
+
+    >>> images = gf.visualize.truncation_sweep(gf.load("scenes").sampler(), seed=0, psis=[0.0, 0.7, 1.0])
+    >>> len(images), images[0].shape
+    (3, (64, 64, 3))
     """
     full = sampler.latents_w([seed], truncation_psi=1.0)
     w = sampler.truncate(np.repeat(full, len(psis), axis=0), np.asarray(psis, np.float32))

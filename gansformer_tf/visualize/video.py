@@ -25,7 +25,12 @@ def write_gif(path: str | Path, frames: Sequence[np.ndarray], frames_per_second:
         frames_per_second: Speed; GIF rounds the time of a frame to hundredths of a second.
 
     Raises:
-        ValueError: No frame.
+        ValueError: No frame, or frames of several sizes.
+
+    Example:
+
+    >>> frames = [np.full((16, 16, 3), level, np.uint8) for level in (0, 128, 255)]
+    >>> gf.visualize.write_gif("levels.gif", frames)
     """
     first, *rest = [Image.fromarray(to_rgb(frame)) for frame in _checked(frames)]
     path = Path(path)
@@ -44,6 +49,11 @@ def write_mp4(path: str | Path, frames: Iterable[np.ndarray], frames_per_second:
 
     Raises:
         ValueError: No frame, or frames of several sizes.
+
+    Example:
+
+    >>> frames = [np.full((16, 16, 3), level, np.uint8) for level in (0, 128, 255)]
+    >>> gf.visualize.write_mp4("levels.mp4", frames, frames_per_second=25)
     """
     with replacing(path, durable=False) as temporary, av.open(str(temporary), "w") as container:
         rate = Fraction(frames_per_second).limit_denominator(1000)

@@ -18,6 +18,12 @@ def read_info(path: str | os.PathLike[str]) -> DatasetInfo:
 
     Raises:
         DatasetError: It is missing, incomplete, or of a size the networks cannot have.
+
+    Example:
+
+    >>> info = gf.data.read_info("datasets/birds")
+    >>> info.num_images, info.height, info.width, info.label_dim
+    (16, 16, 16, 0)
     """
     folder = Path(path)
     if is_zip(folder) and folder.is_file():

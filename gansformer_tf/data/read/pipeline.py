@@ -61,6 +61,12 @@ def training_dataset(
         DatasetError: The folder cannot be used, or labels are asked for and there are none.
         CorruptRecordError: A shard was cut. A damaged record met later raises `tf.errors.OpError` while iterating;
             `corrupt_record` gives its message.
+
+    Example:
+
+    >>> data = gf.data.training_dataset("datasets/birds", batch_size=4, seed=1000)
+    >>> next(iter(data))["image"].shape
+    TensorShape([4, 16, 16, 3])
     """
     info = read_info(path)
     index, count = shard

@@ -52,6 +52,12 @@ class ProjectedDiscriminator(keras.Model):
         ValueError: The images or labels have another shape, or the frozen network is not installed.
 
     Source: "Projected GANs Converge Faster" (Sauer et al. 2021).
+
+    Example:
+
+    >>> model = ProjectedDiscriminator(gf.config.ProjectedConfig(resolution=32, feature_size=32, channel_base=256))
+    >>> model(keras.random.normal((8, 32, 32, 3))).shape  # doctest: +SKIP
+    TensorShape([8, 52])
     """
 
     def __init__(self, config: ProjectedConfig, **kwargs: Any) -> None:
