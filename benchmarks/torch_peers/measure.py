@@ -29,7 +29,14 @@ from benchmarks.torch_peers import creps, gansformer, stylegan2
 from benchmarks.torch_peers.discriminator import Discriminator
 from benchmarks.torch_peers.phases import Training
 
+ON_GPU = torch.cuda.is_available()
 PHASES = ("G", "G_reg", "D", "D_reg", "EMA")
+
+
+def finished(result: Any = None) -> None:
+    """Waits for a GPU; the CPU is done when a call returns."""
+    if ON_GPU:
+        torch.cuda.synchronize()
 
 
 @torch.inference_mode()
@@ -37,8 +44,8 @@ def convolution_rate(repeats: int = 5) -> float:
     """Operations per second of the convolution of `flops.convolution_rate`."""
     x, kernel = torch.randn(8, 256, 32, 32), torch.randn(256, 256, 3, 3)
     flops = 2 * 8 * 32 * 32 * 9 * 256 * 256
-    F.conv2d(x, kernel, padding=1)
-    return flops / median_seconds(lambda: F.conv2d(x, kernel, padding=1), repeats)
+    finished(F.conv2d(x, kernel, padding=1))
+    return flops / median_seconds(lambda: finished(F.conv2d(x, kernel, padding=1)), repeats)
 
 
 def built(model: str, architecture: dict[str, int]) -> tuple[Any, tuple[int, ...]]:
@@ -56,7 +63,7 @@ def generate(model: str, architecture: dict[str, int], batch: int, repeats: int)
 
     @torch.inference_mode()
     def measured() -> float:
-        return median_seconds(lambda: generator(z), repeats)
+        return median_seconds(lambda: finished(generator(z)), repeats)
 
     return measured
 
@@ -70,7 +77,7 @@ def train(
     images = torch.zeros(batch, 3, architecture["resolution"], architecture["resolution"])
 
     def measured() -> dict[str, float]:
-        return {phase: median_seconds(lambda phase=phase: training.run(phase, images), 1) for phase in PHASES}
+        return {phase: median_seconds(lambda phase=phase: finished(training.run(phase, images)), 1) for phase in PHASES}
 
     return measured
 
@@ -79,6 +86,7 @@ if __name__ == "__main__":
     settings = json.loads(sys.argv[2])
     imported = peak_gigabytes()
     torch.set_num_threads(settings.pop("threads"))
+    torch.set_default_device("cuda" if ON_GPU else "cpu")
     measured = {"generate": generate, "train": train}[sys.argv[1]](**settings)
     measured()  # what happens once happens here
     serve(

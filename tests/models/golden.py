@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from gansformer_tf.convert.original import why_unused
 from gansformer_tf.convert.original_names import NameMap
@@ -55,13 +55,14 @@ class Golden:
     def under(self, prefix: str) -> dict[str, np.ndarray]:
         return {key[len(prefix) :]: value for key, value in self.arrays.items() if key.startswith(prefix)}
 
-    def images(self, key: str) -> tf.Tensor:
-        return tf.constant(np.transpose(self.arrays[key], (0, 2, 3, 1)))
+    def images(self, key: str) -> Any:
+        return keras.ops.convert_to_tensor(np.transpose(self.arrays[key], (0, 2, 3, 1)))
 
-    def tensor(self, key: str) -> tf.Tensor | None:
-        return tf.constant(self.arrays[key]) if key in self.arrays else None
+    def tensor(self, key: str) -> Any:
+        """An array as a tensor of the backend; None if there is none."""
+        return keras.ops.convert_to_tensor(self.arrays[key]) if key in self.arrays else None
 
-    def labels(self, key: str) -> tf.Tensor | None:
+    def labels(self, key: str) -> Any:
         return self.tensor(key)
 
     def maps(self) -> list[np.ndarray]:
