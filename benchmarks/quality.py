@@ -189,13 +189,14 @@ def plot(runs: dict[str, list[Run]], path: Path, title: str) -> None:
     figure.savefig(path, dpi=120)
 
 
-def write_section(path: Path, lines: list[str]) -> None:
+def write_section(path: Path, lines: list[str], markers: tuple[str, str] = (BEGIN, END)) -> None:
     """Replaces the part of a file between the markers, or appends it."""
     text = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
-    section = "\n".join([BEGIN, *lines, END])
-    if BEGIN in text and END in text:
-        head, _, rest = text.partition(BEGIN)
-        text = head + section + rest.partition(END)[2]
+    begin, end = markers
+    section = "\n".join([begin, *lines, end])
+    if begin in text and end in text:
+        head, _, rest = text.partition(begin)
+        text = head + section + rest.partition(end)[2]
     else:
         text = text.rstrip("\n") + "\n\n" + section + "\n"
     path.write_text(text, encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Recipes at equal wall-clock: what the minutes buy, flags that exist, and how maps are laid over objects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import recipes
+from benchmarks.scene_regions import hard_map, overlap, regions
+from gansformer_tf.cli.flags import COMMAND
+
+
+def test_a_machine_that_slows_down_changes_no_budget() -> None:
+    """Everything took five times as long in the second turn; the demo alone is as fast as its fastest tick."""
+    turns = [
+        {"demo": [10.0, 12.0, 11.0], "r3": [22.0]},
+        {"demo": [55.0], "r3": [110.0]},
+        {"demo": [11.0], "r3": [22.0]},
+    ]
+    speed = recipes.merged({}, turns)
+    assert speed["relative"] == {"demo": 1.0, "r3": 2.0} and speed["reference_seconds"] == 10.0
+    assert recipes.budget(20, 10.0) == 120.0 and recipes.budget(20, 20.0) == 60.0
+    later = recipes.merged(speed, [{"demo": [30.0], "paper": [45.0]}])
+    assert later["relative"] == {"demo": 1.0, "r3": 2.0, "paper": 1.5} and later["reference_seconds"] == 10.0
+
+
+def test_a_budget_is_whole_steps() -> None:
+    assert recipes.budget(1, 7.0) / 0.016 == pytest.approx(535) and recipes.budget(0.001, 1000.0) == 0.016
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_the_flags_of_every_recipe_are_valid(name: str, tmp_path: Path) -> None:
+    flags = f"{recipes.BASE} {recipes.RECIPES[name].flags.format(network='efficientnet-lite0')}"
+    COMMAND.parser().parse_args([*flags.split(), "--train", "--expname", "x", "--dataset", "scenes"])
+
+
+def test_rows_say_what_failed_and_leave_out_what_was_not_run(tmp_path: Path) -> None:
+    given = recipes.parser().parse_args(["--work", str(tmp_path), "--kimg", "1"])
+    table = recipes.Table(given)
+    table.failure("r3", 1).parent.mkdir()
+    table.failure("r3", 1).touch()
+    for seed, fid in ((1, 10.0), (2, 14.0)):
+        table.file("demo", seed).write_text(json.dumps({"kimg": 1.0, "seconds": 60.0, "fid": fid}))
+    lines = table.rows(["demo", "r3", "paper"], [1, 2])
+    assert len(lines) == 4 and "12" in lines[2] and "failed" in lines[3]
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_network_does_not_judge_what_it_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, message in (
+        ("--recipes projected --network efficientnet-lite0", "would judge what it trained"),
+        ("--recipes best", "there is no recipe 'best'; choose from demo"),
+        ("--recipes demo --minutes 2", "give the budget"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            recipes.main([*words.split(), "--kimg", "1", "--work", "nowhere"])
+        assert ended.value.code == 2 and message in capsys.readouterr().err
+    assert not Path("nowhere").exists()
+
+
+def test_regions_and_their_overlap() -> None:
+    mask = np.zeros((20, 20), bool)
+    mask[2:8, 2:8] = mask[12:18, 10:18] = True
+    mask[0, 19] = True  # smaller than what counts
+    first, second = regions(mask)
+    assert first.sum() == 36 and second.sum() == 48
+    parts = np.where(first, 3, 0)
+    parts[12:18, 10:14] = 5
+    assert overlap([first, second], parts) == [1.0, 0.5]
+
+
+def test_hard_maps_grow_to_the_image() -> None:
+    attention = np.zeros((2, 2, 2, 3))
+    attention[:, 0, 0, 2] = attention[:, 1, 1, 1] = 1.0
+    chosen = hard_map(attention, 4, 4)
+    assert chosen.shape == (4, 4) and (chosen[:2, :2] == 2).all() and (chosen[2:, 2:] == 1).all()
