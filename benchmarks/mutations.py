@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 # Folders or files of the package, and the tests of their area.
 AREAS = {
-    "api": ["tests/api"],
+    "api": ["tests/api", "tests/test_pretrained.py"],
     "cli": ["tests/cli", "tests/config", "tests/visualize", "tests/metrics"],
     "config": ["tests/config", "tests/cli"],
     "convert": ["tests/convert"],
@@ -36,7 +36,7 @@ AREAS = {
     "metrics": ["tests/metrics"],
     "models": ["tests/models"],
     "ops": ["tests/ops", "tests/layers"],
-    "training": ["tests/training"],
+    "training": ["tests/training", "tests/system/test_run_network.py"],
     "viewer": ["tests/viewer"],
     "visualize": ["tests/visualize"],
     "*.py": ["tests/test_files.py", "tests/test_image_files.py", "tests/test_quiet.py", "tests/cli"],

@@ -49,4 +49,4 @@ def preset_config(name: str, resolution: int | tuple[int, int], overrides: dict[
             given[part][key] = value
     for part in _PARTS:
         given[part] |= overrides.get(part, {})
-    return dataclasses.replace(run_of(merge_sections(chosen, given)), preset=name)
+    return run_of(merge_sections(chosen, given))
