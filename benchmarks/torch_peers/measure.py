@@ -3,6 +3,7 @@
     python benchmarks/torch_peers/measure.py generate '{"model": "creps", "architecture": {...}, "batch": 8,
                                                         "repeats": 5, "threads": 2}'
     python benchmarks/torch_peers/measure.py train '{..., "discriminator": {...}, "at_once": 8}'
+    python benchmarks/torch_peers/measure.py stages '{"config": {...}, "judge": {...}, "batch": 16, "threads": 2}'
 
 answers requests (`benchmarks/processes.py`): "start" once it drew or trained for the first time; every "turn" with the
 seconds of a batch, or of the phases of a step, and the rate of a plain convolution around it; "end" with the peak of
@@ -25,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.processes import serve
 from benchmarks.timing import beside_rate, median_seconds, memory, peak_gigabytes
-from benchmarks.torch_peers import creps, gansformer, stylegan2
+from benchmarks.torch_peers import creps, gansformer, stylegan2, vqgan
 from benchmarks.torch_peers.discriminator import Discriminator
 from benchmarks.torch_peers.phases import Training
 
@@ -82,12 +83,22 @@ def train(
     return measured
 
 
+def stages(config: dict[str, Any], judge: dict[str, int], batch: int) -> Callable[[], dict[str, float]]:
+    """Measures the seconds of a training step of both stages of VQGAN."""
+    steps = vqgan.Steps(config, judge, batch)
+
+    def measured() -> dict[str, float]:
+        return {"stage 1": median_seconds(steps.stage1, 1), "stage 2": median_seconds(steps.stage2, 1)}
+
+    return measured
+
+
 if __name__ == "__main__":
     settings = json.loads(sys.argv[2])
     imported = peak_gigabytes()
     torch.set_num_threads(settings.pop("threads"))
     torch.set_default_device("cuda" if ON_GPU else "cpu")
-    measured = {"generate": generate, "train": train}[sys.argv[1]](**settings)
+    measured = {"generate": generate, "train": train, "stages": stages}[sys.argv[1]](**settings)
     measured()  # what happens once happens here
     serve(
         {

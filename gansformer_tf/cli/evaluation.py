@@ -209,7 +209,7 @@ class Meter:
 def _chosen(saved: RunConfig, typed: Mapping[str, Mapping[str, Any]]) -> RunConfig:
     """The snapshot's configuration with what was typed about data and metrics."""
     metrics: dict[str, Any] = to_dict(saved.metrics)
-    metrics["metrics"] = metrics["metrics"] or DEFAULT
+    metrics["metrics"] = metrics["metrics"] or (*DEFAULT, *(("rfid",) if saved.model.generator.reconstructs else ()))
     metrics |= typed["metrics"]
     if not metrics["metrics"]:
         raise UsageError("--eval --metrics none measures nothing; name some, such as --metrics fid,kid.")

@@ -10,7 +10,7 @@ from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.options import RunOptions
 from gansformer_tf.cli.snapshots import MODEL_HELP
 from gansformer_tf.cli.table import OWN, Command, Flag
-from gansformer_tf.cli.values import comma_list, gpu_list
+from gansformer_tf.cli.values import comma_list, gpu_list, number_list
 from gansformer_tf.config import DataConfig, DiscriminatorConfig, GANsformerConfig, MetricConfig, TrainConfig
 from gansformer_tf.config.attention import ARCHITECTURES, ATTENTION_FORMS, POSITION_INITS, POSITION_TYPES
 from gansformer_tf.config.base import from_dict
@@ -20,6 +20,7 @@ from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.config.metric_records import METRICS, resolve
 from gansformer_tf.config.objectives import D_LOSSES, D_PENALTIES, G_LOSSES
 from gansformer_tf.config.presets import BASELINE_NAMES, PRESET_NAMES, Sections
+from gansformer_tf.config.stages import StagesConfig
 from gansformer_tf.config.train import (
     AUGMENT_PIPES,
     AUGMENTATIONS,
@@ -27,11 +28,12 @@ from gansformer_tf.config.train import (
     PRECISIONS,
 )
 from gansformer_tf.config.visualize import VisualizeConfig
+from gansformer_tf.config.vqgan import ADVERSARIAL_LOSSES, COMMITMENT_FORMS, QUANTIZERS
 from gansformer_tf.export.options import FORMATS
 from gansformer_tf.terminal import path
 
 G, D, BOTH = ("generator",), ("discriminator",), ("generator", "discriminator")
-DATA, TRAIN, VIS, MEASURE = ("data",), ("train",), ("visualize",), ("metrics",)
+DATA, TRAIN, VIS, MEASURE, STAGES = ("data",), ("train",), ("visualize",), ("metrics",), ("stages",)
 
 
 def _none_or_str(text: str) -> str | None:
@@ -331,6 +333,58 @@ CREPS = (
     Flag("--bandwidth", "standard deviation of the Fourier frequencies, in periods per image", float, G, "bandwidth"),
 )
 
+VQGAN = (
+    Flag("--stage1-share", "share of --total-kimg that trains the autoencoder (default: {default})", float, STAGES),
+    Flag("--transformer-lr", "learning rate of stage 2", float, STAGES, "transformer_learning_rate"),
+    Flag("--weight-decay", "of the transformer's dense layers (default: {default})", float, STAGES),
+    Flag("--held-out", "images that are not trained on; every tick measures them (default: {default})", int, STAGES),
+    Flag(
+        "--perceptual",
+        "distance of reconstructions: a feature network (default: {default}), files of VGG-16 and its heads, or none",
+        str,
+        STAGES,
+        metavar="NAME|PATHS",
+    ),
+    Flag("--perceptual-weight", "its weight beside the absolute error", float, STAGES),
+    Flag("--codebook-weight", "weight of the loss of the codes", float, STAGES),
+    Flag("--kmeans-start", "codes start as clusters of what the encoder makes", bool, STAGES),
+    Flag("--restart-codes", "move codes that no image of an epoch took (default: {default})", bool, STAGES),
+    Flag("--d-start", "image at which the discriminator starts", int, STAGES, "discriminator_start"),
+    Flag("--d-weight", "factor of its adaptive weight", float, STAGES, "discriminator_weight"),
+    Flag("--patch-loss", "its loss", str, STAGES, "adversarial_loss", ADVERSARIAL_LOSSES),
+    Flag("--d-channels", "its width behind the first layer", int, D, "channels"),
+    Flag("--d-layers", "its strided layers: a patch is 34 pixels wide with 2, 70 with 3", int, D, "num_layers"),
+    Flag("--vq-channels", "width of the autoencoder at the size of the image, a multiple of 32", int, G, "channels"),
+    Flag(
+        "--vq-multipliers",
+        "its widths as multiples, level by level; every level but the last halves the image",
+        number_list,
+        G,
+        "channel_multipliers",
+        metavar="LIST",
+    ),
+    Flag("--vq-blocks", "residual blocks of a level", int, G, "blocks_per_level"),
+    Flag("--vq-attention", "longer sides of levels with attention", number_list, G, "attention_sizes", metavar="LIST"),
+    Flag("--vq-latent-channels", "width in front of the codes", int, G, "latent_channels"),
+    Flag("--vq-dropout", "dropout of the autoencoder", float, G, "dropout"),
+    Flag("--vq-conv-resampling", "sizes change by convolutions", bool, G, "resample_with_conv"),
+    Flag("--quantizer", "how the nearest code is found", str, G, "quantizer", QUANTIZERS),
+    Flag("--codes-num", "codes in the book", int, G, "num_codes"),
+    Flag("--code-dim", "numbers in a code", int, G, "code_dim"),
+    Flag("--fsq-levels", "levels of each number, with --quantizer fsq", number_list, G, metavar="LIST"),
+    Flag("--commitment-form", "which term of the loss is weighted", str, G, "commitment_form", COMMITMENT_FORMS),
+    Flag("--commitment-weight", "its weight", float, G),
+    Flag("--transformer-layers", "layers of the transformer", int, G),
+    Flag("--transformer-heads", "its heads", int, G),
+    Flag("--transformer-width", "its width", int, G),
+    Flag("--embedding-dropout", "dropout of its embeddings (of its attention: --attention-dropout)", float, G),
+    Flag("--residual-dropout", "dropout of what its layers add", float, G),
+    Flag("--token-keep", "probability that a token of its input is not replaced in training", float, G),
+    Flag("--temperature", "divides the logits when codes are drawn", float, G),
+    Flag("--top-k", "draw from the k likeliest codes", int, G),
+    Flag("--top-p", "draw from the likeliest codes whose probabilities sum to p", float, G),
+)
+
 IMAGES = (
     Flag("--vis-images", "sample images", bool, VIS, "images"),
     Flag("--vis-latents", "z and w", bool, VIS, "latents"),
@@ -342,6 +396,14 @@ IMAGES = (
     Flag("--vis-style-mix", "style mixing", bool, VIS, "style_mixing"),
     Flag("--vis-truncation", "truncation sweep", bool, VIS, "truncation_sweep"),
     Flag("--vis-ablation", "what changes without each component", bool, VIS, "ablation"),
+    Flag(
+        "--vis-reconstructions",
+        "real images drawn again, and completed (VQGAN)",
+        bool,
+        VIS,
+        "reconstructions",
+    ),
+    Flag("--vis-temperatures", "the same seeds at several temperatures (VQGAN)", bool, VIS, "temperatures"),
     Flag("--vis-grid", "sheets of images", bool, VIS, "grid"),
     Flag("--vis-num", "images of the simple kinds", int, VIS, "num"),
     Flag("--vis-rich-num", "images of the kinds that take many", int, VIS, "rich_num"),
@@ -392,6 +454,7 @@ GROUPS: tuple[tuple[str, tuple[Flag, ...]], ...] = (
     ("k-GAN", KGAN),
     ("StyleGAN3", STYLEGAN3),
     ("CREPS", CREPS),
+    ("VQGAN", VQGAN),
     ("metrics (--eval, --train)", EVALUATION),
     ("images (--vis)", IMAGES),
     ("export", EXPORT),
@@ -449,6 +512,7 @@ COMMAND = Command(
         "train": TrainConfig,
         "visualize": VisualizeConfig,
         "metrics": MetricConfig,
+        "stages": StagesConfig,
     },
     build=_options,
     epilog=EXAMPLES,

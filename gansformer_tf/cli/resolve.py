@@ -8,11 +8,13 @@ from pathlib import Path
 from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.cli.options import RunOptions
-from gansformer_tf.config import ProjectedConfig, RunConfig, to_dict
+from gansformer_tf.config import GeneratorConfig, ProjectedConfig, RunConfig, to_dict
 from gansformer_tf.config.base import is_power_of_two
+from gansformer_tf.config.feature_networks import FEATURE_NETWORKS
 from gansformer_tf.config.image import BASE_GRID
 from gansformer_tf.config.presets import Sections, form_values, merge_sections, preset
 from gansformer_tf.config.sections import SECTIONS, classes_of, projected, run_of
+from gansformer_tf.config.stages import NO_DISTANCE
 
 # Where the published command line differs from the defaults of the classes.
 COMMAND_LINE_DEFAULTS: Sections = {"generator": {"truncation_psi": 0.75}}
@@ -33,7 +35,10 @@ def resolve(options: RunOptions, saved: RunConfig | None) -> RunConfig:
         _require_same_preset(saved, _preset_name(options))
     config = saved if saved is not None and options.reload else _chosen(options, saved)
     config = _with_data_set(config, options.resolution)
+    config.model.check_pair()
     _require_features(config)
+    _require_distance(config)
+    _require_first_stage(options, config, saved is None)
     if saved is not None:
         _require_same_run(saved, config)
     config.model.discriminator.check_batch(config.train.batch_size_per_replica, of=config.train.batch_size)
@@ -49,11 +54,13 @@ def _chosen(options: RunOptions, saved: RunConfig | None) -> RunConfig:
         if not dataset:
             raise UsageError("--dataset is missing; name a data set made by prepare_data.py: --dataset NAME.")
         form = typed["generator"].get("attention_form", "")
-        sections = merge_sections(COMMAND_LINE_DEFAULTS, preset(name, dataset) if name else {}, form_values(form))
+        sections = merge_sections(preset(name, dataset) if name else {}, form_values(form))
+        sections = merge_sections(_of_family(COMMAND_LINE_DEFAULTS, sections), sections)
         if "features" in typed["discriminator"]:
             sections = projected(sections)
     else:
         sections = _sections_of(saved)
+    _require_read(typed, classes_of(sections)["generator"])
     sections = merge_sections(sections, _fitting(typed, sections))
     return dataclasses.replace(run_of(sections), preset=name if saved is None else saved.preset)
 
@@ -96,6 +103,62 @@ def _fitting(typed: Sections, sections: Sections) -> Sections:
     return kept
 
 
+def _of_family(values: Sections, sections: Sections) -> Sections:
+    """The values whose fields the chosen families have."""
+    known = {name: {field.name for field in dataclasses.fields(cls)} for name, cls in classes_of(sections).items()}
+    return {
+        name: {field: value for field, value in given.items() if field in known[name]} for name, given in values.items()
+    }
+
+
+def _require_read(typed: Sections, family: type[GeneratorConfig]) -> None:
+    """Raises UsageError for a flag about training that the chosen family's training does not read."""
+    for flag in COMMAND.flags:
+        for section in flag.sections:
+            unread = {"train": flag.target in family.unread_settings, "stages": not family.trained_in_stages}
+            if unread.get(section) and flag.target in typed[section]:
+                name = getattr(family, "family", "") or "GANsformer"
+                raise UsageError(f"{flag.name} sets what training of a {name} generator does not have; leave it out.")
+
+
+def _require_distance(config: RunConfig) -> None:
+    """Raises UsageError where the perceptual distance of stage 1 cannot be had, or nothing is left to train on."""
+    if config.stages is None:
+        return
+    from gansformer_tf.features.errors import FeatureError
+    from gansformer_tf.features.weights import find_weights
+
+    config.stages.check_data(min(config.data.num_images or 0, config.data.max_images or config.data.num_images or 0))
+    wanted, (height, width) = config.stages.perceptual, (config.model.generator.height, config.model.generator.width)
+    if wanted in FEATURE_NETWORKS:
+        least = FEATURE_NETWORKS[wanted].least_side
+        if min(height, width) < least:
+            raise UsageError(
+                f"--perceptual {wanted} needs images of at least {least} pixels on each side; these have "
+                f"{height}x{width}. Give --perceptual none."
+            )
+        try:
+            find_weights(wanted)
+        except FeatureError as error:
+            raise UsageError(f"{str(error).rstrip('.')}; or give --perceptual none.") from error
+    elif wanted != NO_DISTANCE:
+        missing = [name for name in wanted.split(",") if not Path(name.strip()).is_file()]
+        if missing:
+            raise UsageError(
+                f"--perceptual {wanted}: there is no file {missing[0]}; name one of {', '.join(FEATURE_NETWORKS)}, "
+                "none, or the files of VGG-16 and its heads, separated by a comma."
+            )
+
+
+def _require_first_stage(options: RunOptions, config: RunConfig, begins: bool) -> None:
+    """Raises UsageError for a run of stage 2 alone that is given no codes to learn."""
+    if begins and config.stages is not None and config.stages.stage1_share == 0.0 and options.pretrained_pkl is None:
+        raise UsageError(
+            "--stage1-share 0 trains stage 2 alone, and there is no stage 1 whose codes it could learn; name a "
+            "snapshot that has one with --pretrained-pkl, or give a share above 0."
+        )
+
+
 def _require_features(config: RunConfig) -> None:
     """Raises UsageError where the discriminator needs a feature network that is not installed."""
     if not isinstance(config.model.discriminator, ProjectedConfig):
@@ -112,6 +175,7 @@ def _require_features(config: RunConfig) -> None:
 def _sections_of(config: RunConfig) -> Sections:
     values = to_dict(config)
     del values["preset"]  # the values that it gave are there
+    values["stages"] = values["stages"] or {}
     return {**values.pop("model"), **values}
 
 
@@ -153,7 +217,10 @@ def _with_data_set(config: RunConfig, typed: int | None) -> RunConfig:
 
 
 # Fields that leave the weights as they are, so that a run may change them when it is resumed.
-_FREE_FIELDS = {"truncation_psi", "attention_dropout", "component_dropout"}
+_FREE_FIELDS = {
+    *("truncation_psi", "attention_dropout", "component_dropout"),
+    *("temperature", "top_k", "top_p", "dropout", "embedding_dropout", "residual_dropout", "token_keep"),
+}
 
 
 def _require_same_run(saved: RunConfig, config: RunConfig) -> None:
@@ -168,6 +235,11 @@ def _require_same_run(saved: RunConfig, config: RunConfig) -> None:
         raise UsageError(
             f"this run was started with --freeze-d {old}, now it is {new}; leave the flag out, or start a new run from "
             f"this one with --restart --pretrained-pkl and its folder."
+        )
+    if saved.stages is not None and config.stages is not None and saved.stages.held_out != config.stages.held_out:
+        raise UsageError(
+            f"this run was started with --held-out {saved.stages.held_out}, now it is {config.stages.held_out}, which "
+            "would train on images that it was measured with; leave the flag out, or start a new run with --restart."
         )
     before, now = saved.data.num_images, config.data.num_images
     if before is not None and before != now:  # runs of older versions did not note it

@@ -17,8 +17,9 @@ from gansformer_tf.config import RunConfig
 from gansformer_tf.files import write_atomically
 from gansformer_tf.quiet import import_tensorflow
 
-if TYPE_CHECKING:  # it loads TensorFlow
+if TYPE_CHECKING:  # they load TensorFlow
     from gansformer_tf.training.trainer import Trainer
+    from gansformer_tf.visualize.codes import Reals
 
 
 def main(options: RunOptions) -> int:
@@ -132,7 +133,7 @@ def _augment_as_asked(trainer: Trainer, saved: RunConfig | None) -> list[str]:
     before = _augmentation_note(saved) if saved is not None else asked
     before |= trainer.checkpoints.restored_notes
     if before != asked or trainer.config.train.augment == "fixed":
-        trainer.train_step.augmentation.start_over()
+        trainer.train_step.augment_anew()
     if before == asked:
         return []
     was, now = (f"--aug {note['augment']} --p {note['augment_p']:g}" for note in (before, asked))
@@ -166,11 +167,42 @@ def draw(options: RunOptions) -> None:
 
     try:
         path = model_file(options.pretrained_pkl or run_dir.path).path
-        generator = load_snapshot(path).generator
-        folder = visualize(generator, run_dir.path / "visuals", config, model=sha256_of(path))
+        snapshot = load_snapshot(path)
+        reals = _reals(snapshot.config, options, config.rich_num)
+        folder = visualize(snapshot.generator, run_dir.path / "visuals", config, model=sha256_of(path), reals=reals)
     except (SnapshotError, ValueError) as error:
         raise UsageError(str(error)) from error
     print(f"Images of {path} written to {folder}.")
+
+
+def _reals(saved: RunConfig, options: RunOptions, count: int) -> Reals | None:
+    """Images for a generator with codes, not trained on where the run held some out; None without a data set."""
+    from gansformer_tf.config import from_dict, to_dict
+    from gansformer_tf.config.data import DataConfig
+    from gansformer_tf.data.manifest import DatasetError
+    from gansformer_tf.data.read.pipeline import training_dataset
+    from gansformer_tf.visualize.codes import Reals
+
+    data = from_dict(DataConfig, {**to_dict(saved.data), **options.typed["data"]})
+    if not saved.model.generator.reconstructs or not data.dataset:
+        return None
+    held_out = 0 if saved.stages is None else saved.stages.held_out
+    try:
+        images = training_dataset(
+            Path(data.data_dir) / data.dataset,
+            batch_size=count,
+            seed=0,
+            max_images=data.max_images,
+            ratio=data.ratio,
+            use_labels=bool(saved.model.generator.label_dim),
+            held_out=held_out,
+            only_held_out=held_out > 0,
+        )
+        batch = next(iter(images))
+    except DatasetError as error:
+        print(f"Note: {error}", flush=True)
+        return None
+    return Reals(batch["image"].numpy(), batch["label"].numpy() if batch["label"].shape[-1] else None)
 
 
 def show(options: RunOptions) -> None:
@@ -198,6 +230,8 @@ def _chosen_images(typed: dict[str, Any]) -> dict[str, Any]:
         "style_mixing",
         "truncation_sweep",
         "ablation",
+        "reconstructions",
+        "temperatures",
     )
     if any(typed.get(kind) for kind in kinds):
         return dict.fromkeys(kinds, False) | typed

@@ -35,6 +35,14 @@ def gpu_list(text: str) -> tuple[int, ...]:
         ) from None
 
 
+def number_list(text: str) -> tuple[int, ...]:
+    """`1,2,4` as whole numbers; `none` and the empty text give none."""
+    parts = comma_list(text)
+    if not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers; write for example 1,2,4.")
+    return tuple(int(part) for part in parts)
+
+
 def class_list(text: str) -> tuple[int, ...]:
     """`0,3` as class numbers."""
     parts = comma_list(text)

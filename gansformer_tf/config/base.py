@@ -90,7 +90,7 @@ def from_dict(cls: type[ConfigT], values: dict[str, Any], where: str = "") -> Co
     built = {}
     for name, value in values.items():
         nested = fields[name].metadata.get("config")
-        if nested is not None:
+        if nested is not None and value is not None:
             chosen = family_of(value, fields[name].metadata["families"], f"{where}{name}.") or nested
             built[name] = from_dict(chosen, value, where=f"{where}{name}.")
             continue
@@ -123,6 +123,10 @@ def family_of(values: Any, families: Mapping[str, type], where: str = "") -> typ
     return families[name]
 
 
-def nested(cls: type, families: Mapping[str, type] | None = None) -> Any:
-    """A dataclass field that holds another configuration dataclass, `cls` or the one of `families` its key names."""
-    return dataclasses.field(default_factory=cls, metadata={"config": cls, "families": families or {}})
+def nested(cls: type, families: Mapping[str, type] | None = None, optional: bool = False) -> Any:
+    """A dataclass field that holds another configuration dataclass, `cls` or the one of `families` its key names.
+
+    With `optional` it may be None, and is by default.
+    """
+    metadata = {"config": cls, "families": families or {}}
+    return dataclasses.field(default_factory=(lambda: None) if optional else cls, metadata=metadata)

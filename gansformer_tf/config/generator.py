@@ -32,9 +32,18 @@ class GeneratorConfig(ImageConfig):
 
     # "module:class" of the generator, a `gansformer_tf.models.base.Generator`; imported when one is built
     network: ClassVar[str]
+    # "module:function" that makes the step of its training, a `gansformer_tf.training.phased.PhasedStep`
+    training: ClassVar[str] = "gansformer_tf.training.step:make_step"
 
     # whether `map` gives vectors that can be averaged, mixed and moved between; else only `synthesize` can read them
     has_w: ClassVar[bool] = True
+    # whether it can draw an image again that it is shown (`reconstruct`)
+    reconstructs: ClassVar[bool] = False
+    # families of discriminators that it is trained against, whether a run has stages (`config.stages`), and fields of
+    # `TrainConfig` that its training does not read
+    discriminators: ClassVar[tuple[str, ...]] = ("stylegan2", "projected")
+    trained_in_stages: ClassVar[bool] = False
+    unread_settings: ClassVar[frozenset[str]] = frozenset()
     # what `synthesize` takes beside w: a motion of the image, and the coordinates of the rows and columns to draw
     takes_transform: ClassVar[bool] = False
     draws_any_size: ClassVar[bool] = False

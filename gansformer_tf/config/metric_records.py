@@ -31,6 +31,7 @@ class Metric:
         needs_network: It uses a feature network, whose label results carry unless it is the published one.
         needs_classes: That network has to give class scores.
         own_rows: Its numbers are made of rows that `task` of its module computes, not of plain features.
+        reconstructs: It measures reconstructions of the real images in place of generated ones.
         by_distance: It uses the network's distance of images; results always carry the name of that distance.
         less_is_better: Which of two snapshots is the better one.
         least_images: Smallest number of images of each kind, for a `MetricConfig`.
@@ -45,6 +46,7 @@ class Metric:
     needs_network: bool = False
     needs_classes: bool = False
     own_rows: bool = False
+    reconstructs: bool = False
     by_distance: bool = False
     less_is_better: bool = False
     least_images: Callable[[Any], int] = lambda config: 1
@@ -102,6 +104,19 @@ register(
         less_is_better=True,
         least_images=lambda config: 2,
         aliases={"fid50k_full": {**_STYLEGAN3_FID, **_ALL_REALS}, "fid50k": _STYLEGAN3_FID},
+    )
+)
+register(
+    Metric(
+        "rfid",
+        "gansformer_tf.metrics.fid",
+        needs_reals=True,
+        needs_generator=True,
+        needs_network=True,
+        reconstructs=True,
+        less_is_better=True,
+        least_images=lambda config: 2,
+        capability=("reconstructs", "this model has no codes that draw an image again"),
     )
 )
 register(

@@ -33,6 +33,15 @@ class ModelConfig:
                 f"{field} is {ours} in the generator and {theirs} in the discriminator; they must be equal.",
             )
 
+    def check_pair(self) -> None:
+        """Raises `ConfigError` unless the generator is trained against such a discriminator."""
+        family, known = self.discriminator.family, self.generator.discriminators
+        require(
+            family in known,
+            f"a {self.generator.family} generator is not trained against a {family} discriminator; use one of: "
+            f"{', '.join(known)}.",
+        )
+
     def with_images(self, **geometry: int) -> ModelConfig:
         """A copy with another image geometry (`resolution`, `base_height`, `image_channels`, `label_dim`, ...)."""
         return ModelConfig(

@@ -87,6 +87,58 @@ _STYLEGAN3_R: Sections = {
     "train": {"blur_init_sigma": 10.0},
 }
 
+# The published configuration for a person's own images (16x16 codes of 256x256 pixels), with the learning rate of its
+# rule: 4.5e-6 times the images of a step.
+_VQGAN: Sections = {
+    "generator": {"family": "vqgan"},
+    "discriminator": {"family": "patch"},
+    "train": {
+        "batch_size": 12,
+        "batch_size_per_replica": 12,
+        "g_learning_rate": 5.4e-5,
+        "d_learning_rate": 5.4e-5,
+        "adam_beta1": 0.5,
+        "adam_beta2": 0.9,
+    },
+    "stages": {"discriminator_start": 120_000, "transformer_learning_rate": 5.4e-5},
+}
+# The same at 64x64 for two cores of a CPU: 8x8 codes, 3 and 7 million weights.
+_VQGAN_SMALL: Sections = {
+    "generator": {
+        "channels": 32,
+        "channel_multipliers": (1, 2, 2, 4),
+        "blocks_per_level": 1,
+        "attention_sizes": (8,),
+        "latent_channels": 128,
+        "num_codes": 512,
+        "code_dim": 32,
+        "transformer_layers": 6,
+        "transformer_heads": 8,
+        "transformer_width": 304,
+        "embedding_dropout": 0.1,
+        "attention_dropout": 0.1,
+        "residual_dropout": 0.1,
+        "token_keep": 0.9,
+    },
+    "discriminator": {"channels": 32, "num_layers": 2},
+    "train": {
+        "batch_size": 16,
+        "batch_size_per_replica": 16,
+        "g_learning_rate": 4e-4,
+        "d_learning_rate": 2e-4,
+        "total_kimg": 400.0,
+        "tick_kimg": 4.0,
+        "snapshot_ticks": 5,
+    },
+    "stages": {
+        "perceptual_weight": 0.5,
+        "discriminator_weight": 0.5,
+        "discriminator_start": 60_000,
+        "transformer_learning_rate": 6e-4,
+        "kmeans_start": True,
+    },
+}
+
 # Models of other repositories, each with its defaults.
 _FAMILIES: dict[str, tuple[Sections, ...]] = {
     "StyleGAN3-T": (_STYLEGAN3_COMMON, _STYLEGAN3_T),
@@ -102,6 +154,7 @@ _FAMILIES: dict[str, tuple[Sections, ...]] = {
         _STYLEGAN3_COMMON,
         {"generator": {"family": "creps"}, "train": {"style_mixing": 0.0, "path_length": True}},
     ),
+    "VQGAN": (_VQGAN,),
 }
 
 # Hyper-parameters of the reproducibility study's tables ("paper" and "code" columns).
@@ -148,7 +201,7 @@ _SMALL: Sections = {
 }
 
 BASELINE_NAMES = (*_BASELINES, *_FAMILIES)
-PRESET_NAMES = ("gansformer-default", *BASELINE_NAMES, *_STUDY, "demo", "gansformer-small")
+PRESET_NAMES = ("gansformer-default", *BASELINE_NAMES, *_STUDY, "demo", "gansformer-small", "vqgan-small")
 
 
 def preset(name: str, dataset: str = "") -> Sections:
@@ -157,8 +210,9 @@ def preset(name: str, dataset: str = "") -> Sections:
     Args:
         name: One of `PRESET_NAMES`. "paper" and "code" are the two columns of hyper-parameters of the
             reproducibility study on top of the default; "paper" also uses the paper's form of attention. "demo" is
-            a small model for a CPU, "gansformer-small" the same for a person's own few thousand images. "StyleGAN2" is
-            the original's baseline, "StyleGAN2-2021" the one with the defaults of StyleGAN3's repository.
+            a small model for a CPU, "gansformer-small" the same for a person's own few thousand images, "vqgan-small"
+            a VQGAN of 64x64 pixels for a CPU. "StyleGAN2" is the original's baseline, "StyleGAN2-2021" the one with
+            the defaults of StyleGAN3's repository.
         dataset: Name of the data set; the published values differ for ffhq, clevr, cityscapes and bedrooms.
 
     Returns:
@@ -171,6 +225,8 @@ def preset(name: str, dataset: str = "") -> Sections:
         return merge_sections(_BASELINES[name])
     if name in _FAMILIES:
         return merge_sections(*_FAMILIES[name])
+    if name == "vqgan-small":
+        return merge_sections(_VQGAN, _VQGAN_SMALL)
     if name not in PRESET_NAMES:
         raise ConfigError(f"there is no preset {name!r}; choose one of: {', '.join(PRESET_NAMES)}.")
     sections = merge_sections(_GANSFORMER, _DATASETS.get(dataset, {}), _STUDY.get(name, {}))
@@ -190,7 +246,9 @@ def form_values(attention_form: str) -> Sections:
 
 def merge_sections(*layers: Sections) -> Sections:
     """Later layers override earlier ones, section by section."""
-    merged: Sections = {"generator": {}, "discriminator": {}, "data": {}, "train": {}, "metrics": {}}
+    merged: Sections = {
+        "generator": {}, "discriminator": {}, "data": {}, "train": {}, "metrics": {}, "stages": {},
+    }  # fmt: skip
     for layer in layers:
         for section, values in layer.items():
             merged[section].update(values)

@@ -10,6 +10,7 @@ from gansformer_tf.config.base import ConfigError, from_dict, nested, to_dict
 from gansformer_tf.config.data import DataConfig
 from gansformer_tf.config.metrics import MetricConfig
 from gansformer_tf.config.model import ModelConfig
+from gansformer_tf.config.stages import StagesConfig
 from gansformer_tf.config.train import TrainConfig
 
 
@@ -17,7 +18,8 @@ from gansformer_tf.config.train import TrainConfig
 class RunConfig:
     """Everything that defines a run.
 
-    `preset` is the name of the set of values that it was started from, empty for none; older runs did not note it.
+    `stages` is None in a family that is not trained in stages. `preset` is the name of the set of values that it was
+    started from, empty for none; older runs did not note it.
 
     Example:
 
@@ -30,6 +32,7 @@ class RunConfig:
     data: DataConfig = nested(DataConfig)
     train: TrainConfig = nested(TrainConfig)
     metrics: MetricConfig = nested(MetricConfig)
+    stages: StagesConfig | None = nested(StagesConfig, optional=True)
     preset: str | None = None
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from gansformer_tf.config.model import ModelConfig
 from gansformer_tf.config.presets import Sections, merge_sections
 from gansformer_tf.config.projected import ProjectedConfig
 from gansformer_tf.config.run import RunConfig
+from gansformer_tf.config.stages import StagesConfig
 from gansformer_tf.config.train import TrainConfig
 
 SECTIONS: dict[str, type] = {
@@ -23,6 +24,7 @@ SECTIONS: dict[str, type] = {
     "data": DataConfig,
     "train": TrainConfig,
     "metrics": MetricConfig,
+    "stages": StagesConfig,
 }
 
 
@@ -31,7 +33,8 @@ def run_of(sections: Sections) -> RunConfig:
     classes = classes_of(sections)
     parts: dict[str, Any] = {name: from_dict(cls, sections[name], f"{name}.") for name, cls in classes.items()}
     model = ModelConfig(parts["generator"], parts["discriminator"])
-    return RunConfig(model=model, data=parts["data"], train=parts["train"], metrics=parts["metrics"])
+    stages = parts["stages"] if model.generator.trained_in_stages else None
+    return RunConfig(model, parts["data"], parts["train"], parts["metrics"], stages)
 
 
 def classes_of(sections: Sections) -> dict[str, type]:

@@ -12,9 +12,9 @@ class VisualizeConfig:
     """Kinds of images, and their numbers.
 
     `num` images are drawn of the simple kinds (images, latents, maps), `rich_num` of those that take many images
-    each (interpolations, mixing, noise, truncation, ablation). A sheet holds `section_size` images, which is also
-    all that is kept in memory at once. `maps` None draws them where the model has attention;
-    `truncation_psi` None is 0.7 where it has w.
+    each. A sheet holds `section_size` images, which is also all that is kept in memory at once. `maps` None draws them
+    where the model has attention, `reconstructions` and `temperatures` None where it draws codes; `truncation_psi` None
+    is 0.7 where it has w.
     `interpolation_density` counts the images between two ends.
     """
 
@@ -27,6 +27,8 @@ class VisualizeConfig:
     style_mixing: bool = True
     truncation_sweep: bool = True
     ablation: bool = True
+    reconstructions: bool | None = None
+    temperatures: bool | None = None
     grid: bool = True
     num: int = 100
     rich_num: int = 5

@@ -9,13 +9,17 @@ from typing import Any, ClassVar
 
 from gansformer_tf.config.base import require, require_choice, require_positive, require_probability, to_dict
 from gansformer_tf.config.generator import GeneratorConfig
-from gansformer_tf.config.image import geometry
+from gansformer_tf.config.image import ImageConfig, geometry
+from gansformer_tf.config.train import TrainConfig
 
 # Groups of the group normalisations; every width of the autoencoder is a multiple of it.
 GROUPS = 32
 
 # How the nearest code is found: by distance, by angle (codes of length one), or by rounding (no codebook).
 NEAREST, COSINE, FSQ = "nearest", "cosine", "fsq"
+QUANTIZERS = (NEAREST, COSINE, FSQ)
+COMMITMENT_FORMS = ("paper", "legacy")
+ADVERSARIAL_LOSSES = ("hinge", "vanilla")
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,8 @@ class AutoencoderConfig:
         self._validate_codes()
 
     def _validate_codes(self) -> None:
-        require_choice("quantizer", self.quantizer, (NEAREST, COSINE, FSQ))
-        require_choice("commitment_form", self.commitment_form, ("paper", "legacy"))
+        require_choice("quantizer", self.quantizer, QUANTIZERS)
+        require_choice("commitment_form", self.commitment_form, COMMITMENT_FORMS)
         require(
             0.0 <= self.commitment_weight < math.inf,
             f"commitment_weight is {self.commitment_weight}; it must be a finite number of at least 0.",
@@ -121,26 +125,57 @@ class AutoencoderConfig:
 
 
 @dataclass(frozen=True)
-class PatchDiscriminatorConfig:
+class PatchDiscriminatorConfig(ImageConfig):
     """The discriminator of stage 1, which scores overlapping patches (PatchGAN, Isola et al. 2017).
 
     `num_layers` counts the strided convolutions; a patch is 34 pixels wide with 2, 70 with 3. `normalization` is
-    "batch" or "act" (a scale and offset per channel that start from the first batch).
+    "batch" or "act" (a scale and offset per channel that start from the first batch). It scores images of any size, and
+    has no use for labels.
     """
 
-    image_channels: int = 3
     channels: int = 64
     num_layers: int = 3
     normalization: str = "batch"
+    family: str = "patch"
+
+    # fields of other families that say nothing here
+    channel_base: ClassVar[int] = 0  # type: ignore[misc]
+    channel_max: ClassVar[int] = 0  # type: ignore[misc]
+    mbstd_group_size: ClassVar[int] = 0
+
+    network: ClassVar[str] = "gansformer_tf.models.vqgan.discriminator:PatchDiscriminator"
 
     def __post_init__(self) -> None:
-        for name in ("image_channels", "channels", "num_layers"):
+        require_choice("family", self.family, ("patch",))
+        require_choice("image_channels", self.image_channels, (1, 3, 4))
+        for name in ("channels", "num_layers"):
             require_positive(name, getattr(self, name))
         require_choice("normalization", self.normalization, ("batch", "act"))
 
-    def channels_at(self, layer: int) -> int:
+    def channels_of(self, layer: int) -> int:
         """Output channels of a convolution."""
         return self.channels * min(2**layer, 8)
+
+    @property
+    def least_side(self) -> int:
+        """Pixels that an image needs on each side."""
+        return 3 * 2**self.num_layers
+
+    def check_batch(self, batch_size: int, of: int | None = None) -> None:
+        """Any batch will do; the network normalises what goes through it at once."""
+
+    def check_training(self, train: TrainConfig) -> None:
+        """Raises `ConfigError` for settings that the two stages do not have, and images that are too small."""
+        require(
+            train.precision != "mixed",
+            "precision is 'mixed', which is about resolutions of a generator; use bfloat16 or float32.",
+        )
+        small = min(self.height, self.width)
+        require(
+            small >= self.least_side,
+            f"the image has a side of {small} pixels; {self.num_layers} layers of the discriminator need "
+            f"{self.least_side}. Give --d-layers a smaller number, or larger images.",
+        )
 
 
 @dataclass(frozen=True)
@@ -167,7 +202,7 @@ class Stage1LossConfig:
             self.discriminator_start >= 0,
             f"discriminator_start is {self.discriminator_start}; it counts images, so use 0 to start at once.",
         )
-        require_choice("adversarial_loss", self.adversarial_loss, ("hinge", "vanilla"))
+        require_choice("adversarial_loss", self.adversarial_loss, ADVERSARIAL_LOSSES)
 
 
 @dataclass(frozen=True)
@@ -251,6 +286,18 @@ class CodeSampling:
         )
 
 
+# Fields of `TrainConfig` that are about a generator's w, penalties, averages, augmentation and schedules.
+UNREAD_SETTINGS = frozenset(
+    {
+        *("g_learning_rate_end", "d_learning_rate_end", "adam_beta2_end", "schedule_begin_kimg", "schedule_end_kimg"),
+        *("g_loss", "d_loss", "d_reg", "gamma", "gamma_end", "g_reg_interval", "d_reg_interval", "g_reg_weight"),
+        *("path_length", "path_length_weight", "path_length_decay", "path_length_batch_shrink", "count_unread_layer"),
+        *("style_mixing", "component_mixing", "ema_half_life_kimg", "ema_rampup", "w_avg_decay", "w_avg_phases"),
+        *("magnitude_half_life_kimg", "blur_init_sigma", "blur_fade_kimg", "recompute", "freeze_d"),
+        *("augment", "augment_pipe", "augment_p", "ada_target", "ada_kimg", "ada_interval", "ada_max_p"),
+    }
+)
+
 # Fields of `CodeTransformerConfig` -> their names in `VQGANConfig`, where the plain ones are those of images.
 _RENAMED = {"num_layers": "transformer_layers", "num_heads": "transformer_heads", "width": "transformer_width"}
 
@@ -302,7 +349,12 @@ class VQGANConfig(GeneratorConfig):
     channel_max: ClassVar[int] = 0  # type: ignore[misc]
 
     network: ClassVar[str] = "gansformer_tf.models.vqgan.generator:VQGAN"
+    training: ClassVar[str] = "gansformer_tf.training.vqgan.step:make_step"
     has_w: ClassVar[bool] = False
+    reconstructs: ClassVar[bool] = True
+    trained_in_stages: ClassVar[bool] = True
+    discriminators: ClassVar[tuple[str, ...]] = ("patch",)
+    unread_settings: ClassVar[frozenset[str]] = UNREAD_SETTINGS
 
     def __post_init__(self) -> None:
         require_choice("family", self.family, ("vqgan",))

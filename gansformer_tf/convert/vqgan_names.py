@@ -103,13 +103,13 @@ def transformer_names(model: Any) -> dict[str, Any]:
 
 
 # Positions of the convolutions in the published VGG-16, slice by slice.
-_VGG16 = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
+VGG16_POSITIONS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 
 
 def perceptual_names(model: Any) -> dict[str, Any]:
     """Names of the arrays of a perceptual distance -> variables of a `PerceptualDistance`."""
     pairs: dict[str, Any] = {}
-    for index, (layers, positions) in enumerate(zip(model.slices, _VGG16, strict=True)):
+    for index, (layers, positions) in enumerate(zip(model.slices, VGG16_POSITIONS, strict=True)):
         for layer, position in zip(layers, positions, strict=True):
             pairs |= _weights(f"net.slice{index + 1}.{position}", layer)
         pairs[f"lin{index}.model.1.weight"] = model.heads[index].kernel

@@ -17,6 +17,7 @@ from gansformer_tf.metrics.collect import Task, collect, feature_task
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.images import GeneratedImages, Images
 from gansformer_tf.metrics.networks import FeatureNetwork
+from gansformer_tf.metrics.reconstructions import Reconstructions
 from gansformer_tf.metrics.record import Measured, Rows
 from gansformer_tf.metrics.results import Result
 from gansformer_tf.metrics.store import FeatureStore, key_of
@@ -80,7 +81,7 @@ class Evaluation:
             assert self.real is not None
             cache = self.cache or cache_folder() / "features"
             real = self._collected(feature_task(self.real, self.networks, with_logits=False), cache)
-        if not all(metric.own_rows for metric in metrics):
+        if not all(metric.own_rows or metric.reconstructs for metric in metrics):
             with_logits = any(metric.needs_classes for metric in metrics)
             features = self._collected(feature_task(self.fake, self.networks, with_logits), self.work_folder)
             stores.append(features)
@@ -88,8 +89,12 @@ class Evaluation:
         for metric in metrics:
             module = metric.load()
             rows = features
-            if metric.own_rows:
-                task = module.task(metric.name, self.fake, self.networks, self.config)
+            if metric.own_rows or metric.reconstructs:
+                task = (
+                    self._remaking()
+                    if metric.reconstructs
+                    else module.task(metric.name, self.fake, self.networks, self.config)
+                )
                 rows = self._collected(task, self.work_folder)
                 stores.append(rows)
             assert rows is not None
@@ -105,6 +110,12 @@ class Evaluation:
     @property
     def _metrics(self) -> list[Metric]:
         return [METRICS[name] for name in self.config.metrics]
+
+    def _remaking(self) -> Task:
+        """Features of the real images as the generator draws them again."""
+        assert isinstance(self.fake, GeneratedImages) and self.real is not None
+        remade = Reconstructions(self.real, self.fake.samplers, self.fake.model_hash)
+        return feature_task(remade, self.networks, with_logits=False)
 
     def _collected(self, task: Task, folder: Path) -> FeatureStore:
         store = FeatureStore(folder / key_of(task.description), task.description, task.count, task.widths)

@@ -66,7 +66,7 @@ def fid(real: np.ndarray, fake: np.ndarray, ddof: int = 1) -> float:
 
 
 def measure(rows: Rows) -> Measured:
-    """FID of features on disk."""
+    """FID of features on disk; of reconstructions it is called rFID."""
     ddof = rows.config.fid_ddof
     value = frechet_distance(rows.reals.moments(ddof, "real"), rows.fake.moments(ddof, "generated"))
-    return Measured({"fid": value}, {"ddof": ddof})
+    return Measured({rows.name: value}, {"ddof": ddof})

@@ -84,7 +84,14 @@ class Progress:
             return
         self._shown = now
         losses = " ".join(
-            f"{label} {float(values[name]):.3f}" for label, name in (("G", "loss/g"), ("D", "loss/d")) if name in values
+            f"{label} {float(values[name]):.3f}"
+            for label, name in (
+                ("G", "loss/g"),
+                ("reconstruction", "reconstruction"),
+                ("D", "loss/d"),
+                ("cross-entropy", "cross_entropy"),
+            )
+            if name in values
         )
         started, first = self._start
         speed = (images - first) / (now - started)
@@ -203,9 +210,17 @@ def tick_line(record: Mapping[str, Any]) -> str:
         ("fake", "score/fake"),
         ("|dG|", "gradient_norm/g"),
         ("|dD|", "gradient_norm/d"),
+        ("stage", "stage"),
+        ("reconstruction", "reconstruction"),
+        ("held out", "held_out/reconstruction"),
+        ("codes", "codes/used"),
+        ("perplexity", "codes/perplexity"),
+        ("weight", "adaptive_weight"),
+        ("cross-entropy", "cross_entropy"),
+        ("held out", "held_out/cross_entropy"),
     ):
         if name in record:
-            parts.append(f"{label} {record[name]:.3f}")
+            parts.append(f"{label} {record[name]:.3f}".removesuffix(".000" if isinstance(record[name], int) else ""))
     parts += [f"{name.removeprefix('penalty/')} {record[name]:.4f}" for name in record if name.startswith("penalty/")]
     if "augment_p" in record:
         parts.append(f"p {record['augment_p']:.3f}")

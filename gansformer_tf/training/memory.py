@@ -101,7 +101,7 @@ def estimate(step: Any) -> MemoryEstimate:
     """Memory of a training process on one device.
 
     Args:
-        step: A `TrainStep` of what one device trains; its phases are traced here, but not run.
+        step: A `PhasedStep` of what one device trains; its phases are traced here, but not run.
     """
     config, layout = step.discriminator.config, step.layout
     images = tf.zeros([layout.replica_size, config.height, config.width, config.image_channels], tf.uint8)
@@ -113,7 +113,7 @@ def estimate(step: Any) -> MemoryEstimate:
             optimizer += size
         else:
             weights += size
-    phases = step.phases_of(0)
+    phases = [phase for phase in step.phases.values() if phase.interval is not None]
     sizes = [_phase_bytes(step, phase, images, labels) for phase in phases]
     gradients, activations = max(sizes, key=sum)
     for phase, (_, size) in zip(phases, sizes, strict=True):

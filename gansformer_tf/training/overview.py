@@ -6,27 +6,24 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import tensorflow as tf
+
 from gansformer_tf.config import RunConfig
-from gansformer_tf.layers.precision import dtype_policy
-from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.training.layout import BatchLayout
 from gansformer_tf.training.memory import MemoryEstimate, estimate
-from gansformer_tf.training.step import TrainStep
+from gansformer_tf.training.phased import make_step
 
 
 def overview(config: RunConfig, num_devices: int = 1) -> str:
     """Tables of both networks and the memory estimate, as text."""
-    dtype = dtype_policy(config.train.precision)
-    generator = build_generator(config.model.generator, dtype=dtype)
-    discriminator = build_discriminator(config.model.discriminator, dtype=dtype)
-    average = build_generator(config.model.generator, name="ema_generator")
     layout = BatchLayout(config.train, num_devices)
     one_device = dataclasses.replace(config.train, batch_size=layout.replica_size)
-    memory = estimate(TrainStep(generator, discriminator, average, one_device))
+    step = make_step(dataclasses.replace(config, train=one_device), tf.distribute.get_strategy())
+    memory = estimate(step)
     return "\n\n".join(
         (
-            network_table("Generator", generator),
-            network_table("Discriminator", discriminator),
+            network_table("Generator", step.generator),
+            network_table("Discriminator", step.discriminator),
             memory_table(memory, layout),
         )
     )
@@ -43,7 +40,7 @@ def memory_table(memory: MemoryEstimate, layout: BatchLayout) -> str:
     """The parts of the estimate."""
     rows = [
         ("libraries, input, compiled functions", memory.libraries),
-        ("weights (generator twice, discriminator)", memory.weights),
+        ("weights of all networks", memory.weights),
         ("optimizer state", memory.optimizer),
         ("sum of gradients over parts of the batch", memory.gradients),
         (f"tensors of one step with {layout.micro_size} images at once", memory.activations),

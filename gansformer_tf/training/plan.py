@@ -10,8 +10,9 @@ import tensorflow as tf
 from gansformer_tf.config import TrainConfig
 from gansformer_tf.training.phases import PhaseLosses, Statistics
 
-# Order within a step, as in StyleGAN2. The position is part of the seed of a phase's draws, and of checkpoints.
-PHASES = ("G", "G_reg", "D", "D_reg")
+# Order within a step: of a GAN as in StyleGAN2, of VQGAN the two networks of stage 1 and that of stage 2. The position
+# is part of the seed of a phase's draws, and of checkpoints.
+PHASES = ("G", "G_reg", "D", "D_reg", "autoencoder", "discriminator", "transformer")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Phase:
 
     Attributes:
         name: What logs call it.
-        network: Whose variables it moves: "G" or "D".
+        network: Whose variables it moves: "G" or "D", or a network of VQGAN.
         loss: Loss and statistics of a `MicroBatch`; with `takes_path_lengths` it is also given the running mean of the
             path length and the mean over the global batch (None where the micro-batch is the global batch).
         statistics: Names and shapes of its statistics.

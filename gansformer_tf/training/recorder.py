@@ -12,10 +12,10 @@ from gansformer_tf.config import RunConfig
 from gansformer_tf.files import read_json_lines
 from gansformer_tf.models.snapshot import kimg_of, kimg_text, save_snapshot
 from gansformer_tf.training.logs import MetricsLog, tick_line
+from gansformer_tf.training.phased import PhasedStep
 from gansformer_tf.training.report import write_report
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.samples import SampleWriter
-from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.tracking import WandbRun
 from gansformer_tf.training.variables import raw_variables
 from gansformer_tf.training.watch import collapse_warning, diversity, tick_warnings
@@ -41,7 +41,7 @@ class Recorder:
         self,
         config: RunConfig,
         run_dir: RunDir,
-        train_step: TrainStep,
+        train_step: PhasedStep,
         say: Callable[[str], None],
         step: int,
         meter: SnapshotMeter | None = None,
@@ -77,7 +77,7 @@ class Recorder:
             reals: uint8 `[num_samples, height, width, channels]`.
         """
         self._samples.save(reals, "reals.png")
-        images = self._samples.draw(self._stopping)
+        images = self._drawn()
         if images is not None:
             self._samples.write(images, 0.0)
 
@@ -86,7 +86,7 @@ class Recorder:
         self.log.write(record)
         self._track(record)
         self._say(tick_line(record))
-        for warning in tick_warnings(record, self.config.train.d_loss):
+        for warning in (*tick_warnings(record, self.config.train.d_loss), *self.train_step.concerns(record)):
             self._say(warning)
 
     def snapshot(self, step: int, kimg: float) -> None:
@@ -100,7 +100,7 @@ class Recorder:
         self._last_snapshot = step
         path = self._save_networks(step, kimg)
         record: dict[str, Any] = {"step": step, "kimg": kimg, "snapshot": path.name}
-        images = self._samples.draw(self._stopping)
+        images = self._drawn()
         if images is not None:
             record["diversity"] = self._show(images, step, kimg)
             if self._meter is not None and not self._stopping():
@@ -108,6 +108,11 @@ class Recorder:
         self.log.write_snapshot(record)
         self._track(record)
         write_report(self.run_dir)
+
+    def _drawn(self) -> np.ndarray | None:
+        """The images of a snapshot; None when training is asked to stop."""
+        images = self.train_step.samples(self.num_samples)
+        return self._samples.draw(self._stopping) if images is None else images
 
     def _show(self, images: np.ndarray, step: int, kimg: float) -> float:
         """Writes images and distributions of the weights; returns how much the images differ."""

@@ -19,6 +19,10 @@ from gansformer_tf.training.run_dir import RunDir
 # Curves by panel: names, or how they begin. A panel without any of its series is left out.
 PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Losses", ("loss/",)),
+    ("Reconstruction error", ("reconstruction", "held_out/reconstruction")),
+    ("Codes in use", ("codes/",)),
+    ("Weight of the discriminator", ("adaptive_weight",)),
+    ("Cross-entropy (nats per code)", ("cross_entropy", "held_out/cross_entropy")),
     ("Scores of the discriminator", ("score/real", "score/fake")),
     ("Penalties", ("penalty/",)),
     ("Gradient norms", ("gradient_norm/",)),

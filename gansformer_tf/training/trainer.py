@@ -1,4 +1,4 @@
-"""The training loop around `TrainStep`."""
+"""The training loop around the step of a family."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ import tensorflow as tf
 from gansformer_tf.config import RunConfig
 from gansformer_tf.data.read.pipeline import corrupt_record, training_dataset
 from gansformer_tf.data.read.release_iterators import release
-from gansformer_tf.layers.precision import dtype_policy
-from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.training.checkpoint import CheckpointStore
 from gansformer_tf.training.errors import MemoryExhausted, TrainingError
 from gansformer_tf.training.faults import memory_suffices
 from gansformer_tf.training.logs import Averages, Progress, peak_memory_mb
+from gansformer_tf.training.phased import make_step
 from gansformer_tf.training.process import prepare_process
 from gansformer_tf.training.recorder import Recorder, SnapshotMeter
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.signals import Stopped, StopRequest
-from gansformer_tf.training.step import TrainStep
 from gansformer_tf.training.strategy import Agreement, peers_answer, worker_shard
 from gansformer_tf.training.transfer import transfer
 from gansformer_tf.training.watch import stall_warning
@@ -73,14 +71,7 @@ class Trainer:
         prepare_process()
         keras.utils.set_random_seed(config.train.seed)
         with memory_suffices("while building the networks"), self.strategy.scope():
-            dtype = dtype_policy(config.train.precision)
-            self.generator = build_generator(config.model.generator, dtype=dtype)
-            self.discriminator = build_discriminator(config.model.discriminator, dtype=dtype)
-            self.ema_generator = build_generator(config.model.generator, name="ema_generator")
-            self.ema_generator.set_weights(self.generator.get_weights())
-            self.train_step = TrainStep(
-                self.generator, self.discriminator, self.ema_generator, config.train, self.strategy
-            )
+            self.train_step = make_step(config, self.strategy)
         self.checkpoints = CheckpointStore(run_dir.checkpoints, config.train.keep_checkpoints, self._say)
         self.step = 0
         self.images = 0
@@ -112,7 +103,8 @@ class Trainer:
             SnapshotError: There is no snapshot, or it is damaged.
             TrainingError: Nothing in it fits.
         """
-        return transfer(path, self.generator, self.discriminator, self.ema_generator)
+        step = self.train_step
+        return transfer(path, step.generator, step.discriminator, step.ema_generator)
 
     def save_checkpoint(self) -> Path:
         """Writes the whole state of training, also in the middle of a step, between two phases."""
@@ -298,7 +290,7 @@ class Trainer:
             "peak_memory_mb": peak_memory_mb(),
             "skipped_steps": skipped,
             "data_wait_share": self._waited / elapsed,
-            **({"augment_p": float(self.train_step.augmentation.p)} if self.train_step.augmentation.has_p else {}),
+            **self.train_step.readings(),
             **self._averages.take(),
         }
 
@@ -309,7 +301,7 @@ class Trainer:
                 raise TrainingError(
                     f"the gradients of {phase} were not finite {int(counter.numpy())} times in a row "
                     f"(limit {limit}, step {self.step}). {self._kept()} "
-                    "Try a smaller --g-lr or --d-lr, or a larger --gamma."
+                    f"{self.train_step.remedy}"
                 )
 
     def _dataset(self) -> tf.data.Dataset:
@@ -324,6 +316,7 @@ class Trainer:
             max_images=data.max_images,
             ratio=data.ratio,
             use_labels=data.use_labels,
+            held_out=0 if self.config.stages is None else self.config.stages.held_out,
         )
         if data.num_threads is not None:
             options = tf.data.Options()

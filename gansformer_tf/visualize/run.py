@@ -14,6 +14,7 @@ from gansformer_tf.config.visualize import VisualizeConfig
 from gansformer_tf.drawing.sampler import Sampler, require_attention
 from gansformer_tf.drawing.view import View
 from gansformer_tf.visualize.ablation import write_ablation
+from gansformer_tf.visualize.codes import TEMPERATURES, Reals, write_reconstructions, write_temperatures
 from gansformer_tf.visualize.image_folder import ImageFolder, prepare_folder
 from gansformer_tf.visualize.interpolation import write_interpolations
 from gansformer_tf.visualize.noise_variance import write_noise_variance
@@ -24,6 +25,8 @@ from gansformer_tf.visualize.truncation import write_truncation_sweep
 
 # Kinds of images that are about w.
 OF_W = ("latents", "interpolations", "style_mixing", "truncation_sweep", "ablation")
+# Kinds of images that are about codes.
+OF_CODES = ("reconstructions", "temperatures")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ def visualize(
     config: VisualizeConfig | None = None,
     *,
     model: str = "",
+    reals: Reals | None = None,
     progress: bool = True,
 ) -> Path:
     """Draws what `config` asks for, with a progress bar per kind.
@@ -53,6 +57,7 @@ def visualize(
         output_dir: Folder; made if it is missing.
         config: What to draw, and how much; None takes the defaults.
         model: What identifies the weights (a hash), kept in the images' metadata.
+        reals: Images that a generator with codes draws again and completes; without them that is left out.
         progress: Whether to show progress bars.
 
     Returns:
@@ -73,14 +78,30 @@ def visualize(
         config = dataclasses.replace(config, noise_variance=False)
     if not generator.config.has_w:
         config = _without_w(config)
+    config = _with_codes(config, generator.config)
+    if config.reconstructions and reals is None:
+        print("reconstructions: there are no real images to draw again; name a data set with --dataset.", flush=True)
     view = View(scale=config.scale)
     sampler = Sampler(generator, truncation_psi=config.truncation_psi, batch_size=config.batch_size, view=view)
     path = prepare_folder(output_dir)
-    for task in tasks(sampler, ImageFolder(path, {"model": model, **sampler.describe()}), config):
+    for task in tasks(sampler, ImageFolder(path, {"model": model, **sampler.describe()}), config, reals):
         with tqdm(total=task.steps, desc=task.name, unit="step", disable=not progress) as bar:
             for _ in task.work:
                 bar.update()
     return path
+
+
+def _with_codes(config: VisualizeConfig, model: Any) -> VisualizeConfig:
+    """The kinds about codes, where the model has some.
+
+    Raises:
+        ValueError: It has none, and they are asked for.
+    """
+    asked = [name for name in OF_CODES if getattr(config, name)]
+    if asked and not model.reconstructs:
+        raise ValueError(f"{asked[0]} were asked for; a {model.family} generator draws no codes, so leave them out.")
+    unsaid = [name for name in OF_CODES if getattr(config, name) is None]
+    return dataclasses.replace(config, **dict.fromkeys(unsaid, model.reconstructs))
 
 
 def _without_w(config: VisualizeConfig) -> VisualizeConfig:
@@ -91,7 +112,7 @@ def _without_w(config: VisualizeConfig) -> VisualizeConfig:
     return dataclasses.replace(config, **dict.fromkeys(asked, False))
 
 
-def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig) -> Iterator[Work]:
+def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig, reals: Reals | None = None) -> Iterator[Work]:
     """The work that `config` asks for, kind by kind."""
     model, rich = sampler.config, config.rich_num
     seeds, rich_seeds, others = range(config.num), range(rich), range(rich, 2 * rich)
@@ -124,5 +145,9 @@ def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig) -> Ite
         yield Work("style mixing", steps, write_style_mixing(sampler, rich_seeds, others, folder))
     if config.truncation_sweep:
         yield Work("truncation", 1, write_truncation_sweep(sampler, rich_seeds, folder))
+    if config.reconstructions and reals is not None:
+        yield Work("reconstructions", 2, write_reconstructions(sampler, reals, folder))
+    if config.temperatures:
+        yield Work("temperatures", len(TEMPERATURES), write_temperatures(sampler, rich_seeds, folder))
     if config.ablation:
         yield Work("ablation", rich, write_ablation(sampler, rich_seeds, folder))

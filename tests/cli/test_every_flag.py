@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.cli.flags import COMMAND
+from gansformer_tf.cli.flags import COMMAND, VQGAN
 from gansformer_tf.cli.resolve import resolve
 from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.models import Discriminator, build_generator
 from gansformer_tf.ops import SeedStream
-from gansformer_tf.training import trainer
+from gansformer_tf.training import step, trainer
 from gansformer_tf.training.run_dir import RunDir
 from tests.training.conftest import tiny_data
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator
@@ -160,6 +160,8 @@ ELSEWHERE = {
     "tests/models/test_original_numbers.py": "--original-behaviour",
     "tests/visualize and tests/cli/test_family_flags.py": "--truncation-psi --scale",
     "tests/export/test_script.py": "--export --model --output-dir --noise-mode",
+    "tests/cli/test_vqgan_flags.py": " ".join(flag.name for flag in VQGAN),
+    "tests/visualize/test_codes.py": "--vis-reconstructions --vis-temperatures",
     "tests/metrics": "--metrics --eval-images-num --inception-weights --feature-network --fid-ddof --ppl-space "
     "--ppl-sampling --metric-seed",
     "tests/visualize/test_run.py": "--vis-images --vis-latents --vis-maps --vis-layer-maps --vis-interpolations "
@@ -222,8 +224,8 @@ def test_networks(flag, wide_data):
 
 @pytest.fixture
 def two_steps(tiny_data, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "build_generator", TinyGenerator)
-    monkeypatch.setattr(trainer, "build_discriminator", TinyDiscriminator)
+    monkeypatch.setattr(step, "build_generator", TinyGenerator)
+    monkeypatch.setattr(step, "build_discriminator", TinyDiscriminator)
     tf.config.run_functions_eagerly(True)  # nothing to compile: a run takes a second
     yield lambda text: trained(tiny_data, text, tmp_path)
     tf.config.run_functions_eagerly(False)
@@ -254,7 +256,7 @@ def trained(folder, text, place):
     with run_dir.taken():
         run = trainer.Trainer(config, run_dir, progress=False)
         run.train()
-    networks = (run.generator, run.discriminator, run.ema_generator)
+    networks = (run.train_step.generator, run.train_step.discriminator, run.train_step.ema_generator)
     weights = [hashlib.sha256(np.asarray(value).tobytes()).hexdigest() for net in networks for value in net.weights]
     files = sorted(
         (
@@ -302,12 +304,7 @@ OF_IMPORTERS = (  # what networks of other code bases have; presets set some of 
     "cmap_embedding_dim cmap_hidden_dim cmap_layers cmap_lr_multiplier mbstd_num_features "
     "count_unread_layer w_avg_decay w_avg_phases magnitude_half_life_kimg"
 )
-OF_VQGAN = (  # which is imported, and not trained from the command line
-    "channels channel_multipliers blocks_per_level attention_sizes resample_with_conv dropout latent_channels "
-    "quantizer num_codes code_dim commitment_form commitment_weight fsq_levels transformer_layers transformer_heads "
-    "transformer_width num_positions shared_condition start_code embedding_dropout residual_dropout token_keep "
-    "temperature top_k top_p"  # of generate.py the last three
-)
+OF_VQGAN = "num_positions shared_condition start_code normalization"  # of published checkpoints
 OF_THE_PAPERS = (  # constants of the publications, which compare with nothing else when changed
     "ada_interval adam_beta1 adam_epsilon path_length_batch_shrink path_length_decay path_length_weight "
     "attention_images_num density_neighbours is_splits kid_subset_size kid_subsets pr_neighbours"

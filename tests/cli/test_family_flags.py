@@ -22,7 +22,7 @@ def typed(*flags):
 def data_set(monkeypatch):
     """A data set of 32x32 images."""
     info = SimpleNamespace(
-        resolution=32, height=32, width=32, channels=3, label_dim=0, num_images=40, cropped_size=lambda ratio: (32, 32)
+        resolution=32, height=32, width=32, channels=3, label_dim=0, num_images=400, cropped_size=lambda ratio: (32, 32)
     )
     monkeypatch.setattr("gansformer_tf.data.read.open.read_info", lambda folder: info)
 

@@ -36,7 +36,7 @@ def test_it_brings_what_its_paper_trains_with():
     assert resolved(*FEATURES).train.batch_size_per_replica == 8  # a group
 
 
-@pytest.mark.parametrize("name", BASELINE_NAMES)
+@pytest.mark.parametrize("name", [name for name in BASELINE_NAMES if name != "VQGAN"])
 def test_it_goes_with_every_baseline(name):
     shared = ("--latent-size", "64", "--channel-max", "32")  # of both networks, as far as they have it
     model = resolved("--baseline", name, *FEATURES, *shared).model

@@ -16,7 +16,7 @@ from gansformer_tf.cli.resolve import resolve
 from gansformer_tf.config import ConfigError, RunConfig
 from gansformer_tf.models import build_generator
 from gansformer_tf.models.snapshot import save_snapshot
-from gansformer_tf.training import trainer
+from gansformer_tf.training import step, trainer
 from gansformer_tf.training.errors import TrainingError
 from tests.training.conftest import tiny_data
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator
@@ -70,8 +70,8 @@ def complete(tmp_path, tiny_data, monkeypatch):
 
 @pytest.fixture
 def command(complete, monkeypatch):
-    monkeypatch.setattr(trainer, "build_generator", TinyGenerator)
-    monkeypatch.setattr(trainer, "build_discriminator", TinyDiscriminator)
+    monkeypatch.setattr(step, "build_generator", TinyGenerator)
+    monkeypatch.setattr(step, "build_discriminator", TinyDiscriminator)
     return complete
 
 
@@ -100,7 +100,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_from_the_snapshot_again
     for _ in range(2):  # the first leaves config.json and no checkpoint, as SIGKILL in the first tick does
         command("--pretrained-pkl", snapshot)
         assert f"Starting from {snapshot}" in capsys.readouterr().out
-        for network in (command.trainer.generator, command.trainer.ema_generator):
+        for network in (command.trainer.train_step.generator, command.trainer.train_step.ema_generator):
             assert all(np.all(weight == 0.25) for weight in network.get_weights())
     command.training = save
     command("--pretrained-pkl", snapshot)

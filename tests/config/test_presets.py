@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig, ModelConfig, RunConfig, TrainConfig, from_dict
-from gansformer_tf.config.families import GENERATOR_FAMILIES
+from gansformer_tf.config import GANsformerConfig, RunConfig, from_dict
 from gansformer_tf.config.presets import PRESET_NAMES, preset
+from gansformer_tf.config.sections import run_of
 
 # What the original's command line hands to its networks and training loop for `--ganformer-default`.
 PUBLISHED_GENERATOR = {
@@ -75,9 +75,7 @@ PUBLISHED_DATASETS = {
 
 def configured(name: str, dataset: str = "other") -> tuple[RunConfig, dict]:
     sections = preset(name, dataset)
-    family = GENERATOR_FAMILIES[sections["generator"].get("family", "gansformer")]
-    model = ModelConfig(family(**sections["generator"]), DiscriminatorConfig(**sections["discriminator"]))
-    return RunConfig(model=model, train=TrainConfig(**sections["train"])), sections["data"]
+    return run_of(sections), sections["data"]
 
 
 def has(config: object, values: dict) -> None:

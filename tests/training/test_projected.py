@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from gansformer_tf.config import ConfigError, ModelConfig, ProjectedConfig
 from gansformer_tf.layers.precision import dtype_policy
-from gansformer_tf.training import trainer
+from gansformer_tf.training import step, trainer
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.variables import network_state
 from tests.training import family_steps
@@ -112,7 +112,7 @@ def trained(folder: Path, data: str, *images: int) -> trainer.Trainer:
 
 
 def test_a_run_goes_on_exactly(tmp_path, tiny_data, monkeypatch, eager):
-    monkeypatch.setattr(trainer, "build_generator", TinyGenerator)
+    monkeypatch.setattr(step, "build_generator", TinyGenerator)
     whole, cut = trained(tmp_path / "a", tiny_data, 16), trained(tmp_path / "b", tiny_data, 8, 16)
     assert whole.step == cut.step == 2
     ours, theirs = cut.train_step.state(), whole.train_step.state()
@@ -121,5 +121,5 @@ def test_a_run_goes_on_exactly(tmp_path, tiny_data, monkeypatch, eager):
     # a checkpoint holds heads and mixing, and nothing of the frozen network
     stored = tf.train.list_variables(str(cut.run_dir.checkpoints / "step-00000002" / "state"))
     names = [name for name, _ in stored if "discriminator" in name]
-    assert len(names) == len(cut.discriminator.weights)
+    assert len(names) == len(cut.train_step.discriminator.weights)
     assert sum(int(np.prod(shape)) for _, shape in stored) < 100_000  # its weights are 4.6 millions

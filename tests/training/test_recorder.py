@@ -28,6 +28,12 @@ class Step:
     def __init__(self) -> None:
         self.generator, self.discriminator, self.ema_generator = tiny_networks()
 
+    def samples(self, count: int) -> None:
+        """There are none but what the generator draws."""
+
+    def concerns(self, record: object) -> list[str]:
+        return []
+
 
 TICK = {
     "step": 8, "tick": 1, "kimg": 0.064, "seconds": 3.0, "img_per_second": 20.0, "seconds_per_kimg": 50.0,

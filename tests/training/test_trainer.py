@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.files import read_json_lines
 from gansformer_tf.models import snapshot
-from gansformer_tf.training import recorder, trainer
+from gansformer_tf.training import recorder, step, trainer
 from gansformer_tf.training.checkpoint import CheckpointStore
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.logs import MetricsLog, Progress
@@ -31,8 +31,8 @@ IMAGES = 80  # 10 steps; a tick and a checkpoint every 2 of them, a snapshot eve
 
 def trainer_of(run_dir, data, patch, images=IMAGES, meter=None, **train):
     """A trainer of a run, from its newest checkpoint on."""
-    patch.setattr(trainer, "build_generator", TinyGenerator)
-    patch.setattr(trainer, "build_discriminator", TinyDiscriminator)
+    patch.setattr(step, "build_generator", TinyGenerator)
+    patch.setattr(step, "build_discriminator", TinyDiscriminator)
     run_dir.create()
     config = tiny_run_config(data, images, **({"tick_kimg": 0.016} | train))
     run_dir.write_config(config)

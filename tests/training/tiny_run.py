@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
 from gansformer_tf.config import DataConfig, RunConfig
-from gansformer_tf.training import checkpoint, trainer
+from gansformer_tf.training import checkpoint, step, trainer
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.phases import MicroBatch
 from gansformer_tf.training.run_dir import RunDir
@@ -101,7 +101,7 @@ def main() -> int:
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * options.devices
         )
     strategy = make_strategy([f"/CPU:{index}" for index in range(options.devices)], connect_seconds=100.0)
-    trainer.build_generator, trainer.build_discriminator = TinyGenerator, TinyDiscriminator
+    step.build_generator, step.build_discriminator = TinyGenerator, TinyDiscriminator
     run_dir = RunDir.select(options.results, "tiny")
     per_replica = options.at_once or 8 // strategy.num_replicas_in_sync
     config = tiny_run_config(options.data, options.images, batch_size_per_replica=per_replica)

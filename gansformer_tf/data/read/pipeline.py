@@ -36,6 +36,8 @@ def training_dataset(
     ratio: float | None = None,
     use_labels: bool = False,
     shard: tuple[int, int] = (0, 1),
+    held_out: int = 0,
+    only_held_out: bool = False,
 ) -> tf.data.Dataset:
     """Endless batches of a prepared data set, shuffled anew in every epoch.
 
@@ -52,6 +54,8 @@ def training_dataset(
         ratio: Crop the middle to this height / width; None keeps all.
         use_labels: Read labels; otherwise `label` has no columns.
         shard: `(index, count)`: this reader serves part `index` of a global batch of `count * batch_size` images.
+        held_out: So many of these images, spread evenly over them, are left out.
+        only_held_out: Read those instead of the others.
 
     Returns:
         Dataset of dictionaries: `image` uint8 `[batch, height, width, channels]` and `label` float32
@@ -74,7 +78,7 @@ def training_dataset(
         raise ValueError(f"shard {shard}: the index must lie in 0..{count - 1}.")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; at least 1 image is needed.")
-    reader = _Reader(info, seed, max_images, ratio, use_labels, mirror)
+    reader = _Reader(info, seed, max_images, ratio, use_labels, mirror, held_out, only_held_out)
 
     def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         with GATE:
@@ -151,6 +155,8 @@ class _Reader:
         ratio: float | None,
         use_labels: bool,
         mirror: bool,
+        held_out: int,
+        only_held_out: bool,
     ) -> None:
         if use_labels and not info.label_dim:
             raise DatasetError(
@@ -160,7 +166,13 @@ class _Reader:
         self.size = info.cropped_size(ratio)  # (height, width)
         self.corner = (info.height - self.size[0]) // 2, (info.width - self.size[1]) // 2  # (top, left)
         self.records = Records(info)
-        self.numbers = np.asarray(spread(len(self.records), max_images))
+        numbers = np.asarray(spread(len(self.records), max_images))
+        if held_out:
+            apart = np.asarray(spread(len(numbers), held_out))
+            numbers = numbers[apart] if only_held_out else np.delete(numbers, apart)
+            if not len(numbers):
+                raise DatasetError(f"all {held_out} images of {info.name} are held out; give a smaller --held-out.")
+        self.numbers = numbers
         self.order = EpochOrder(seed, len(self.numbers))
         self.plain = info.encoding in ("raw", "original")
         self.label_dim = info.label_dim if use_labels else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from keras import ops
 
 from gansformer_tf.config import ConfigError, from_dict, to_dict
 from gansformer_tf.config.vqgan import PatchDiscriminatorConfig
+from gansformer_tf.models.summary import Layer, Row, summary_rows
 from gansformer_tf.models.vqgan.blocks import convolution
 
 BATCH_EPSILON = 1e-5
@@ -36,9 +38,11 @@ class PatchBatchNorm(keras.layers.Layer):
         spread = keras.initializers.RandomNormal(mean=1.0, stddev=0.02)
         self.gamma = self.add_weight(shape=shape, initializer=spread, name="gamma", autocast=False)
         self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False)
-        kept: dict[str, Any] = {"shape": shape, "trainable": False, "autocast": False}
-        self.mean = self.add_weight(initializer="zeros", name="mean", **kept)
-        self.variance = self.add_weight(initializer="ones", name="variance", **kept)
+        # Each replica has its own, as it has its own batch; a checkpoint holds their mean.
+        kept: dict[str, Any] = {"shape": shape, "dtype": "float32", "trainable": False, "autocast": False}
+        kept |= {"synchronization": "on_read", "aggregation": "mean"}
+        self.mean = keras.Variable("zeros", name="mean", **kept)
+        self.variance = keras.Variable("ones", name="variance", **kept)
 
     def call(self, x: Any, training: bool = False) -> Any:
         wide = ops.cast(x, "float32")
@@ -123,20 +127,25 @@ class PatchDiscriminator(keras.Model):
         kwargs.setdefault("name", "patch_discriminator")
         super().__init__(**kwargs)
         self.config = config
+        with keras.name_scope(self.name):
+            self._make_layers()
+        self.built = True
+
+    def _make_layers(self) -> None:
+        config = self.config
         self.convolutions: list[Any] = [self._convolution(0, config.image_channels, config.channels, strides=2)]
         self.norms: list[Any] = []
         for index in range(1, config.num_layers + 1):
-            filters = config.channels_at(index)
+            filters = config.channels_of(index)
             strides = 2 if index < config.num_layers else 1
-            self.convolutions.append(self._convolution(index, config.channels_at(index - 1), filters, strides))
+            self.convolutions.append(self._convolution(index, config.channels_of(index - 1), filters, strides))
             norm = (PatchBatchNorm if config.normalization == "batch" else PatchActNorm)(
                 name=f"norm{index}", dtype=self.dtype_policy
             )
             norm.build((None, None, None, filters))
             self.norms.append(norm)
         last = config.num_layers + 1
-        self.convolutions.append(self._convolution(last, config.channels_at(config.num_layers), 1, strides=1))
-        self.built = True
+        self.convolutions.append(self._convolution(last, config.channels_of(config.num_layers), 1, strides=1))
 
     def _convolution(self, index: int, channels: int, filters: int, strides: int) -> Any:
         # behind these a batch normalisation takes any bias off again
@@ -166,13 +175,25 @@ class PatchDiscriminator(keras.Model):
         return self.convolutions[index](ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
 
     def _check_size(self, sides: Any) -> None:
-        smallest = 3 * 2**self.config.num_layers
+        smallest = self.config.least_side
         small = [side for side in sides if side is not None and side < smallest]
         if small:
             raise ConfigError(
                 f"the image has a side of {small[0]} pixels; {self.config.num_layers} layers of the discriminator need "
                 f"{smallest}. Use fewer layers, or larger images."
             )
+
+    def summary_rows(self) -> list[Row]:
+        """Rows (layer, parameters, output shape, weight shape) for a table."""
+        return summary_rows(self._layers_of_summary())
+
+    def _layers_of_summary(self) -> Iterator[Layer]:
+        shape: tuple = (None, self.config.height, self.config.width, self.config.image_channels)
+        for index, layer in enumerate(self.convolutions):
+            shape = layer.compute_output_shape((None, shape[1] + 2, shape[2] + 2, shape[3]))
+            yield layer.name, layer.weights, shape
+            if 1 <= index <= len(self.norms):
+                yield self.norms[index - 1].name, self.norms[index - 1].weights, shape
 
     def get_config(self) -> dict[str, Any]:
         return {"config": to_dict(self.config), "name": self.name, "dtype": self.dtype_policy.name}

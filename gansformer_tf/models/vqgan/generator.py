@@ -94,6 +94,10 @@ class VQGAN(Generator):
         """Images to codes `[batch, num_tokens]`, row by row."""
         return ops.reshape(self.autoencoder.codes_of(images), (-1, self.config.num_tokens))
 
+    def reconstruct(self, images: Any) -> Any:
+        """Images `[batch, height, width, image_channels]` in [-1, 1] as their codes draw them, in about [-1, 1]."""
+        return self.autoencoder(images)[0]
+
     def _layers_of_summary(self) -> Iterator[Layer]:
         config, first, second = self.config, self.autoencoder, self.transformer
         grid = (None, *first.config.grid)

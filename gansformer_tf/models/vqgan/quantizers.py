@@ -76,18 +76,23 @@ class NearestCodes(keras.layers.Layer):
         loss = weight * to_encoder + to_codes if self.commitment_form == "paper" else to_encoder + weight * to_codes
         return z + ops.stop_gradient(chosen - z), loss, indices
 
-    def codes(self) -> Any:
-        """The codes as they are compared and decoded, `[num_codes, code_dim]`."""
-        codes = ops.convert_to_tensor(self.codebook)
+    def codes(self, book: Any = None) -> Any:
+        """The codes as they are compared and decoded, `[num_codes, code_dim]`; of another book, if one is given."""
+        codes = ops.convert_to_tensor(self.codebook if book is None else book)
         return _unit(codes) if self.metric == COSINE else codes
 
     def vectors(self, indices: Any) -> Any:
         """Codes by their numbers, `[..., code_dim]`."""
         return ops.take(self.codes(), indices, axis=0)
 
-    def nearest(self, z: Any) -> Any:
-        """Number of the nearest code of each vector (of length one for "cosine"); of equal ones the first."""
-        codes = ops.stop_gradient(self.codes())
+    def nearest(self, z: Any, book: Any = None) -> Any:
+        """Number of the nearest code of each vector (of length one for "cosine"); of equal ones the first.
+
+        Args:
+            z: `[..., code_dim]`.
+            book: In place of the codebook.
+        """
+        codes = ops.stop_gradient(self.codes(book))
         shape = ops.shape(z)[:-1]
         z = ops.stop_gradient(ops.reshape(z, (-1, self.code_dim)))
         # |z - e|^2 in one product loses all digits where both are far from the origin, so the origin moves to them.

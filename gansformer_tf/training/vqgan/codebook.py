@@ -10,42 +10,38 @@ from gansformer_tf.ops.random import SeedStream
 KMEANS_STEPS = 10
 
 
-def kmeans_start(quantizer: NearestCodes, vectors: tf.Tensor, rng: SeedStream, steps: int = KMEANS_STEPS) -> None:
-    """Sets the codes to the means of clusters of vectors (Lloyd's algorithm from random vectors).
+def kmeans_codes(quantizer: NearestCodes, vectors: tf.Tensor, rng: SeedStream, steps: int = KMEANS_STEPS) -> tf.Tensor:
+    """The means of clusters of vectors (Lloyd's algorithm from random vectors), `[num_codes, code_dim]`.
 
     Args:
-        quantizer: Its codebook is overwritten.
+        quantizer: How the nearest code is found; its codebook is not read.
         vectors: `[count, code_dim]`, what the encoder makes of some images.
         rng: Of the first choice.
         steps: Rounds.
     """
     vectors = tf.cast(vectors, tf.float32)
-    quantizer.codebook.assign(some_vectors(vectors, quantizer.num_codes, rng))
+    codes = some_vectors(vectors, quantizer.num_codes, rng)
     for _ in range(steps):
-        nearest = quantizer.nearest(vectors)
+        nearest = quantizer.nearest(vectors, codes)
         sums = tf.math.unsorted_segment_sum(vectors, nearest, quantizer.num_codes)
         counts = codes_in_use(nearest, quantizer.num_codes)[:, None]
         # a code without vectors stays where it is
-        means = sums / tf.maximum(counts, 1.0)
-        quantizer.codebook.assign(tf.where(counts > 0, means, tf.convert_to_tensor(quantizer.codebook)))
+        codes = tf.where(counts > 0, sums / tf.maximum(counts, 1.0), codes)
+    return codes
 
 
-def restart_dead_codes(quantizer: NearestCodes, counts: tf.Tensor, vectors: tf.Tensor, rng: SeedStream) -> tf.Tensor:
-    """Moves every code that no vector took to a random vector ("Jukebox", Dhariwal et al. 2020, section 3.1).
+def codes_without_dead(quantizer: NearestCodes, counts: tf.Tensor, vectors: tf.Tensor, rng: SeedStream) -> tf.Tensor:
+    """The codebook with every code that no vector took at a random vector ("Jukebox", Dhariwal et al. 2020, 3.1).
 
     Args:
-        quantizer: Its codebook is changed.
-        counts: How often each code was taken since the last call, `[num_codes]`.
+        quantizer: Has the codebook.
+        counts: How often each code was taken, `[num_codes]`.
         vectors: `[count, code_dim]`, what the encoder makes of some images.
         rng: Of the choice.
-
-    Returns:
-        How many codes were moved.
     """
     dead = tf.cast(counts, tf.float32) == 0
     chosen = some_vectors(tf.cast(vectors, tf.float32), quantizer.num_codes, rng)
-    quantizer.codebook.assign(tf.where(dead[:, None], chosen, tf.convert_to_tensor(quantizer.codebook)))
-    return tf.reduce_sum(tf.cast(dead, tf.int32))
+    return tf.where(dead[:, None], chosen, tf.convert_to_tensor(quantizer.codebook))
 
 
 def some_vectors(vectors: tf.Tensor, count: int, rng: SeedStream) -> tf.Tensor:

@@ -1,8 +1,7 @@
-"""One iteration of stage 1."""
+"""What stage 1 minimises: a loss of the autoencoder and one of the discriminator."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +19,7 @@ def discriminator_factor(images_seen: Any, config: Stage1LossConfig) -> tf.Tenso
     return tf.cast(tf.cast(images_seen, tf.int64) >= config.discriminator_start, tf.float32)
 
 
-def autoencoder_gradients(
+def autoencoder_loss(
     autoencoder: VQAutoencoder,
     discriminator: PatchDiscriminator,
     images: tf.Tensor,
@@ -29,8 +28,11 @@ def autoencoder_gradients(
     distance: Distance | None = None,
     factor: Any = 1.0,
     rng: Any = None,
-) -> tuple[Sequence[tf.Tensor], Logs]:
-    """Gradients of the autoencoder's loss by its trainable variables, in their order.
+) -> tuple[tf.Tensor, Logs]:
+    """A number whose gradient by the autoencoder's variables is that of its loss; the loss itself is in the logs.
+
+    The slopes of both terms at the pixels are needed for the weight between them, so only their sum goes through the
+    network, once.
 
     Args:
         autoencoder: Run in training mode.
@@ -42,23 +44,15 @@ def autoencoder_gradients(
         rng: `SeedStream` of the dropout.
 
     Returns:
-        (gradients, logs). "adaptive_weight" in the logs is that of the adversarial term, without `factor`; "codes" are
-        the numbers `[batch, rows, columns]`.
+        (number to differentiate, logs). "adaptive_weight" in the logs is that of the adversarial term, without
+        `factor`; "codes" are the numbers `[batch, rows, columns]`.
     """
-    variables = [variable.value for variable in autoencoder.trainable_variables]
-    with tf.GradientTape() as tape:
-        z = autoencoder.encode(images, training=True, rng=rng)
-        vectors, codes_loss, indices = autoencoder.quantizer(z)
-        made, features = autoencoder.decode(vectors, training=True, rng=rng, before_last=True)
+    z = autoencoder.encode(images, training=True, rng=rng)
+    vectors, codes_loss, indices = autoencoder.quantizer(z)
+    made, features = autoencoder.decode(vectors, training=True, rng=rng, before_last=True)
     terms = image_terms(images, made, lambda x: discriminator(x, training=True), distance, config)
-    weight = adaptive_weight(terms, autoencoder.decoder.conv_out, features, config)
-    slope = terms.error_slope + weight * factor * terms.adversarial_slope
-    gradients = tape.gradient(
-        [made, codes_loss],
-        variables,
-        output_gradients=[slope, tf.constant(config.codebook_weight)],
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
+    weight = tf.stop_gradient(adaptive_weight(terms, autoencoder.decoder.conv_out, features, config))
+    slope = tf.stop_gradient(terms.error_slope + weight * factor * terms.adversarial_slope)
     logs = {
         "loss": terms.error + weight * factor * terms.adversarial + config.codebook_weight * codes_loss,
         "reconstruction": terms.error,
@@ -68,10 +62,10 @@ def autoencoder_gradients(
         "adaptive_weight": weight,
         "codes": indices,
     }
-    return [tf.convert_to_tensor(gradient) for gradient in gradients], logs
+    return tf.reduce_sum(slope * made) + config.codebook_weight * codes_loss, logs
 
 
-def discriminator_gradients(
+def judge_loss(
     autoencoder: VQAutoencoder,
     discriminator: PatchDiscriminator,
     images: tf.Tensor,
@@ -79,16 +73,12 @@ def discriminator_gradients(
     *,
     factor: Any = 1.0,
     rng: Any = None,
-) -> tuple[Sequence[tf.Tensor], Logs]:
-    """Gradients of the discriminator's loss by its trainable variables; arguments as above.
+) -> tuple[tf.Tensor, Logs]:
+    """The discriminator's loss, and logs; arguments as above.
 
     Images and reconstructions are scored in two calls, each normalised by its own statistics.
     """
     made = tf.stop_gradient(autoencoder(images, training=True, rng=rng)[0])
-    variables = [variable.value for variable in discriminator.trainable_variables]
-    with tf.GradientTape() as tape:
-        real, fake = discriminator(images, training=True), discriminator(made, training=True)
-        loss = factor * discriminator_loss(real, fake, config)
-    gradients = tape.gradient(loss, variables)
-    logs = {"discriminator_loss": loss, "real": tf.reduce_mean(real), "fake": tf.reduce_mean(fake)}
-    return gradients, logs
+    real, fake = discriminator(images, training=True), discriminator(made, training=True)
+    loss = factor * discriminator_loss(real, fake, config)
+    return loss, {"discriminator_loss": loss, "real": tf.reduce_mean(real), "fake": tf.reduce_mean(fake)}

@@ -15,6 +15,8 @@ from gansformer_tf.cli import generate, run_network
 from gansformer_tf.cli.common import UsageError
 from gansformer_tf.config import ConfigError, RunConfig
 from gansformer_tf.config.metric_records import METRICS
+from gansformer_tf.config.presets import merge_sections, preset
+from gansformer_tf.config.sections import run_of
 from gansformer_tf.config.visualize import VisualizeConfig
 from gansformer_tf.config.vqgan import VQGANConfig
 from gansformer_tf.drawing.sampler import Sampler
@@ -73,6 +75,15 @@ def test_a_snapshot_draws_the_same_images(snapshot: Path, pixels: np.ndarray) ->
     assert len(np.unique(pixels, axis=0)) == 5
     again = np.stack([sample.pixels for sample in Sampler(loaded.generator, batch_size=3).samples([4, 0, 1])])
     assert np.abs(again.astype(int) - pixels[[4, 0, 1]]).max() <= 1  # products of another size round otherwise
+
+
+def test_the_small_preset_has_its_size() -> None:
+    size = {"resolution": 64}
+    sections = merge_sections(preset("vqgan-small"), {"generator": size, "discriminator": size})
+    small = build_generator(run_of(sections).model.generator)
+    assert 3e6 < small.autoencoder.count_params() < 3.6e6
+    assert 6.8e6 < small.transformer.count_params() < 7.2e6
+    assert small.config.num_tokens == 64
 
 
 def test_weights_have_names_of_their_own(model: Any) -> None:
@@ -159,7 +170,7 @@ def test_kinds_of_images_without_w(model: Any, tmp_path: Path, capsys: pytest.Ca
     left_out = "latents, interpolations, style mixing, truncation sweep, ablation: this generator has no w"
     assert left_out in capsys.readouterr().out
     written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {"images"}
+    assert written == {"images", "codes"}
 
 
 def test_it_is_exported(model: Any, pixels: np.ndarray, tmp_path: Path) -> None:

@@ -77,6 +77,6 @@ def test_published_sizes():
         (3, 2, "batch", 663_361),
         (3, 3, "act", 2_766_529),
     ):
-        config = PatchDiscriminatorConfig(channels, 64, layers, normalization)
+        config = PatchDiscriminatorConfig(image_channels=channels, num_layers=layers, normalization=normalization)
         variables = PatchDiscriminator(config).trainable_variables
         assert sum(int(np.prod(variable.shape)) for variable in variables) == expected

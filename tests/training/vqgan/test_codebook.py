@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from gansformer_tf.models.vqgan.quantizers import NearestCodes, perplexity
 from gansformer_tf.ops.random import SeedStream
-from gansformer_tf.training.vqgan.codebook import codes_in_use, kmeans_start, restart_dead_codes, some_vectors
+from gansformer_tf.training.vqgan.codebook import codes_in_use, codes_without_dead, kmeans_codes, some_vectors
 
 CENTRES = np.array([[5, 5], [-5, 5], [5, -5], [-5, -5]], np.float32)
 
@@ -30,9 +30,9 @@ def error(layer: NearestCodes, vectors: tf.Tensor) -> float:
 def test_kmeans_finds_the_clusters():
     layer, vectors = book(12), clusters()
     fresh = error(layer, vectors)
-    kmeans_start(layer, vectors, SeedStream(1), steps=0)
+    layer.codebook.assign(kmeans_codes(layer, vectors, SeedStream(1), steps=0))
     chosen = error(layer, vectors)
-    kmeans_start(layer, vectors, SeedStream(1))
+    layer.codebook.assign(kmeans_codes(layer, vectors, SeedStream(1)))
     assert error(layer, vectors) < chosen < fresh
     assert error(layer, vectors) < 0.02
 
@@ -40,9 +40,7 @@ def test_kmeans_finds_the_clusters():
 def test_the_start_follows_the_seed():
     books = []
     for seed in (1, 1, 2):
-        layer = book(6)
-        kmeans_start(layer, clusters(), SeedStream(seed))
-        books.append(np.asarray(layer.codebook))
+        books.append(np.asarray(kmeans_codes(book(6), clusters(), SeedStream(seed))))
     np.testing.assert_array_equal(books[0], books[1])
     assert np.abs(books[0] - books[2]).max() > 1e-4
 
@@ -52,11 +50,11 @@ def test_dead_codes_move_and_the_others_stay():
     layer.codebook.assign(np.concatenate([CENTRES, np.full((4, 2), 100.0)]))
     before = codes_in_use(layer.nearest(vectors), 8)
     assert float(perplexity(before)) < 4.01
-    assert int(restart_dead_codes(layer, before, vectors, SeedStream(3))) == 4
+    layer.codebook.assign(codes_without_dead(layer, before, vectors, SeedStream(3)))
     np.testing.assert_array_equal(layer.codebook[:4], CENTRES)
     after = np.asarray(codes_in_use(layer.nearest(vectors), 8))
     assert (after > 0).all() and float(perplexity(after)) > 5.0
-    assert int(restart_dead_codes(layer, after, vectors, SeedStream(3))) == 0
+    np.testing.assert_array_equal(codes_without_dead(layer, after, vectors, SeedStream(3)), layer.codebook)
 
 
 def test_few_vectors_are_taken_more_than_once():

@@ -12,7 +12,7 @@ from gansformer_tf.convert.vqgan_names import assign, autoencoder_names, discrim
 from gansformer_tf.models.vqgan.autoencoder import VQAutoencoder
 from gansformer_tf.training.optimizers import Adam
 from gansformer_tf.training.vqgan.losses import adaptive_weight, discriminator_loss, image_terms
-from gansformer_tf.training.vqgan.stage1 import autoencoder_gradients, discriminator_factor, discriminator_gradients
+from gansformer_tf.training.vqgan.stage1 import autoencoder_loss, discriminator_factor, judge_loss
 from tests.models.vqgan.golden import (
     Golden,
     as_ours,
@@ -138,12 +138,16 @@ def test_four_iterations():
 
     @tf.function
     def iterate(images, step):
-        factor = discriminator_factor(step, config)
-        gradients, logs = autoencoder_gradients(model, judge, images, config, distance=measure, factor=factor)
-        optimizers[0].apply(gradients)
-        gradients, more = discriminator_gradients(model, judge, images, config, factor=factor)
-        optimizers[1].apply(gradients)
-        return logs | more
+        factor, found = discriminator_factor(step, config), {}
+        for optimizer, loss_of in (
+            (optimizers[0], lambda: autoencoder_loss(model, judge, images, config, distance=measure, factor=factor)),
+            (optimizers[1], lambda: judge_loss(model, judge, images, config, factor=factor)),
+        ):
+            with tf.GradientTape() as tape:
+                loss, logs = loss_of()
+            optimizer.apply(tape.gradient(loss, optimizer.variables_to_train))
+            found |= logs
+        return found
 
     pairs = {
         "d_weight": "adaptive_weight",
