@@ -106,7 +106,7 @@ _VQGAN: Sections = {
 _VQGAN_SMALL: Sections = {
     "generator": {
         "channels": 32,
-        "channel_multipliers": (1, 2, 2, 4),
+        "channel_multipliers": (1, 1, 2, 4),
         "blocks_per_level": 1,
         "attention_sizes": (8,),
         "latent_channels": 128,
@@ -126,14 +126,14 @@ _VQGAN_SMALL: Sections = {
         "batch_size_per_replica": 16,
         "g_learning_rate": 4e-4,
         "d_learning_rate": 2e-4,
-        "total_kimg": 400.0,
-        "tick_kimg": 4.0,
+        "total_kimg": 120.0,
+        "tick_kimg": 2.0,
         "snapshot_ticks": 5,
     },
     "stages": {
         "perceptual_weight": 0.5,
         "discriminator_weight": 0.5,
-        "discriminator_start": 60_000,
+        "discriminator_start": 25_000,
         "transformer_learning_rate": 6e-4,
         "kmeans_start": True,
     },
