@@ -25,6 +25,7 @@ def overview(config: RunConfig, num_devices: int = 1) -> str:
             network_table("Generator", step.generator),
             network_table("Discriminator", step.discriminator),
             memory_table(memory, layout),
+            step.smaller_parts,
         )
     )
 
@@ -46,8 +47,7 @@ def memory_table(memory: MemoryEstimate, layout: BatchLayout) -> str:
         (f"tensors of one step with {layout.micro_size} images at once", memory.activations),
         ("together, per device", memory.total),
     ]
-    text = table(("Memory for training (estimate)", "MB"), [(name, f"{size / 1e6:,.0f}") for name, size in rows])
-    return f"{text}\nFewer images at once (--batch-gpu) need less memory and train the same way."
+    return table(("Memory for training (estimate)", "MB"), [(name, f"{size / 1e6:,.0f}") for name, size in rows])
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

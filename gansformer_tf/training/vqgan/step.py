@@ -58,6 +58,10 @@ class VQGANStep(PhasedStep):
     """
 
     remedy = "Try a smaller --g-lr, --d-lr or --transformer-lr."
+    smaller_parts = (
+        "Fewer images at once (--batch-gpu) need less memory; stage 1 then normalises what the discriminator sees, and "
+        "weighs its term, over fewer."
+    )
 
     def __init__(
         self,
@@ -77,8 +81,8 @@ class VQGANStep(PhasedStep):
         self.epoch_images = self._images_of_an_epoch()
         self.usage = tf.Variable(tf.zeros([self.num_codes]), trainable=False, name="usage")
         self.usage_of_epoch = tf.Variable(tf.zeros([self.num_codes]), trainable=False, name="usage_of_epoch")
-        self._stage, self._judged = 1, False
         self._began: int | None = None  # what that variable holds: reading it in every step would wait for the device
+        self._judged = False
         self._held: list[tuple[tf.Tensor, tf.Tensor]] | None = None
         train = config.train
         first: dict[str, Any] = {"beta1": train.adam_beta1, "beta2": train.adam_beta2, "epsilon": train.adam_epsilon}
@@ -163,10 +167,14 @@ class VQGANStep(PhasedStep):
 
     def stage_of(self, step: int) -> int:
         """1 or 2."""
+        return 2 if self.stage == 2 or step * self.layout.global_size >= self.stage1_images else 1
+
+    @property
+    def stage(self) -> int:
+        """That of the last step, also of one before the run was stopped."""
         if self._began is None:
             self._began = int(self.stage2_began.numpy())
-        seen = step * self.layout.global_size
-        return 2 if 0 <= self._began <= seen or seen >= self.stage1_images else 1
+        return 1 if self._began < 0 else 2
 
     def phases_of(self, step: int) -> list[Phase]:
         names = ("autoencoder", "discriminator") if self.stage_of(step) == 1 else ("transformer",)
@@ -175,9 +183,9 @@ class VQGANStep(PhasedStep):
     def run(self, step: int, images: Any, labels: Any) -> Statistics | None:
         """See `PhasedStep`; in front of a step of stage 1 the codes are looked after."""
         seen = step * self.layout.global_size
-        self._stage, self._judged = self.stage_of(step), seen >= self.stages.discriminator_start
-        if self._stage == 2:
-            if self._began == -1:
+        self._judged = seen >= self.stages.discriminator_start
+        if self.stage_of(step) == 2:
+            if self.stage == 1:
                 self._began = seen
                 self.stage2_began.assign(seen)
         elif not self.phases_done:
@@ -242,7 +250,7 @@ class VQGANStep(PhasedStep):
         """Stage, codes in use in the last whole epoch (before there is one: so far), and what held-out images say."""
         usage = self.usage_of_epoch if float(tf.reduce_sum(self.usage_of_epoch)) else self.usage
         found = {
-            "stage": self._stage,
+            "stage": self.stage,
             "codes/used": int(tf.math.count_nonzero(usage)),
             "codes/perplexity": float(perplexity(usage)),
         }
@@ -251,12 +259,12 @@ class VQGANStep(PhasedStep):
             sums += np.asarray(self._measure(images, labels)) * len(images)
             count += len(images)
         found["held_out/reconstruction"] = float(sums[0] / count)
-        if self._stage == 2:
+        if self.stage == 2:
             found["held_out/cross_entropy"] = float(sums[1] / count)
         return found
 
     def concerns(self, record: Mapping[str, Any]) -> list[str]:
-        if self._stage == 2:
+        if self.stage == 2:
             return []
         found = []
         used, codes = int(record["codes/used"]), self.num_codes
@@ -275,7 +283,7 @@ class VQGANStep(PhasedStep):
 
     def samples(self, count: int) -> np.ndarray | None:
         """In stage 1 reconstructions of held-out images, for nothing draws codes yet."""
-        if self._stage == 2:
+        if self.stage == 2:
             return None
         batches = self._held_out()
         images = np.concatenate([to_uint8(self._remake(images)) for images, _ in batches])

@@ -148,6 +148,7 @@ def test_a_run_trains_both_stages(tmp_path, tiny_data, capsys):
 
     longer = trainer_of(tmp_path / "run-000", tiny_data, train={"total_kimg": 0.2})
     assert longer.step == 8 and longer.train_step.stage_of(8) == 2  # and not stage 1 again
+    assert longer.train_step.samples(2) is None  # the generator's, not reconstructions
 
 
 def run(folder: Path, data: str, *options: object, status: int = 0) -> str:
