@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from gansformer_tf.config import ConfigError, RunConfig
+from gansformer_tf.config import ConfigError, DataConfig, RunConfig
 from gansformer_tf.config.stages import StagesConfig
 from gansformer_tf.config.vqgan import FSQ
-from gansformer_tf.data.read.pipeline import training_dataset
-from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.models.vqgan.quantizers import perplexity
@@ -28,6 +24,7 @@ from gansformer_tf.training.plan import Phase
 from gansformer_tf.training.variables import raw_variables
 from gansformer_tf.training.vqgan.codebook import codes_in_use, codes_without_dead, kmeans_codes
 from gansformer_tf.training.vqgan.distance import distance_of
+from gansformer_tf.training.vqgan.held_out import HeldOut
 from gansformer_tf.training.vqgan.losses import HIGHEST_WEIGHT, Distance
 from gansformer_tf.training.vqgan.stage1 import autoencoder_loss, discriminator_factor, judge_loss
 from gansformer_tf.training.vqgan.stage2 import cross_entropy, decay, decaying
@@ -73,17 +70,17 @@ class VQGANStep(PhasedStep):
     ) -> None:
         super().__init__(generator, discriminator, generator, config.train, strategy)
         self.stages = config.stages or StagesConfig()
-        self.data, self.distance = config.data, distance
+        self.distance = distance
         self.autoencoder, self.transformer = generator.autoencoder, generator.transformer
         self.num_codes = self.autoencoder.config.num_codes
         self.stage1_images = round(self.stages.stage1_share * config.train.total_images)
         self.stage2_began = counter(-1, "stage2_began")  # images seen then; -1 before
-        self.epoch_images = self._images_of_an_epoch()
+        self.epoch_images = self._images_of_an_epoch(config.data)
         self.usage = tf.Variable(tf.zeros([self.num_codes]), trainable=False, name="usage")
         self.usage_of_epoch = tf.Variable(tf.zeros([self.num_codes]), trainable=False, name="usage_of_epoch")
         self._began: int | None = None  # what that variable holds: reading it in every step would wait for the device
         self._judged = False
-        self._held: list[tuple[tf.Tensor, tf.Tensor]] | None = None
+        self.held_out = HeldOut(generator, config.data, self.stages.held_out, self.layout.micro_size)
         train = config.train
         first: dict[str, Any] = {"beta1": train.adam_beta1, "beta2": train.adam_beta2, "epsilon": train.adam_epsilon}
         optimizers = {
@@ -102,8 +99,6 @@ class VQGANStep(PhasedStep):
             ),
         }
         self._set_phases({phase.name: phase for phase in self._plan()}, optimizers)
-        self._measure = tf.function(self._held_out_sums, autograph=False)
-        self._remake = tf.function(lambda images: generator.reconstruct(to_float(images)), autograph=False)
         self._gather = tf.function(self._all_vectors, autograph=False)
 
     def _plan(self) -> tuple[Phase, ...]:
@@ -254,14 +249,8 @@ class VQGANStep(PhasedStep):
             "codes/used": int(tf.math.count_nonzero(usage)),
             "codes/perplexity": float(perplexity(usage)),
         }
-        sums, count = np.zeros(2), 0
-        for images, labels in self._held_out():
-            sums += np.asarray(self._measure(images, labels)) * len(images)
-            count += len(images)
-        found["held_out/reconstruction"] = float(sums[0] / count)
-        if self.stage == 2:
-            found["held_out/cross_entropy"] = float(sums[1] / count)
-        return found
+        found["held_out/reconstruction"], entropy = self.held_out.measure()
+        return found | ({"held_out/cross_entropy": entropy} if self.stage == 2 else {})
 
     def concerns(self, record: Mapping[str, Any]) -> list[str]:
         if self.stage == 2:
@@ -283,29 +272,9 @@ class VQGANStep(PhasedStep):
 
     def samples(self, count: int) -> np.ndarray | None:
         """In stage 1 reconstructions of held-out images, for nothing draws codes yet."""
-        if self.stage == 2:
-            return None
-        batches = self._held_out()
-        images = np.concatenate([to_uint8(self._remake(images)) for images, _ in batches])
-        return np.resize(images, (count, *images.shape[1:]))
+        return None if self.stage == 2 else self.held_out.remade(count)
 
-    def _held_out(self) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        """Held-out images uint8 with their labels, in batches; read once."""
-        if self._held is None:
-            self._held = list(_held_out_batches(self))
-        return self._held
-
-    def _held_out_sums(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Absolute error of reconstructions, and cross-entropy in nats per code, means over a batch."""
-        images = to_float(images)
-        made, _, codes = self.autoencoder(images)
-        error = tf.reduce_mean(tf.abs(images - made))
-        codes = tf.reshape(codes, [-1, self.transformer.config.num_tokens])
-        labels = labels if labels.shape[-1] else None
-        return tf.stack([error, cross_entropy(self.transformer, codes, labels)])
-
-    def _images_of_an_epoch(self) -> int:
-        data = self.data
+    def _images_of_an_epoch(self, data: DataConfig) -> int:
         known = [number for number in (data.num_images, data.max_images) if number is not None]
         return max(1, min(known) - self.stages.held_out) if known else 1
 
@@ -316,22 +285,6 @@ class VQGANStep(PhasedStep):
             "codes/usage": self.usage,
             "codes/usage_of_epoch": self.usage_of_epoch,
         }
-
-
-def _held_out_batches(step: VQGANStep) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    data, size = step.data, min(step.layout.micro_size, step.stages.held_out)
-    dataset = training_dataset(
-        Path(data.data_dir) / data.dataset,
-        batch_size=size,
-        seed=0,
-        max_images=data.max_images,
-        ratio=data.ratio,
-        use_labels=data.use_labels,
-        held_out=step.stages.held_out,
-        only_held_out=True,
-    )
-    for batch in dataset.take(math.ceil(step.stages.held_out / size)):
-        yield batch["image"], batch["label"]
 
 
 def make_step(config: RunConfig, strategy: tf.distribute.Strategy) -> VQGANStep:

@@ -15,7 +15,6 @@ from gansformer_tf.files import read_json_lines
 from gansformer_tf.models.snapshot import load_snapshot
 from gansformer_tf.training.gradients import to_float
 from gansformer_tf.training.overview import overview
-from gansformer_tf.training.vqgan.distance import distance_of
 from gansformer_tf.training.vqgan.step import VQGANStep
 from tests.training.vqgan.tiny_vqgan import tiny_config, tiny_step, trainer_of
 
@@ -58,9 +57,9 @@ def test_stage_2_learns_the_codes_of_classes():
     step = tiny_step(generator=changes, discriminator=changes, stages={"stage1_share": 0.0})
     step.autoencoder.quantizer.codebook.assign(np.random.default_rng(0).standard_normal((16, 4)))
     frozen = [np.array(variable) for variable in step.autoencoder.variables]
-    measured = [float(step._measure(tf.constant(images(100)), tf.constant(CLASSES))[1])]
+    measured = [float(step.held_out.means(tf.constant(images(100)), tf.constant(CLASSES))[1])]
     found = [step.run(number, images(number), CLASSES) for number in range(30)]
-    measured.append(float(step._measure(tf.constant(images(100)), tf.constant(CLASSES))[1]))
+    measured.append(float(step.held_out.means(tf.constant(images(100)), tf.constant(CLASSES))[1]))
     assert measured[1] < measured[0] - 0.5
     assert set(found[0]) == {"cross_entropy", "gradient_norm/transformer"}
     for old, variable in zip(frozen, step.autoencoder.variables, strict=True):
@@ -93,8 +92,9 @@ def test_parts_of_a_batch(share):
     assert float(tf.reduce_sum(cut.usage)) == float(tf.reduce_sum(whole.usage)) == share * 4 * 16
 
 
-def test_bfloat16():
-    step = tiny_step(train={"precision": "bfloat16"})
+@pytest.mark.parametrize("setting", [{"precision": "bfloat16"}, {"jit": "on"}])
+def test_other_ways_to_compute(setting):
+    step = tiny_step(train=setting)
     found = [step.run(number, images(number), NO_LABELS) for number in range(6)]
     assert all(np.isfinite(float(value)) for logs in found for value in logs.values())
     assert "reconstruction" in found[3] and "cross_entropy" in found[4]
@@ -189,5 +189,3 @@ def test_bad_configurations():
         tiny_step(generator={"transformer_layers": 0})
     with pytest.raises(ConfigError, match="a vqgan generator is not trained against a stylegan2 discriminator; use"):
         ModelConfig(tiny_config().model.generator, DiscriminatorConfig(resolution=8)).check_pair()
-    with pytest.raises(ConfigError, match="perceptual is 'nowhere.pth', but there is no file nowhere.pth; name one"):
-        distance_of("nowhere.pth")
