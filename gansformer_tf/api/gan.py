@@ -84,6 +84,11 @@ class GAN(keras.Model):
     def __init__(self, model: ModelConfig | None = None, train: TrainConfig | None = None, name: str = "gan") -> None:
         super().__init__(name=name)
         self.model_config, self.settings = model or ModelConfig(), train or TrainConfig()
+        if self.model_config.generator.trained_in_stages:
+            raise ConfigError(
+                f"a {self.model_config.generator.family} generator is trained in stages, which fit does not do; train "
+                "it with run_network.py."
+            )
         prepare_process()
         with _seeded(self.settings.seed), memory_suffices("while building the networks"):
             dtype = dtype_policy(self.settings.precision)

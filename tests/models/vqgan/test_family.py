@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gansformer_tf.api.gan import GAN
 from gansformer_tf.api.model import load
 from gansformer_tf.cli import generate, run_network
 from gansformer_tf.cli.common import UsageError
@@ -144,6 +145,11 @@ def test_w_is_refused(model: Any, snapshot: Path, tmp_path: Path) -> None:
         write_walk(Sampler(model), [0, 1], tmp_path / "walk.mp4", progress=False)
     with pytest.raises(ValueError, match="temperatur 1 was asked for; a vqgan generator has none"):
         model.draw_with(temperatur=1)
+
+
+def test_fit_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a vqgan generator is trained in stages, which fit does not do; train it"):
+        GAN.from_preset("vqgan-small", 64)
 
 
 def test_stage_1_alone(tmp_path: Path) -> None:
