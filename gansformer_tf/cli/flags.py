@@ -341,7 +341,7 @@ VQGAN = (
     Flag(
         "--perceptual",
         "distance of reconstructions: a feature network (default: {default}), files of VGG-16 and its heads, or none",
-        str,
+        path,
         STAGES,
         metavar="NAME|PATHS",
     ),

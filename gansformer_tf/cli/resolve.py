@@ -142,7 +142,7 @@ def _require_distance(config: RunConfig) -> None:
         except FeatureError as error:
             raise UsageError(f"{str(error).rstrip('.')}; or give --perceptual none.") from error
     elif wanted != NO_DISTANCE:
-        missing = [name for name in wanted.split(",") if not Path(name.strip()).is_file()]
+        missing = [name for name in wanted.split(",") if not Path(name.strip()).expanduser().is_file()]
         if missing:
             raise UsageError(
                 f"--perceptual {wanted}: there is no file {missing[0]}; name one of {', '.join(FEATURE_NETWORKS)}, "

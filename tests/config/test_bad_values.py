@@ -165,7 +165,7 @@ def test_bad_values_in_a_saved_configuration() -> None:
         ('{"model": 3}', "model. is int; expected a JSON object"),
         (
             '{"optimizer": {}}',
-            "unknown key 'optimizer' in the configuration; known keys: data, metrics, model, preset, train",
+            "unknown key 'optimizer' in the configuration; known keys: data, metrics, model, preset, stages, train",
         ),
         ('{"model": {"generator": {"width": 8}}}', "unknown key 'model.generator.width'"),
         (

@@ -41,7 +41,7 @@ def distance_of(text: str) -> Distance | None:
 
 
 def _files(text: str) -> list[Path]:
-    paths = [Path(part.strip()) for part in text.split(",") if part.strip()]
+    paths = [Path(part.strip()).expanduser() for part in text.split(",") if part.strip()]
     missing = [path for path in paths if not path.is_file()]
     if missing or not paths:
         named = ", ".join(FEATURE_NETWORKS)
