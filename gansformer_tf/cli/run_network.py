@@ -232,6 +232,7 @@ def _chosen_images(typed: dict[str, Any]) -> dict[str, Any]:
         "ablation",
         "reconstructions",
         "temperatures",
+        "directions",
     )
     if any(typed.get(kind) for kind in kinds):
         return dict.fromkeys(kinds, False) | typed

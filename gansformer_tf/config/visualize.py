@@ -29,6 +29,7 @@ class VisualizeConfig:
     ablation: bool = True
     reconstructions: bool | None = None
     temperatures: bool | None = None
+    directions: bool = False
     grid: bool = True
     num: int = 100
     rich_num: int = 5

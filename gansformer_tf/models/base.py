@@ -15,6 +15,7 @@ from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.layers.checks import check_input
 from gansformer_tf.models.blocks import BlockRunner
+from gansformer_tf.models.style_kernels import StyleKernel
 from gansformer_tf.models.summary import Layer, Row, summary_rows
 from gansformer_tf.ops import SeedStream
 from gansformer_tf.ops.random import seed_generator, stream
@@ -98,6 +99,10 @@ class Generator(keras.Model):
     def noise_shapes(self) -> list[tuple[int, int, int]]:
         """(height, width, maps) of the noise of each layer; empty for a generator without noise."""
         return []
+
+    def style_kernels(self) -> Iterator[StyleKernel]:
+        """The kernels that read w, in the order of computation; none where there is no w."""
+        return iter(())
 
     def shared_draws(self, batch_size: int, rng: Any) -> dict[str, Any]:
         """What is drawn once per image in training, and given to both `map` and `synthesize`, by argument."""

@@ -11,10 +11,12 @@ from typing import Any
 from tqdm import tqdm
 
 from gansformer_tf.config.visualize import VisualizeConfig
+from gansformer_tf.drawing.directions import METHODS
 from gansformer_tf.drawing.sampler import Sampler, require_attention
 from gansformer_tf.drawing.view import View
 from gansformer_tf.visualize.ablation import write_ablation
 from gansformer_tf.visualize.codes import TEMPERATURES, Reals, write_reconstructions, write_temperatures
+from gansformer_tf.visualize.directions import latents, write_directions
 from gansformer_tf.visualize.image_folder import ImageFolder, prepare_folder
 from gansformer_tf.visualize.interpolation import write_interpolations
 from gansformer_tf.visualize.noise_variance import write_noise_variance
@@ -24,7 +26,7 @@ from gansformer_tf.visualize.style_mixing import layer_ranges, write_style_mixin
 from gansformer_tf.visualize.truncation import write_truncation_sweep
 
 # Kinds of images that are about w.
-OF_W = ("latents", "interpolations", "style_mixing", "truncation_sweep", "ablation")
+OF_W = ("latents", "interpolations", "style_mixing", "truncation_sweep", "ablation", "directions")
 # Kinds of images that are about codes.
 OF_CODES = ("reconstructions", "temperatures")
 
@@ -151,3 +153,5 @@ def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig, reals:
         yield Work("temperatures", len(TEMPERATURES), write_temperatures(sampler, rich_seeds, folder))
     if config.ablation:
         yield Work("ablation", rich, write_ablation(sampler, rich_seeds, folder))
+    if config.directions:
+        yield Work("directions", len(METHODS) * len(latents(model)), write_directions(sampler, folder))

@@ -20,8 +20,11 @@ def names(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_everything_on_a_real_model(tiny_generator, tmp_path):
-    config = VisualizeConfig(num=3, rich_num=1, layer_maps=True, interpolation_density=1, section_size=2)
+def test_everything_on_a_real_model(tiny_generator, tmp_path, monkeypatch):
+    monkeypatch.setattr("gansformer_tf.drawing.directions.COUNT", 32)
+    config = VisualizeConfig(
+        num=3, rich_num=1, layer_maps=True, directions=True, interpolation_density=1, section_size=2
+    )
     visualize(tiny_generator, tmp_path, config, model="abc", progress=False)
     written = names(tmp_path)
     for seed in ("seed0000", "seed0001", "seed0002"):
@@ -42,6 +45,9 @@ def test_everything_on_a_real_model(tiny_generator, tmp_path):
         "style-mixing/components-seed0000-seed0001.png",
         "truncation.png",
         "ablation/seed0000.png",
+        "directions/sefa-component-0.png",
+        "directions/sefa-global.safetensors",
+        "directions/ganspace-global.png",
     } <= written
     assert not [name for name in written if "tmp" in name]
     assert read_metadata(tmp_path / "images/seed0002.png") == {

@@ -10,6 +10,7 @@ from keras import ops
 
 from gansformer_tf.models.coordinates import line_coordinates
 from gansformer_tf.models.creps.synthesis import CREPSSynthesis, Lines
+from gansformer_tf.models.style_kernels import StyleKernel
 from gansformer_tf.models.styled import StyledGenerator
 from gansformer_tf.models.summary import Layer
 
@@ -67,6 +68,21 @@ class CREPSGenerator(StyledGenerator):
     def pixels(self, w: Any, lines: Lines) -> Any:
         """The image of some lines of `lines`, such as a band of rows and all columns."""
         return ops.cast(self.synthesis.pixels(ops.cast(w, self.compute_dtype), lines), "float32")
+
+    def style_kernels(self) -> Iterator[StyleKernel]:
+        """See `Generator`."""
+        synthesis = self.synthesis
+        yield StyleKernel(0, False, synthesis.input_.affine.kernel)
+        for block in synthesis.blocks:
+            for index, layer in enumerate(block.layers_):
+                yield StyleKernel(block.first + index, False, layer.affine.kernel)
+            if block.attention is not None:
+                yield StyleKernel(block.first + len(block.layers_) - 1, True, block.attention.value.kernel)
+            if block.to_lines is not None:
+                yield StyleKernel(block.first + 2, False, block.to_lines.affine.kernel)
+        for block in synthesis.tail:
+            for layer in (block.dense0, block.dense1, block.to_rgb):
+                yield StyleKernel(self.config.num_layers - 1, False, layer.affine.kernel)
 
     def _synthesis_layers(self) -> Iterator[Layer]:
         config, synthesis = self.config, self.synthesis

@@ -14,6 +14,7 @@ from gansformer_tf.models.blocks import BlockRunner
 from gansformer_tf.models.gansformer.mapping import MappingNetwork
 from gansformer_tf.models.gansformer.summary import generator_layers
 from gansformer_tf.models.gansformer.synthesis import SynthesisNetwork
+from gansformer_tf.models.style_kernels import StyleKernel
 from gansformer_tf.models.summary import Layer
 from gansformer_tf.ops import SeedStream
 
@@ -59,6 +60,17 @@ class GANsformerGenerator(Generator):
     @property
     def noise_shapes(self) -> list[tuple[int, int, int]]:
         return self.synthesis.noise_shapes
+
+    def style_kernels(self) -> Iterator[StyleKernel]:
+        for block in self.synthesis.blocks:
+            for layer in block.layers_:
+                yield from _modulating(layer.index, layer.conv)
+                if layer.attention is not None and layer.attention.components:
+                    yield from _attending(layer.index, layer.attention.image_to_components, self.config.style_dim)
+            if block.extra is not None:
+                yield from _modulating(block.extra_index, block.extra)
+            if block.to_rgb is not None:
+                yield from _modulating(block.to_rgb.index, block.to_rgb.conv)
 
     def _layers_of_summary(self) -> Iterator[Layer]:
         return generator_layers(self)
@@ -117,3 +129,15 @@ class GANsformerGenerator(Generator):
         if self.component_embedding is None:
             return None
         return ops.cast(ops.convert_to_tensor(self.component_embedding), self.compute_dtype)
+
+
+def _modulating(index: int, conv: Any) -> Iterator[StyleKernel]:
+    if conv.affine is not None:
+        yield StyleKernel(index, False, conv.affine.kernel)
+
+
+def _attending(index: int, attention: Any, style_dim: int) -> Iterator[StyleKernel]:
+    """What attention takes from the components: their values."""
+    for variable in attention.trainable_variables:
+        if variable.path.endswith("/value/kernel") and variable.shape[0] == style_dim:
+            yield StyleKernel(index, True, variable)

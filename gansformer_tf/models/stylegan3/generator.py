@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gansformer_tf.models.style_kernels import StyleKernel
 from gansformer_tf.models.styled import StyledGenerator
 from gansformer_tf.models.stylegan3.synthesis import StyleGAN3Synthesis
 from gansformer_tf.models.summary import Layer
@@ -54,6 +55,12 @@ class StyleGAN3Generator(StyledGenerator):
         images, magnitudes = self.synthesis(w, transform=transform, magnitude_decay=magnitude_decay)
         images = ops.cast(images, "float32")
         return images if magnitude_decay is None else (images, magnitudes)
+
+    def style_kernels(self) -> Iterator[StyleKernel]:
+        """See `Generator`."""
+        yield StyleKernel(0, False, self.synthesis.input_.affine.kernel)
+        for index, layer in enumerate(self.synthesis.layers_):
+            yield StyleKernel(index + 1, False, layer.affine.kernel)
 
     @property
     def magnitudes(self) -> list[Any]:
