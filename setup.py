@@ -124,7 +124,11 @@ setup(
     license="MIT",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["gansformer_tf", "gansformer_tf.*"]),
-    package_data={"gansformer_tf": ["py.typed"], "gansformer_tf.pretrained": ["*.safetensors", "*.md"]},
+    package_data={
+        "gansformer_tf": ["py.typed"],
+        "gansformer_tf.metrics.composition.referee": ["*.safetensors", "*.json"],
+        "gansformer_tf.pretrained": ["*.safetensors", "*.md"],
+    },
     entry_points={"console_scripts": ["gansformer = gansformer_tf.cli.gansformer:run"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -108,7 +108,7 @@ class Meter:
 
     def __init__(self, config: RunConfig, devices: Sequence[str]) -> None:
         from gansformer_tf.metrics.errors import MetricError
-        from gansformer_tf.metrics.evaluate import require_capability
+        from gansformer_tf.metrics.evaluate import require_capability, require_scenes
         from gansformer_tf.metrics.images import DatasetImages
         from gansformer_tf.metrics.networks import check_name, feature_network
         from gansformer_tf.metrics.progress import metric_bar
@@ -118,6 +118,8 @@ class Meter:
         check_name(metrics.network)
         for metric in chosen:
             require_capability(metric, config.model.generator)
+            if metric.needs_scenes:
+                require_scenes(metric, config.data)
         if metrics.scale != 1.0 and not config.model.generator.draws_any_size:
             raise MetricError(f"--scale {metrics.scale}: this model draws images of one size; leave the flag out.")
         self.reals = None

@@ -35,6 +35,7 @@ class Metric:
         by_distance: It uses the network's distance of images; results always carry the name of that distance.
         less_is_better: Which of two snapshots is the better one.
         least_images: Smallest number of images of each kind, for a `MetricConfig`.
+        needs_scenes: It knows only the built-in scenes.
         capability: Field of the generator's configuration that must be on, and what is said if it is off.
         aliases: Other names, of other programs, each with the settings that it stands for.
     """
@@ -49,6 +50,7 @@ class Metric:
     reconstructs: bool = False
     by_distance: bool = False
     less_is_better: bool = False
+    needs_scenes: bool = False
     least_images: Callable[[Any], int] = lambda config: 1
     capability: tuple[str, str] | None = None
     aliases: Mapping[str, Settings] = field(default_factory=dict)
@@ -181,5 +183,15 @@ register(
         needs_generator=True,
         own_rows=True,
         capability=("has_attention", "this model has no attention"),
+    )
+)
+register(
+    Metric(
+        "composition",
+        "gansformer_tf.metrics.composition.metric",
+        needs_generator=True,
+        own_rows=True,
+        needs_scenes=True,
+        capability=("has_w", "this model has no w in which a component could be drawn again"),
     )
 )

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import gansformer_tf
+from gansformer_tf.config.data import DataConfig
 from gansformer_tf.config.metric_records import METRICS, Metric
 from gansformer_tf.config.metrics import STANDARD_IMAGES, MetricConfig
 from gansformer_tf.data.download.cache import cache_folder
+from gansformer_tf.data.manifest import MANIFEST, DatasetError, read_manifest
+from gansformer_tf.data.sources.scenes import SceneSource
 from gansformer_tf.metrics.collect import Task, collect, feature_task
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.images import GeneratedImages, Images
@@ -196,3 +199,23 @@ def require_capability(metric: Metric, generator: Any) -> None:
     field_name, reason = metric.capability
     if not getattr(generator, field_name):
         raise MetricError(f"metric {metric.name}: {reason}; leave {metric.name} out of --metrics.")
+
+
+def require_scenes(metric: Metric, data: DataConfig) -> None:
+    """Raises `MetricError` if a metric knows only scenes, and the data set is another.
+
+    A data set that is not there (a model from elsewhere) is taken for what its name says.
+    """
+    if data.dataset:
+        folder = Path(data.data_dir) / data.dataset
+        try:
+            if read_manifest(folder).source.get("format") == SceneSource.format:
+                return
+        except DatasetError:
+            if "scene" in data.dataset.lower() and not (folder / MANIFEST).exists():
+                return
+    what = f"the data set {data.dataset}" if data.dataset else "a model without a data set"
+    raise MetricError(
+        f"metric {metric.name} knows the objects of the built-in scenes alone, and {what} has no such masks; leave "
+        f"{metric.name} out, or train on images of prepare_data.py --scenes."
+    )
