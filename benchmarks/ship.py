@@ -53,7 +53,7 @@ def numbers(run: Path, kimg: float) -> list[str]:
         for label, value in found[-1]["values"].items() if found else ():
             manifest = found[-1]["manifest"]
             counts = f"{manifest['fake']['count']} / {manifest.get('real', {}).get('count', '-')}"
-            shown = f"{value:.4g} | {manifest['network']} | {counts} | {manifest['fake']['truncation_psi']}"
+            shown = f"{value:.4g} | {manifest.get('network', '-')} | {counts} | {manifest['fake']['truncation_psi']}"
             rows.append(f"| {label} | {shown} |")
     return rows
 
