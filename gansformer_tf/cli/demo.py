@@ -18,9 +18,10 @@ RUN = Path("demo/results/scenes-000")
 IMAGES = Path("demo/images")
 
 INTERRUPT_AT_KIMG = 8  # of 20: where the demo stops the training once, as Ctrl-C does
-# On a slow machine the two stretches of training end here instead, so that the demo stays under ten minutes.
-FIRST_STRETCH_SECONDS = 170
-SECOND_STRETCH_SECONDS = 240
+# On a slow machine the stretches of training end here instead, so that the demo stays under ten minutes.
+FIRST_STRETCH_SECONDS = 120
+SECOND_STRETCH_SECONDS = 150
+TUNING_SECONDS = 150
 
 FIRST = "generate.py --gpus 0 --model scenes --output-dir demo/first --images-num 24 --grid --attention --overwrite"
 PREPARE = "prepare_data.py --scenes --resolution 64 --max-images 4000 --data-dir demo/datasets"
@@ -30,6 +31,20 @@ TRAIN = (
     "--data-dir demo/datasets --result-dir demo/results"
 )
 GENERATE = f"generate.py --gpus 0 --model {RUN} --output-dir {IMAGES} --images-num 24 --grid --attention --overwrite"
+# From the shipped weights to other images; the networks are those of the shipped model.
+NIGHT = "examples/night_images.py demo/night-images --images 1000"
+PREPARE_NIGHT = (
+    "prepare_data.py --task night --images-dir demo/night-images --format png --resolution 64 --data-dir demo/datasets"
+)
+TUNED = Path("demo/results/night-000")
+TUNE = (
+    "run_network.py --train --gpus 0 --preset demo --attention simplex --g-arch resnet --mapping-resnet "
+    "--d-arch resnet --pretrained-pkl scenes --expname night --dataset night --data-dir demo/datasets "
+    "--result-dir demo/results --total-kimg 8"
+)
+GENERATE_NIGHT = (
+    f"generate.py --gpus 0 --model {TUNED} --output-dir demo/night --images-num 24 --grid --attention --overwrite"
+)
 PLOT = f"-m gansformer_tf.cli.plot {RUN} --output demo/losses.png"
 NEXT = (
     f"generate.py --model {RUN} --seeds 100-131 --truncation-psi 1 --output-dir demo/more --grid",
@@ -44,19 +59,25 @@ def main() -> int:
     show_any_text()
     started = time.monotonic()
     try:
-        say("1/6  A model that ships: samples, and where each latent component attends.")
+        say("1/8  A model that ships: samples, and where each latent component attends.")
         run(FIRST)
-        say("2/6  Data: render 4,000 scenes and store them as TFRecords.")
+        say("2/8  Data: render 4,000 scenes and store them as TFRecords.")
         run(PREPARE)
         if progress_kimg() < INTERRUPT_AT_KIMG:
-            say("3/6  Training: a small GANsformer. Stopped on the way, as Ctrl-C would, to show that nothing is lost.")
+            say("3/8  Training: a small GANsformer. Stopped on the way, as Ctrl-C would, to show that nothing is lost.")
             run(TRAIN, stop_after=FIRST_STRETCH_SECONDS, stop_at_kimg=INTERRUPT_AT_KIMG)
-        say("4/6  Training, resumed: the same command again.")
+        say("4/8  Training, resumed: the same command again.")
         run(TRAIN, stop_after=SECOND_STRETCH_SECONDS)
-        say("5/6  Images of the trained model, and where each latent component attends.")
+        say("5/8  Images of the trained model, and where each latent component attends.")
         run(GENERATE)
-        say("6/6  Loss curves.")
+        say("6/8  Loss curves.")
         run(PLOT)
+        say("7/8  Other images, a thousand rooms by night: the model that ships is trained on from its weights.")
+        run(NIGHT)
+        run(PREPARE_NIGHT)
+        run(TUNE, stop_after=TUNING_SECONDS)
+        say("8/8  What the fine-tuned model draws.")
+        run(GENERATE_NIGHT)
     except subprocess.CalledProcessError as error:
         print(f"\nThe demo stopped: the last command ended with status {error.returncode}.", file=sys.stderr)
         return 1
@@ -77,6 +98,7 @@ Done in {minutes:.1f} minutes. Look at:
   {images}/grid.png                 samples of the trained model
   {images}/seed0000-attention.png   an image, and which latent component draws which region
   demo/losses.png                      loss curves
+  demo/night/grid.png                  samples of the shipped model, fine-tuned on rooms by night
   {run}/samples/       samples during training
 
 Try next:"""
