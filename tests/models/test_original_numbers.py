@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -21,10 +23,17 @@ GENERATORS = [name for name, info in INDEX.items() if "G_static_kwargs" in info]
 DISCRIMINATORS = [name for name, info in INDEX.items() if "D_static_kwargs" in info]
 
 
+@functools.cache
+def golden_of(name: str) -> Golden:
+    return Golden(name)
+
+
+@functools.cache
 def load_generator(golden: Golden):
     return from_original(golden.variables("G"), golden.info["G_static_kwargs"], network="generator")
 
 
+@functools.cache
 def load_discriminator(golden: Golden):
     return from_original(golden.variables("D"), golden.info["D_static_kwargs"], network="discriminator")
 
@@ -50,7 +59,7 @@ def image_and_maps(generator, w, golden: Golden) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_generator_forward(name, golden_row):
-    golden = Golden(name)
+    golden = golden_of(name)
     if "out/images" not in golden:
         pytest.skip("this file holds discriminator numbers only")
     generator = load_generator(golden)
@@ -104,7 +113,7 @@ def path_length_terms(generator, z, labels, noise, settings, nudged=False):
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_generator_gradients(name, golden_row):
-    golden = Golden(name)
+    golden = golden_of(name)
     if "in/pl_noise" not in golden:
         pytest.skip("this file holds no path-length inputs")
     generator = load_generator(golden)
@@ -161,7 +170,7 @@ def _gradients(tape, scalar, variables):
 
 @pytest.mark.parametrize("name", [name for name in GENERATORS if INDEX[name]["level"] in (1, 2)])
 def test_generator_loss_gradients(name, golden_row):
-    golden = Golden(name)
+    golden = golden_of(name)
     generator, discriminator = load_generator(golden), load_discriminator(golden)
     names = generator_names(generator)
     with tf.GradientTape(persistent=True) as tape:
@@ -185,7 +194,7 @@ def test_generator_loss_gradients(name, golden_row):
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_discriminator(name, golden_row):
-    golden = Golden(name)
+    golden = golden_of(name)
     if "out/d_scores" not in golden:
         pytest.skip("this file holds generator numbers only")
     discriminator = load_discriminator(golden)
@@ -214,7 +223,7 @@ def test_discriminator(name, golden_row):
 
 @pytest.mark.parametrize("name", [name for name in DISCRIMINATORS if INDEX[name]["level"] == 2])
 def test_discriminator_loss_gradients(name, golden_row):
-    golden = Golden(name)
+    golden = golden_of(name)
     generator, discriminator = load_generator(golden), load_discriminator(golden)
     names = discriminator_names(discriminator)
     reals = golden.images("in/d_images")

@@ -24,6 +24,8 @@ SMALL = [
     "32",
     "--channel-max",
     "4",
+    "--mapping-layersnum",
+    "2",
     "--g-end-res",
     "4",
     "--batch-size",
@@ -54,13 +56,13 @@ def folders(tmp_path_factory):
     from gansformer_tf.data.sources.scenes import SceneSource
 
     folder = tmp_path_factory.mktemp("system")
-    prepare(SceneSource(32, (16, 16)), PrepareConfig(name="scenes16", resolution=16), folder / "datasets")
+    prepare(SceneSource(32, (8, 8)), PrepareConfig(name="scenes8", resolution=8), folder / "datasets")
     return folder
 
 
 @pytest.fixture(scope="module")
 def where(folders):
-    return ["--dataset", "scenes16", "--data-dir", folders / "datasets", "--result-dir", folders / "results"]
+    return ["--dataset", "scenes8", "--data-dir", folders / "datasets", "--result-dir", folders / "results"]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +126,7 @@ def test_the_run_folder_holds_everything(trained):
 
     folder, *_ = trained
     config = RunConfig.load(folder / "config.json")
-    assert config.model.generator.resolution == 16
+    assert config.model.generator.resolution == 8
     assert config.model.generator.num_components == config.model.discriminator.num_components == 2
     assert config.train.batch_size_per_replica == 4
     assert list((folder / "tensorboard").glob("events*"))
@@ -159,7 +161,7 @@ def test_without_train_the_networks_are_shown_and_nothing_is_written(where, fold
         (["--train"], "--dataset is missing"),
         (["--train", "--dataset", "nope"], "does not exist; prepare it first"),
         (["--train", "--resolution", 100], "is not a power of two"),
-        (["--train", "--resolution", 32], "have 16x16 pixels"),
+        (["--train", "--resolution", 32], "have 8x8 pixels"),
         (["--train", "--gansformer-default", "--latent-size", 100], "--latent-size 96"),
         (["--componets-num", 4], "unknown flag --componets-num. Did you mean --components-num?"),
         (["--train", "--style", "maybe"], "neither true nor false"),
@@ -173,7 +175,7 @@ def test_without_train_the_networks_are_shown_and_nothing_is_written(where, fold
 )
 def test_bad_usage_is_one_line_and_status_2(folders, flags, message):
     place = ["--data-dir", folders / "datasets", "--result-dir", folders / "bad"]
-    dataset = [] if "--dataset" in flags or flags == ["--train"] else ["--dataset", "scenes16"]
+    dataset = [] if "--dataset" in flags or flags == ["--train"] else ["--dataset", "scenes8"]
     done = run(*flags, *dataset, *place, status=2)
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
