@@ -92,7 +92,7 @@ def test_parts_of_a_batch(share):
     assert float(tf.reduce_sum(cut.usage)) == float(tf.reduce_sum(whole.usage)) == share * 4 * 16
 
 
-@pytest.mark.parametrize("setting", [{"precision": "bfloat16"}, {"jit": "on"}])
+@pytest.mark.parametrize("setting", [{"precision": "bfloat16"}, pytest.param({"jit": "on"}, marks=pytest.mark.slow)])
 def test_other_ways_to_compute(setting):
     step = tiny_step(train=setting)
     found = [step.run(number, images(number), NO_LABELS) for number in range(6)]
@@ -159,6 +159,7 @@ def run(folder: Path, data: str, *options: object, status: int = 0) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_exactly_in_both_stages(tmp_path, tiny_data):
     whole = trainer_of(tmp_path / "whole-000", tiny_data)
     whole.train()
@@ -174,6 +175,7 @@ def test_a_killed_run_goes_on_exactly_in_both_stages(tmp_path, tiny_data):
         np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_devices(tmp_path, tiny_data):
     assert "ended at 8" in run(tmp_path / "two-000", tiny_data, "--devices", 2)
     assert trainer_of(tmp_path / "two-000", tiny_data).step == 8
