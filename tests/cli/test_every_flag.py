@@ -304,7 +304,7 @@ OF_IMPORTERS = (  # what networks of other code bases have; presets set some of 
     "cmap_embedding_dim cmap_hidden_dim cmap_layers cmap_lr_multiplier mbstd_num_features "
     "count_unread_layer w_avg_decay w_avg_phases magnitude_half_life_kimg"
 )
-OF_VQGAN = "num_positions shared_condition start_code normalization"  # of published checkpoints
+OF_VQGAN = "num_positions shared_condition start_code"  # of published checkpoints
 OF_THE_PAPERS = (  # constants of the publications, which compare with nothing else when changed
     "ada_interval adam_beta1 adam_epsilon path_length_batch_shrink path_length_decay path_length_weight "
     "attention_images_num density_neighbours is_splits kid_subset_size kid_subsets pr_neighbours"
