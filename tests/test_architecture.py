@@ -24,6 +24,7 @@ ORDER = (
     ("convert", "drawing", "hub"),
     ("export", "features", "visualize"),
     ("metrics", "training"),
+    ("edit",),
     ("api",),
     ("callbacks",),
     ("cli",),

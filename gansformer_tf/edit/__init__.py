@@ -1,0 +1,1 @@
+"""Images and models that are changed after training."""
