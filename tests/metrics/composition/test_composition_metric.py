@@ -14,9 +14,13 @@ from gansformer_tf.cli.common import UsageError
 from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.config import DataConfig, GANsformerConfig, MetricConfig
 from gansformer_tf.config.metric_records import METRICS
+from gansformer_tf.data.scenes.render import render
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.metrics.composition import metric, segments
+from gansformer_tf.metrics.composition.change import change
+from gansformer_tf.metrics.composition.distributions import counts_of_found
 from gansformer_tf.metrics.composition.drawn import Drawer, parts_of, redrawn, untrained
+from gansformer_tf.metrics.composition.referee.referee import Referee, scaled
 from gansformer_tf.metrics.errors import MetricError
 from gansformer_tf.metrics.evaluate import require_scenes
 from gansformer_tf.metrics.images import GeneratedImages
@@ -116,6 +120,31 @@ def test_rows_do_not_depend_on_the_batch():
     assert measured.values["composition_distance_real"] < measured.values["composition_distance"]
     assert any(note.startswith("DCI is left out") for note in measured.notes)
     assert json.dumps(measured.details)
+
+
+def test_rows_hold_what_was_drawn():
+    """Of a series' second image: its segments, those of the next seed, what moved, codes and real scene."""
+    sampler = sampler_of()
+    images = GeneratedImages([sampler], 4, first_seed=5)
+    task = metric.task("composition", images, (), MetricConfig(metrics=("composition",), images_num=4))
+    rows = task.work(0, 0, 2)[0]
+    numbers = {name: part[1] for name, part in metric.split(rows, json.loads(task.description["fields"])).items()}
+    drawer, referee = Drawer(sampler), Referee()
+    w = drawer.w([6, 7], None)
+    drawn = drawer.draw(w, [6, 7])
+    before = scaled(drawn.images[:1])
+    (found,) = referee(before)
+    for kind, row in ((segments.COMBINED, 0), (segments.OTHER_IMAGE, 1)):
+        cut = segments.combined([layer[row] for layer in drawn.maps])
+        np.testing.assert_allclose(numbers[kind], segments.numbers_of(found.objects, cut, 2), atol=1e-5)
+    other = drawer.w([6 + metric.FIRST_OTHER], None)
+    after = scaled(drawer.draw(redrawn(w[:1], other, [6], sampler.config), [6]).images)
+    changed = change(before[0], after[0], found.objects, referee(after)[0].objects)
+    expected = [getattr(changed, name) for name in metric.CHANGES] if changed else [0.0] * len(metric.CHANGES)
+    np.testing.assert_allclose(numbers["change"], [*expected, changed is not None, 6 % 2], atol=1e-5)
+    (real,) = referee(render([metric.FIRST_REAL + 6]).images)
+    np.testing.assert_array_equal(numbers["real"], counts_of_found(real))
+    np.testing.assert_allclose(numbers["codes"], w[0, :, 0].ravel(), atol=1e-6)
 
 
 def test_a_model_without_attention_is_measured_by_its_features():
