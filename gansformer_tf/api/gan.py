@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import random
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,36 +12,20 @@ import numpy as np
 import tensorflow as tf
 
 from gansformer_tf.api.batches import check_data, going_on, parts_of
+from gansformer_tf.api.means import Means
 from gansformer_tf.api.model import Model
+from gansformer_tf.api.optimizers import decided
 from gansformer_tf.api.overrides import preset_config
+from gansformer_tf.api.settings import check_settings
+from gansformer_tf.api.steps import Choices, Steps
 from gansformer_tf.config import ConfigError, ModelConfig, RunConfig, TrainConfig, from_dict, to_dict
 from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.models.snapshot import Snapshot
-from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.faults import memory_suffices
 from gansformer_tf.training.process import prepare_process
-from gansformer_tf.training.step import TrainStep
 
 Loss = str | Callable[..., Any]
-
-# Of a run's folder and the lines it prints; fit leaves these to Keras's callbacks.
-_OF_RUNS = {
-    "tick_kimg",
-    "checkpoint_ticks",
-    "snapshot_ticks",
-    "keep_checkpoints",
-    "keep_snapshots",
-    "keep_samples",
-    "sample_columns",
-    "sample_rows",
-    "summarize",
-    "wandb_project",
-}
-# What the networks are built with.
-_OF_NETWORKS = {"seed", "precision"}
-_NAMES = {"loss/g": "g_loss", "loss/d": "d_loss"}
-_NETWORKS = ("generator/", "discriminator/", "ema_generator/")
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -64,7 +47,6 @@ class GAN(keras.Model):
         generator, discriminator, ema_generator: The networks; the last one holds the moving average of the first, and
             is the one to draw with.
         settings: The settings of training.
-        steps_done: Steps made since `compile`.
 
     Raises:
         ConfigError: A value breaks a rule.
@@ -96,11 +78,9 @@ class GAN(keras.Model):
             self.discriminator = build_discriminator(self.model_config.discriminator, dtype=dtype)
             self.ema_generator = build_generator(self.model_config.generator, name="ema_generator")
             self.ema_generator.set_weights(self.generator.get_weights())
-        self.steps_done = 0
-        self._losses: dict[str, Loss] = {}
-        self._trainer: TrainStep | None = None
+        self._steps: Steps | None = None
         self._drawing: Model | None = None
-        self._averages = _Means()
+        self._averages = Means()
         self.built = True
 
     @classmethod
@@ -136,36 +116,40 @@ class GAN(keras.Model):
                 `gansformer_tf.training.losses.Scores` that returns one value per image.
             d_loss: The same of the discriminator.
             d_reg: Gradient penalties of the discriminator: "r1", "r2", "r1,r2", "gp" or "none".
-            g_optimizer: A learning rate, or a `keras.optimizers.Adam`, whose rate, betas and epsilon are
-                taken; the betas are corrected for lazy regularisation, so they must be equal in both.
+            g_optimizer: A learning rate for the published Adam, an optimizer of Keras or its name, of which each GAN
+                makes a copy. Steps of penalties go through the same optimizer, so the rate and decays of those that
+                have `beta_1` and `beta_2` are corrected as the published ones are (lazy regularisation); others, such
+                as SGD, are taken as they are.
             d_optimizer: The same of the discriminator.
             **settings: Fields of `TrainConfig`, such as `gamma`, `batch_size_per_replica` (images that a device
                 holds at once at most: gradients of larger batches are accumulated), `path_length`, `augment` or
                 `ema_half_life_kimg`.
 
         Raises:
-            ConfigError: An unknown setting, one that is not for `fit`, or a value that breaks a rule.
+            ConfigError: An unknown setting or optimizer, one that is not for `fit`, or a value that breaks a rule.
         """
         values = dict(settings)
-        self._losses = {}
+        losses: dict[str, Callable[..., Any]] = {}
         for key, loss in (("g_loss", g_loss), ("d_loss", d_loss)):
             if callable(loss):
-                self._losses[key] = loss
+                losses[key] = loss
             elif loss is not None:
                 values[key] = loss
         if d_reg is not None:
             values["d_reg"] = d_reg
-        values |= _optimizer_values("g", g_optimizer)
-        for key, value in _optimizer_values("d", d_optimizer).items():
-            if values.get(key, value) != value:
-                raise ConfigError(f"{key} is {values[key]} for G and {value} for D; both optimizers share it.")
-            values[key] = value
-        _check_settings(values)
-        chosen = from_dict(TrainConfig, to_dict(self.settings) | values)
-        self.settings = self._with_batch_size(chosen, chosen.batch_size)
+        check_settings(values)
+        changes, optimizers = decided({"G": g_optimizer, "D": d_optimizer}, self.settings, values)
+        chosen = from_dict(TrainConfig, to_dict(self.settings) | values | changes)
         super().compile(optimizer=None, jit_compile=False)  # TrainStep has the optimizers
-        self.steps_done = 0
-        self._trainer = self._new_trainer(self.settings)
+        networks = self.generator, self.discriminator, self.ema_generator
+        self._steps = Steps(networks, chosen, Choices(losses, optimizers), self.distribute_strategy)
+        self.settings = self._steps.settings
+        self._drawing = None  # it notes the settings
+
+    @property
+    def steps_done(self) -> int:
+        """Steps made since `compile`."""
+        return 0 if self._steps is None else self._steps.done
 
     def fit(
         self,
@@ -198,13 +182,14 @@ class GAN(keras.Model):
             ConfigError: The data do not fit the networks.
             TrainingError: Gradients stay non-finite, or memory does not suffice.
         """
-        if self._trainer is None:
+        if self._steps is None:
             raise ConfigError("the GAN is not compiled; call compile() before fit().")
         size = check_data(x, self.discriminator.config)
         length = int(x.cardinality())
         if steps_per_epoch is None and length < 0:
             raise ConfigError("the data have no known end, so an epoch has none; give steps_per_epoch, such as 500.")
-        self._set_batch_size(size)
+        self._steps.set_batch_size(size)
+        self.settings = self._steps.settings
         data = going_on(x, lambda: self.steps_done)
         return super().fit(
             data,
@@ -230,31 +215,17 @@ class GAN(keras.Model):
         Returns:
             Means since the epoch began, by name.
         """
-        if self._trainer is None:
+        if self._steps is None:
             raise ConfigError("the GAN is not compiled; call compile() before train_step().")
         if not tf.executing_eagerly():
             raise ConfigError("train_step was called in a graph; it runs graphs of its own, so call it eagerly.")
         images, labels = parts_of(tf.nest.map_structure(self._whole, data))
-        label_dim = self.discriminator.config.label_dim
-        if labels is None:
-            labels = tf.zeros([images.shape[0], label_dim])
-        elif labels.shape.rank == 1:
-            labels = tf.one_hot(labels, label_dim)
-        with memory_suffices(f"at step {self.steps_done}"):
-            found = self._trainer.run(self.steps_done, images, tf.cast(labels, tf.float32))
-        assert found is not None  # only an interrupt leaves a step unfinished
-        self.steps_done += 1
-        values = {_NAMES.get(key, key.replace("/", "_")): float(v) for key, v in found.items() if "seconds/" not in key}
-        values = {"loss": values["g_loss"] + values["d_loss"]} | values
-        if self._trainer.augmentation.has_p:
-            values["augment_p"] = float(self._trainer.augmentation.p)
-        self._check_skipped()
-        return self._averages.with_step(values)
+        return self._averages.with_step(self._steps.make(images, labels))
 
     def reset_metrics(self) -> None:
         """Begins the means of an epoch."""
         super().reset_metrics()
-        self._averages = _Means()
+        self._averages = Means()
 
     def call(self, z: Any, **kwargs: Any) -> Any:
         return self.ema_generator(z, **kwargs)
@@ -282,132 +253,33 @@ class GAN(keras.Model):
         return cls(from_dict(ModelConfig, config["model"]), from_dict(TrainConfig, config["train"]), config["name"])
 
     def get_compile_config(self) -> dict[str, Any]:
-        losses = {key: keras.saving.serialize_keras_object(loss) for key, loss in self._losses.items()}
-        return {"losses": losses}  # the settings are in the configuration
+        chosen = Choices() if self._steps is None else self._steps.choices
+        losses = {key: keras.saving.serialize_keras_object(loss) for key, loss in chosen.losses.items()}
+        optimizers = {
+            f"{network.lower()}_optimizer": keras.optimizers.serialize(value)
+            for network, value in chosen.optimizers.items()
+        }
+        return {"losses": losses, "optimizers": optimizers}  # the settings are in the configuration
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         losses = {key: keras.saving.deserialize_keras_object(loss) for key, loss in config["losses"].items()}
-        self.compile(**losses)
+        optimizers = {key: keras.optimizers.deserialize(value) for key, value in config["optimizers"].items()}
+        self.compile(**losses, **optimizers)
 
     def save_own_variables(self, store: Any) -> None:
         """The state of training beside the networks: optimizers, path length, augmentation, counters, the step."""
-        if self._trainer is None:
-            return
-        store["steps_done"] = np.int64(self.steps_done)
-        for name, variable in self._own_state().items():
-            store[name] = variable.numpy()
+        if self._steps is not None:
+            self._steps.save(store)
 
     def load_own_variables(self, store: Any) -> None:
         """Takes that state, if this GAN is compiled and the file is of one that was."""
-        names = set(store.keys())
-        if self._trainer is None or not names:
-            return
-        state = self._own_state()
-        if names != {"steps_done", *state}:
-            raise ValueError(
-                "the file holds another state of training than this GAN has; build and compile it with the same "
-                "settings, or load the weights before compile()."
-            )
-        for name, variable in state.items():
-            variable.assign(np.asarray(store[name]))
-        self.steps_done = int(np.asarray(store["steps_done"]))
-
-    # parts
-
-    def _own_state(self) -> dict[str, tf.Variable]:
-        assert self._trainer is not None
-        state = self._trainer.state().items()
-        return {name.replace("/", "."): value for name, value in state if not name.startswith(_NETWORKS)}
-
-    def _new_trainer(self, settings: TrainConfig) -> TrainStep:
-        strategy = self.distribute_strategy
-        with strategy.scope():
-            made = TrainStep(self.generator, self.discriminator, self.ema_generator, settings, strategy)
-        for key, loss in self._losses.items():
-            setattr(made.losses, {"g_loss": "generator_loss", "d_loss": "discriminator_loss"}[key], loss)
-        return made
-
-    def _set_batch_size(self, size: int) -> None:
-        """Goes on with batches of another size; the state stays."""
-        assert self._trainer is not None
-        if size == self.settings.batch_size:
-            return
-        settings = self._with_batch_size(self.settings, size)
-        old = self._own_state()
-        self._trainer = self._new_trainer(settings)
-        self.settings = settings
-        for name, variable in self._own_state().items():
-            variable.assign(old[name].numpy())
-
-    def _with_batch_size(self, settings: TrainConfig, size: int) -> TrainConfig:
-        """The settings for another batch, of which each device holds as many images at once as it is allowed to."""
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        if size % replicas:
-            raise ConfigError(f"the batches have {size} images for {replicas} devices; use a multiple of {replicas}.")
-        share = size // replicas
-        limit = min(share, settings.batch_size_per_replica)
-        at_once = max(part for part in range(1, limit + 1) if share % part == 0)
-        return dataclasses.replace(settings, batch_size=size, batch_size_per_replica=at_once)
+        if self._steps is not None and set(store.keys()):
+            self._steps.load(store)
 
     def _whole(self, value: Any) -> tf.Tensor:
         """The whole batch of what Keras has dealt to the replicas."""
         parts = self.distribute_strategy.experimental_local_results(value)
         return parts[0] if len(parts) == 1 else tf.concat([tf.identity(part) for part in parts], axis=0)
-
-    def _check_skipped(self) -> None:
-        assert self._trainer is not None
-        limit = self.settings.max_skipped_steps
-        if self.steps_done % limit:  # reading the counters waits for the device
-            return
-        for phase, counter in self._trainer.skipped_in_row.items():
-            if int(counter.numpy()) >= limit:
-                raise TrainingError(
-                    f"the gradients of {phase} were not finite {int(counter.numpy())} times in a row (limit {limit}, "
-                    f"step {self.steps_done}). Try a smaller learning rate, or a larger gamma."
-                )
-
-
-class _Means:
-    """Means of numbers, each over the steps that had it; adding a step takes as long however many there were."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[float, int]] = {}
-
-    def with_step(self, values: dict[str, float]) -> dict[str, float]:
-        """The means, the numbers of one more step included."""
-        for name, value in values.items():
-            total, count = self._sums.get(name, (0.0, 0))
-            self._sums[name] = total + value, count + 1
-        return {name: total / count for name, (total, count) in self._sums.items()}
-
-
-def _optimizer_values(network: str, given: Any) -> dict[str, float]:
-    if given is None:
-        return {}
-    if isinstance(given, (int, float)):
-        return {f"{network}_learning_rate": float(given)}
-    if type(given) is not keras.optimizers.Adam:
-        raise ConfigError(
-            f"{network}_optimizer is {type(given).__name__}; both networks are trained with Adam, so give a "
-            "keras.optimizers.Adam or a learning rate."
-        )
-    return {
-        f"{network}_learning_rate": float(f"{float(given.learning_rate):.7g}"),  # of float32
-        "adam_beta1": float(given.beta_1),
-        "adam_beta2": float(given.beta_2),
-        "adam_epsilon": float(given.epsilon),
-    }
-
-
-def _check_settings(values: dict[str, Any]) -> None:
-    known = {field.name for field in dataclasses.fields(TrainConfig)}
-    for key in values:
-        if key in _OF_RUNS:
-            raise ConfigError(f"{key} is a setting of run folders, which fit has none of; use a Keras callback.")
-        if key in _OF_NETWORKS:
-            raise ConfigError(f"{key} belongs to the networks; give it to from_preset or the constructor.")
-        if key not in known:
-            raise ConfigError(f"{key} is no setting of training; known: {', '.join(sorted(known - _OF_RUNS))}.")
 
 
 @contextlib.contextmanager

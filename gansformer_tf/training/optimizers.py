@@ -1,4 +1,4 @@
-"""Adam with the correction for lazy regularisation, for one or many replicas."""
+"""Adam with the correction for lazy regularisation, for one or many replicas; which optimizer a network has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from gansformer_tf.config import TrainConfig
+from gansformer_tf.training.keras_optimizer import KerasOptimizer
 from gansformer_tf.training.schedule import Schedule
+from gansformer_tf.training.variables import raw_variables
 
 
 class Adam(tf.Module):
@@ -21,7 +24,7 @@ class Adam(tf.Module):
     effective rates, with `c = interval / (interval + 1)`: `lr * c`, `beta1 ** c`, `beta2 ** c`.
 
     `keras.optimizers.Adam` computes the same numbers, but cannot skip a step as a whole on every replica, which a
-    non-finite gradient asks for.
+    non-finite gradient asks for; `KerasOptimizer` makes it do so, at a price.
 
     Args:
         variables: The `tf.Variable`s to train, in a fixed order. Their state is created here, so build the optimizer
@@ -98,6 +101,37 @@ class Adam(tf.Module):
             self.variables_to_train, self.first_moments, self.second_moments, gradients, strict=True
         ):
             self._strategy.extended.update(variable, update, args=(m, v, gradient), group=False)
+
+    def state(self) -> dict[str, tf.Variable]:
+        """The optimizer's variables by name."""
+        state = {"step": self.step}
+        for index, (m, v) in enumerate(zip(self.first_moments, self.second_moments, strict=True)):
+            state |= {f"m/{index}": m, f"v/{index}": v}
+        return state
+
+
+Optimizer = Adam | KerasOptimizer
+
+
+def optimizer_of(config: TrainConfig, network: str, variables: Sequence[Any], given: Any = None) -> Optimizer:
+    """The optimizer of network "G" or "D" for its Keras variables: Adam of the settings, or one of Keras if given."""
+    # As in the published code, the generator's rates are corrected also when path length is off (StyleGAN3 sets no
+    # interval).
+    lazy_interval = config.g_reg_interval if network == "G" else config.d_reg_interval if config.penalties else None
+    if given is not None:
+        return KerasOptimizer(given, variables, lazy_interval)
+    rates = {
+        "G": (config.g_learning_rate, config.g_learning_rate_end),
+        "D": (config.d_learning_rate, config.d_learning_rate_end),
+    }
+    return Adam(
+        raw_variables(variables),
+        learning_rate=Schedule(*rates[network], *config.schedule_images),
+        beta1=config.adam_beta1,
+        beta2=Schedule(config.adam_beta2, config.adam_beta2_end, *config.schedule_images),
+        epsilon=config.adam_epsilon,
+        lazy_interval=lazy_interval,
+    )
 
 
 def global_norm(gradients: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -15,7 +15,7 @@ from gansformer_tf.config import RunConfig, TrainConfig
 from gansformer_tf.training.draws import phase_seed
 from gansformer_tf.training.gradients import PhaseGradients, ReplicaBatch
 from gansformer_tf.training.layout import BatchLayout
-from gansformer_tf.training.optimizers import Adam, clip_scale, global_norm
+from gansformer_tf.training.optimizers import Optimizer, clip_scale, global_norm
 from gansformer_tf.training.phases import Statistics
 from gansformer_tf.training.plan import Phase
 from gansformer_tf.training.remat import Rematerialization
@@ -72,7 +72,7 @@ class PhasedStep:
     def _set_phases(
         self,
         phases: Mapping[str, Phase],
-        optimizers: Mapping[str, Adam],
+        optimizers: Mapping[str, Optimizer],
         losses: Any = None,
         rematerialization: Rematerialization | None = None,
     ) -> None:
@@ -143,10 +143,7 @@ class PhasedStep:
             state[f"skipped/{network}"] = self.skipped[network]
             # Those of the penalties are left out: no checkpoint is written while one of the four is above 0.
             state[f"skipped_in_row/{network}"] = self.skipped_in_row[network]
-            state[f"adam/{network}/step"] = optimizer.step
-            for index, (m, v) in enumerate(zip(optimizer.first_moments, optimizer.second_moments, strict=True)):
-                state[f"adam/{network}/m/{index}"] = m
-                state[f"adam/{network}/v/{index}"] = v
+            state |= {f"{optimizer.name}/{network}/{name}": value for name, value in optimizer.state().items()}
         return state
 
     # one step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -12,12 +13,11 @@ from gansformer_tf.models.base import require_w
 from gansformer_tf.models.families import build_discriminator, build_generator
 from gansformer_tf.training.augment.control import Augmentation
 from gansformer_tf.training.ema import ema_beta
-from gansformer_tf.training.optimizers import Adam
+from gansformer_tf.training.optimizers import optimizer_of
 from gansformer_tf.training.phased import PhasedStep, counter
 from gansformer_tf.training.phases import PhaseLosses, Statistics
 from gansformer_tf.training.plan import Phase, plan_of
 from gansformer_tf.training.remat import Rematerialization
-from gansformer_tf.training.schedule import Schedule
 from gansformer_tf.training.variables import network_state, raw_variable, raw_variables, unfrozen_variables
 
 
@@ -32,6 +32,7 @@ class TrainStep(PhasedStep):
         ema_generator: Generator of the same configuration that holds the moving average.
         config: Settings.
         strategy: The distribution strategy; the default one trains on one device.
+        optimizers: Keras's, by network ("G", "D"), in place of Adam with the rates and betas of the settings.
     """
 
     remedy = "Try a smaller --g-lr or --d-lr, or a larger --gamma."
@@ -43,6 +44,7 @@ class TrainStep(PhasedStep):
         ema_generator: Any,
         config: TrainConfig,
         strategy: tf.distribute.Strategy | None = None,
+        optimizers: Mapping[str, Any] | None = None,
     ) -> None:
         require_w(generator.config, "training against a discriminator was")
         super().__init__(generator, discriminator, ema_generator, config, strategy)
@@ -53,26 +55,10 @@ class TrainStep(PhasedStep):
         if config.recompute:
             rematerialization.attach(generator, discriminator)
 
-        way = config.schedule_images
-        common: dict[str, Any] = {
-            "beta1": config.adam_beta1,
-            "beta2": Schedule(config.adam_beta2, config.adam_beta2_end, *way),
-            "epsilon": config.adam_epsilon,
-        }
-        # As in the published code, the generator's rates are corrected also when path length is off (StyleGAN3 sets no
-        # interval).
-        self.g_optimizer = Adam(
-            raw_variables(generator.trainable_variables),
-            learning_rate=Schedule(config.g_learning_rate, config.g_learning_rate_end, *way),
-            lazy_interval=config.g_reg_interval,
-            **common,
-        )
-        self.d_optimizer = Adam(
-            raw_variables(unfrozen_variables(discriminator, config.freeze_d)),
-            learning_rate=Schedule(config.d_learning_rate, config.d_learning_rate_end, *way),
-            lazy_interval=config.d_reg_interval if config.penalties else None,
-            **common,
-        )
+        given = optimizers or {}
+        self.g_optimizer = optimizer_of(config, "G", generator.trainable_variables, given.get("G"))
+        trained = unfrozen_variables(discriminator, config.freeze_d)
+        self.d_optimizer = optimizer_of(config, "D", trained, given.get("D"))
         self.path_mean = counter(0.0, "path_mean", tf.float32)
         self._set_phases(
             plan_of(self.losses, config),

@@ -30,7 +30,7 @@ def small_data(batch_size: int = 4) -> tf.data.Dataset:
 
 def weights(gan: Any) -> dict[str, np.ndarray]:
     """All of a GAN's state by name."""
-    return {name: variable.numpy() for name, variable in gan._trainer.state().items()}
+    return {name: variable.numpy() for name, variable in gan._steps.trainer.state().items()}
 
 
 def main() -> None:
