@@ -12,9 +12,12 @@ from gansformer_tf.config.projected import ProjectedConfig
 from gansformer_tf.config.run import RunConfig
 from gansformer_tf.config.stylegan3 import StyleGAN3Config
 from gansformer_tf.config.train import TrainConfig
+from gansformer_tf.config.vqgan import AutoencoderConfig, CodeSampling, VQGANConfig
 
 __all__ = [
+    "AutoencoderConfig",
     "CREPSConfig",
+    "CodeSampling",
     "ConfigError",
     "DataConfig",
     "DiscriminatorConfig",
@@ -26,6 +29,7 @@ __all__ = [
     "RunConfig",
     "StyleGAN3Config",
     "TrainConfig",
+    "VQGANConfig",
     "from_dict",
     "to_dict",
 ]

@@ -34,6 +34,11 @@ class AutoencoderConfig:
     loss `commitment_weight` scales: "paper" the one that trains the encoder, "legacy" (the published code) the one that
     trains the codes. `quantizer` "cosine" compares directions only, "fsq" rounds each of `len(fsq_levels)` numbers to
     that many levels and has neither codebook nor loss.
+
+    Example:
+
+    >>> gf.config.AutoencoderConfig(height=64, width=64, channel_multipliers=(1, 2, 2)).grid
+    (16, 16)
     """
 
     height: int = 256
@@ -264,6 +269,11 @@ class CodeSampling:
 
     `temperature` divides the logits. `top_k` keeps the codes that are at least as likely as the k-th (None: all),
     `top_p` then the fewest of the most likely ones whose probabilities sum to p.
+
+    Example:
+
+    >>> gf.config.CodeSampling(temperature=0.9, top_k=100).top_p
+    1.0
     """
 
     temperature: float = 1.0
@@ -311,6 +321,12 @@ class VQGANConfig(GeneratorConfig):
     reconstructions, and draws nothing. `num_positions` None stands for one per code.
 
     A latent has one number per code. There is no w: what is between two rows of codes is no image.
+
+    Example:
+
+    >>> config = gf.config.VQGANConfig(resolution=64, channel_multipliers=(1, 2, 2), num_codes=512)
+    >>> config.autoencoder.num_codes, config.transformer.num_tokens
+    (512, 256)
     """
 
     channels: int = 128
