@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import types
 from pathlib import Path
 
 import pytest
+
+from gansformer_tf.cli.gansformer import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,6 +33,23 @@ def hooks(monkeypatch):
 
 def test_every_public_name_is_in_the_api_reference_with_a_docstring(monkeypatch):
     hooks(monkeypatch).on_pre_build(None)
+
+
+def test_every_command_is_in_the_reference_with_its_flags(monkeypatch):
+    page = hooks(monkeypatch)._commands()
+    shown = dict(re.findall(r"^\| `gansformer (\w+)` \|.*\(#([\w-]+)\) \|$", page, re.MULTILINE))
+    assert set(shown) == {command.name for command in COMMANDS}
+    headings = re.findall(r"^## ([\w.]+)(?: \{ #([\w-]+) \})?$", page, re.MULTILINE)
+    assert set(shown.values()) == {anchor or title for title, anchor in headings}
+    for flag in (
+        "`--images-dir`",
+        "`--gansformer-default`",
+        "`--attention`",
+        "`--private`",
+        "`--output`",
+        "--fake PLACE",
+    ):
+        assert flag in page, flag
 
 
 def test_no_name_of_the_reference_stands_twice(monkeypatch):

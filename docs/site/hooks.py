@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -26,6 +27,12 @@ OF_KERAS = re.compile(
     r"on_\w+|build|call|compute_output_shape|get_config|from_config|get_compile_config|compile_from_config"
 )
 IMAGES = ("benchmarks/quality.png",)
+# Sub-command -> the heading of its flags, where they are those of a script.
+SCRIPTS = {
+    "prepare": "prepare_data.py",
+    "generate": "generate.py",
+    **dict.fromkeys(("train", "eval", "vis", "export"), "run_network.py"),
+}
 
 
 def on_pre_build(config: Any) -> None:
@@ -129,29 +136,40 @@ def _from_top(source: str) -> str:
 
 
 def _commands() -> str:
-    """Every flag of the three scripts and of `gansformer push` as a table, from the tables that they are made of."""
+    """Every command with its flags, from the tables that they are made of, or as its parser prints them."""
+    from gansformer_tf.cli.gansformer import COMMANDS
     from gansformer_tf.cli.generate import COMMAND as GENERATE
+    from gansformer_tf.cli.plot import COMMAND as PLOT
     from gansformer_tf.cli.prepare_data import COMMAND as PREPARE_DATA
     from gansformer_tf.cli.push import COMMAND as PUSH
     from gansformer_tf.cli.run_network import COMMAND as RUN_NETWORK
 
     sections = ["# Commands", ""]
-    sections += [
-        "Every flag of the scripts and of `gansformer push`. Only typed flags change a preset or what a run saved.",
-        "",
-    ]
-    for command in (PREPARE_DATA, RUN_NETWORK, GENERATE, PUSH):
-        sections += [f"## {command.prog}", "", command.description, "", "```text", command.epilog.rstrip(), "```", ""]
-        for title, flags in command.groups:
-            sections += [f"### {title[0].upper()}{title[1:]} {{ #{_anchor(command.prog, title)} }}", ""]
+    sections += ["`gansformer` is installed with the package, and does what the scripts of the repository do.", ""]
+    sections += ["| command | | flags |", "|---|---|---|"]
+    for command in COMMANDS:
+        heading = SCRIPTS.get(command.name, command.name)
+        sections.append(f"| `gansformer {command.name}` | {command.help} | [{heading}](#{_anchor(heading)}) |")
+    sections += ["", "Only typed flags change a preset or what a run saved.", ""]
+    for table in (PREPARE_DATA, RUN_NETWORK, GENERATE, PUSH, PLOT):
+        heading = table.prog.removeprefix("python -m gansformer_tf.cli.")
+        sections += [f"## {heading} {{ #{_anchor(heading)} }}", "", table.description, ""]
+        if table.epilog:
+            sections += ["```text", table.epilog.rstrip(), "```", ""]
+        for title, flags in table.groups:
+            sections += [f"### {title[0].upper()}{title[1:]} {{ #{_anchor(f'{heading} {title}')} }}", ""]
             sections += ["| flag | value | |", "|---|---|---|"]
-            sections += [f"| {_names(flag)} | {_value(flag)} | {_cell(command.help_of(flag))} |" for flag in flags]
+            sections += [f"| {_names(flag)} | {_value(flag)} | {_cell(table.help_of(flag))} |" for flag in flags]
             sections.append("")
+    for command in COMMANDS:
+        if command.module.endswith(".__main__"):
+            parser = importlib.import_module(command.module).build_parser(f"gansformer {command.name}")
+            sections += [f"## {command.name}", "", "```text", parser.format_help().rstrip(), "```", ""]
     return "\n".join(sections)
 
 
-def _anchor(prog: str, title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", f"{prog} {title}".lower()).strip("-")
+def _anchor(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _names(flag: Any) -> str:
