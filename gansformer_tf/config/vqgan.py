@@ -108,6 +108,7 @@ class AutoencoderConfig:
 
     @property
     def num_levels(self) -> int:
+        """Sizes of features, the image's own included."""
         return len(self.channel_multipliers)
 
     @property
