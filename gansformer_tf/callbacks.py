@@ -70,7 +70,7 @@ class Metrics(keras.callbacks.Callback):
 
     Args:
         metrics: Names, such as "fid", "kid", "is" or "ppl"; `run_network.py --metrics` knows the same ones.
-        reals: A finite dataset as `fit` takes it, of the real images to compare with; where metrics need none, None.
+        reals: A finite dataset as `fit` takes it, of the real images to compare with; None: those that `fit` is given.
         every: Epochs between two measurements; the first and the last epoch are measured too. Epochs in between repeat
             the last numbers, so that `ModelCheckpoint` sees no better ones.
         images_num: Generated images, and at most so many real ones. Published numbers are of 50,000: with fewer, FID
@@ -81,13 +81,13 @@ class Metrics(keras.callbacks.Callback):
         seed: Of choices that metrics make.
 
     Raises:
-        ConfigError: An unknown metric, one that needs `reals` without any, or a value that breaks a rule.
+        ConfigError: An unknown metric, or a value that breaks a rule; while training: real images without an end.
         MetricError: While training: the generator does not fit a metric, or the network's weights cannot be had.
 
     Example:
 
     >>> data = gf.data.images_from_directory("birds", resolution=64, batch_size=16)
-    >>> metrics = gf.callbacks.Metrics(["fid"], reals=data, every=5, images_num=2000)
+    >>> metrics = gf.callbacks.Metrics(["fid"], every=5, images_num=2000)
     >>> best = keras.callbacks.ModelCheckpoint("best.weights.h5", "val_fid", mode="min", save_best_only=True,
     ...                                        save_weights_only=True)
     >>> gan.fit(data, epochs=50, callbacks=[metrics, best])  # doctest: +SKIP
@@ -111,10 +111,8 @@ class Metrics(keras.callbacks.Callback):
         self.config = MetricConfig(
             metrics=tuple(metrics), images_num=images_num, network=network, batch_size=batch_size, seed=seed
         )
-        needy = [name for name in metrics if METRICS[name].needs_reals]
-        if needy and reals is None:
-            raise ConfigError(f"metric {needy[0]} compares with real images; give a dataset of them as reals.")
         self.reals, self.every = reals, every
+        self._held: Any = None  # what self._reals was read from
         self._reals: _HeldImages | None = None
         self._networks: list[Any] = []
         self._last: dict[str, float] = {}
@@ -123,8 +121,9 @@ class Metrics(keras.callbacks.Callback):
         self._last = {}
         for name in self.config.metrics:
             require_capability(METRICS[name], self.model.model_config.generator)
-        if self._reals is None and self.reals is not None:
-            self._reals = _HeldImages(self.reals, self.config.images_num)
+        reals = self.model.data if self.reals is None else self.reals
+        if any(METRICS[name].needs_reals for name in self.config.metrics) and self._held is not reals:
+            self._reals, self._held = _HeldImages(reals, self.config.images_num), reals
         if not self._networks and any(METRICS[name].needs_network for name in self.config.metrics):
             self._networks = [feature_network(self.config.network, batch_size=self.config.batch_size)]
 

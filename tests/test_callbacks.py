@@ -31,7 +31,7 @@ def test_metrics_are_in_the_logs_before_other_callbacks_look(tmp_path, monkeypat
     monkeypatch.setenv("GANSFORMER_TF_CACHE", str(tmp_path / "cache"))
     gan = make_gan()
     gan.compile()
-    metrics = gf.callbacks.Metrics(["fid"], reals=small_data(), every=3, images_num=6, batch_size=4)
+    metrics = gf.callbacks.Metrics(["fid"], every=3, images_num=6, batch_size=4)  # against the images of fit
     best = keras.callbacks.ModelCheckpoint(
         tmp_path / "{epoch}.weights.h5",
         monitor="val_fid-fixed",
@@ -50,10 +50,28 @@ def test_metrics_are_in_the_logs_before_other_callbacks_look(tmp_path, monkeypat
     assert width >= 16 and height >= 8
 
 
+def test_reals_are_held_once_and_those_that_are_given_come_first(monkeypatch):
+    monkeypatch.setattr("gansformer_tf.callbacks.feature_network", lambda *_, **__: Fixed())
+    gan = make_gan()
+    gan.compile()
+    for given, wanted in ((None, 4), (small_data().take(1), 4)):
+        metrics = gf.callbacks.Metrics(["fid"], reals=given, images_num=100)
+        metrics.set_model(gan)
+        gan._steps.data = small_data().take(1) if given is None else small_data()
+        metrics.on_train_begin()
+        held = metrics._reals
+        metrics.on_train_begin()
+        assert metrics._reals is held and len(held) == wanted
+    metrics = gf.callbacks.Metrics(["fid"])
+    metrics.set_model(gan)
+    gan._steps.data = small_data().repeat()
+    with pytest.raises(ConfigError, match="reals has no end; give a finite dataset"):
+        metrics.on_train_begin()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: gf.callbacks.Metrics(["fid"]), "give a dataset of them as reals"),
         (lambda: gf.callbacks.Metrics("fid", small_data()), r"give a list of names, such as \['fid'\]"),
         (lambda: gf.callbacks.Metrics(["fied"], small_data()), "must be one of"),
         (lambda: gf.callbacks.SampleGrid("samples", every=0), "every is 0; it must be greater than 0"),

@@ -151,6 +151,11 @@ class GAN(keras.Model):
         """Steps made since `compile`."""
         return 0 if self._steps is None else self._steps.done
 
+    @property
+    def data(self) -> Any:
+        """What `fit` was given last; None before."""
+        return None if self._steps is None else self._steps.data
+
     def fit(
         self,
         x: Any,
@@ -189,6 +194,7 @@ class GAN(keras.Model):
         if steps_per_epoch is None and length < 0:
             raise ConfigError("the data have no known end, so an epoch has none; give steps_per_epoch, such as 500.")
         self._steps.set_batch_size(size)
+        self._steps.data = x
         self.settings = self._steps.settings
         data = going_on(x, lambda: self.steps_done)
         return super().fit(

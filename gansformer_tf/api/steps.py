@@ -42,6 +42,7 @@ class Steps:
     Attributes:
         done: Steps made.
         settings: For batches of the size at hand.
+        data: What `fit` takes them from.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Steps:
     ) -> None:
         self._networks, self.choices, self._strategy = networks, choices, strategy
         self.done = 0
+        self.data: Any = None
         self.settings = self._for_batches_of(settings.batch_size, settings)
         self.trainer = self._trainer()
 
