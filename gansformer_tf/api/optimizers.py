@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ def decided(
         if value is None:
             continue
         _check_alone(network, named, () if None in given.values() else _MOMENTS)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, numbers.Real) and not isinstance(value, bool):
             values[f"{network.lower()}_learning_rate"] = float(value)
         else:
             optimizers[network] = _optimizer(network, value)
