@@ -52,6 +52,18 @@ def test_every_command_is_in_the_reference_with_its_flags(monkeypatch):
         assert flag in page, flag
 
 
+def test_links_out_of_the_site_are_seen(monkeypatch):
+    site = hooks(monkeypatch)
+
+    def page(source, text):
+        return site.on_page_markdown(text, page=types.SimpleNamespace(file=types.SimpleNamespace(src_uri=source)))
+
+    assert page("hub.md", "[all](../CHANGELOG.md#unreleased)") == "[all](changelog.md#unreleased)"
+    assert page("api/data.md", "[data](../data.md)") == "[data](../data.md)"
+    with pytest.raises(ValueError, match=r"hub.md links to ../examples/a.ipynb, which is no page of the site"):
+        page("hub.md", "[a notebook](../examples/a.ipynb)")
+
+
 def test_no_name_of_the_reference_stands_twice(monkeypatch):
     named = hooks(monkeypatch).directives(ROOT)
     assert len(named) == len(set(named)) > 80

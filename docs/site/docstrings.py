@@ -1,6 +1,7 @@
 """How docstrings of this package become pages: the sections that the site's reader does not know by itself.
 
-"Call arguments" and the "Returns" of a class tell about its call, and an "Example" is not indented.
+"Call arguments" and the "Returns" of a class tell about its call, "Attributes" may stand together ("a, b: ..."), and an
+"Example" is not indented.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import griffe
 
 _EXAMPLE = re.compile(r"^Example:\n\n((?:.+\n?)+)", re.MULTILINE)
-_SECTION = re.compile(r"^(Call arguments|Returns):\n((?: {4}.*\n?)+)", re.MULTILINE)
+_SECTION = re.compile(r"^(Call arguments|Attributes|Returns):\n((?: {4}.*\n?)+)", re.MULTILINE)
 _ITEM = re.compile(r"^(\w[\w, ]*): ", re.MULTILINE)
 
 

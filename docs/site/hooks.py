@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -119,10 +120,14 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Links out of docs/ lead to the pages made of those files."""
-    for page, source in FROM_TOP.items():
-        markdown = markdown.replace(f"](../{source}", f"]({page}")
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Links out of docs/ lead to the pages made of those files; there must be no others."""
+    for name, source in FROM_TOP.items():
+        markdown = markdown.replace(f"](../{source}", f"]({name}")
+    folder = posixpath.dirname(page.file.src_uri)
+    for link in re.findall(r"\]\(([^)#:\s]+)", markdown):
+        if posixpath.normpath(posixpath.join(folder, link)).startswith(".."):
+            raise PluginError(f"{page.file.src_uri} links to {link}, which is no page of the site; write `{link}`.")
     return markdown
 
 
