@@ -10,8 +10,8 @@ gives the speed of each relative to the demo's, whatever else the machine does; 
 (its fastest tick, or --reference-seconds) that says how many kimg the minutes buy. It is measured once and kept in
 WORK/speed.json. Each recipe is then trained to its kimg, however long that takes on a shared machine. Then it is
 measured and drawn: FID, precision and recall on a feature network that no training of the table uses; entropy of the
-attention maps as a share of log k and components in use; on scenes, the overlap of hard maps with objects
-(scene_regions.py). Sheets with maps are in WORK/sheets: look at them.
+attention maps as a share of log k and components in use; on scenes, the IoU of hard maps with objects
+(docs/composition.md). Sheets with maps are in WORK/sheets: look at them.
 
 It can be stopped at any time: the same command goes on, and what was finished is kept.
 """
@@ -38,6 +38,7 @@ BEGIN, END = "<!-- recipes: begin -->", "<!-- recipes: end -->"
 BASE = "--preset demo"
 REFERENCE = "demo"  # the recipe whose speed the others are compared with
 MEASURES = "fid,pr,attention"
+OF_MAPS = ("attention", "composition")  # measured without the network that judges images
 SPEED_TICK_KIMG, SPEED_TICKS = 0.256, 3  # a tick is 16 steps of 16 images, in which every lazy penalty runs once
 R3 = "--g-loss rpgan --d-loss rpgan --d-reg r1,r2 --style-mixing 0"
 PROJECTED = "--d-features {network} --d-lr 0.0002"
@@ -98,8 +99,8 @@ COLUMNS = (
     ("recall ↑", "recall"),
     ("entropy ↓", "attention_entropy"),
     ("components ↑", "attention_effective_components"),
-    ("overlap ↑", "overlap"),
-    ("chance", "chance"),
+    ("IoU ↑", "composition_iou"),
+    ("of another image", "composition_iou_other_image"),
 )
 
 
@@ -169,13 +170,14 @@ class Table:
         folder, file = self.folder(name, seed), self.file(name, seed)
         if file.exists():
             return
+        measures = f"{MEASURES},composition" if self.given.dataset == "scenes" else MEASURES
         common = ("--expname", f"{name}-seed{seed}", *self.places(self.work / "results"))
         script(
             f"run_network.py --train {self.flags(name)} --summarize False --metrics none --last-snapshots 2",
             *(*common, "--seed", seed, "--total-kimg", kimg, "--tick-kimg", kimg / 20, "--snapshot-ticks", 5),
         )
         script(
-            f"run_network.py --eval --metrics {MEASURES} --feature-network {self.given.network}",
+            f"run_network.py --eval --metrics {measures} --feature-network {self.given.network}",
             *(*common, "--eval-images-num", self.given.images),
         )
         sheet = self.work / "sheets" / f"{name}-seed{seed}"
@@ -184,14 +186,6 @@ class Table:
         values = {"kimg": kimg} | measured(folder, self.given.network, self.given.images)
         last = list(read_json_lines(folder / "metrics.jsonl"))[-1]
         values["seconds"] = last["seconds"]
-        if self.given.dataset == "scenes":
-            out = self.work / "regions.json"
-            script(
-                "benchmarks/scene_regions.py --images 200",
-                *("--model", folder, "--out", out, "--judge", self.work / "judge.keras"),
-                *self.given.judge_flags.split(),
-            )
-            values |= json.loads(out.read_text(encoding="utf-8"))
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, json.dumps(values, indent=1))
 
@@ -267,8 +261,8 @@ def measured(folder: Path, network: str, images: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for path in folder.glob("metric-*.jsonl"):
         for record in read_json_lines(path):
-            attention = "attention" in record["manifest"]["metric"]
-            if attention or (network in path.name and record["manifest"]["fake"]["count"] == images):
+            of_maps = record["manifest"]["metric"] in OF_MAPS
+            if of_maps or (network in path.name and record["manifest"]["fake"]["count"] == images):
                 found |= record["values"]
     return found
 
@@ -305,7 +299,6 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=int, default=2000, help="generated images per metric")
     parser.add_argument("--speed-rounds", type=int, default=3, help="turns in which speeds are measured")
     parser.add_argument("--reference-seconds", type=float, help="per kimg of the demo alone (default: fastest)")
-    parser.add_argument("--judge-flags", default="", help="further flags of scene_regions.py")
     parser.add_argument("--gpus", default="0")
     parser.add_argument("--results", type=Path, help="write the table into this file too, between two markers")
     return parser

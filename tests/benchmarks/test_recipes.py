@@ -1,15 +1,13 @@
-"""Recipes at equal wall-clock: what the minutes buy, flags that exist, and how maps are laid over objects."""
+"""Recipes at equal wall-clock: what the minutes buy, flags that exist, and what the table says."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks import recipes
-from benchmarks.scene_regions import hard_map, overlap, regions
 from gansformer_tf.cli.flags import COMMAND
 
 
@@ -61,19 +59,19 @@ def test_a_network_does_not_judge_what_it_trained(capsys: pytest.CaptureFixture[
     assert not Path("nowhere").exists()
 
 
-def test_regions_and_their_overlap() -> None:
-    mask = np.zeros((20, 20), bool)
-    mask[2:8, 2:8] = mask[12:18, 10:18] = True
-    mask[0, 19] = True  # smaller than what counts
-    first, second = regions(mask)
-    assert first.sum() == 36 and second.sum() == 48
-    parts = np.where(first, 3, 0)
-    parts[12:18, 10:14] = 5
-    assert overlap([first, second], parts) == [1.0, 0.5]
+def test_what_is_measured_is_that_of_the_asked_network(tmp_path: Path) -> None:
+    def record(metric: str, count: int, **values: float) -> str:
+        return (
+            json.dumps({"kimg": 1, "values": values, "manifest": {"metric": metric, "fake": {"count": count}}}) + "\n"
+        )
 
-
-def test_hard_maps_grow_to_the_image() -> None:
-    attention = np.zeros((2, 2, 2, 3))
-    attention[:, 0, 0, 2] = attention[:, 1, 1, 1] = 1.0
-    chosen = hard_map(attention, 4, 4)
-    assert chosen.shape == (4, 4) and (chosen[:2, :2] == 2).all() and (chosen[2:, 2:] == 1).all()
+    lines = {
+        "metric-fid-efficientnet-lite2.jsonl": record("fid", 500, fid=9.0) + record("fid", 2000, fid=1.0),
+        "metric-fid-efficientnet-lite0.jsonl": record("fid", 2000, fid=5.0),
+        "metric-attention.jsonl": record("attention", 1000, attention_entropy=0.5),
+        "metric-composition.jsonl": record("composition", 1000, composition_iou=0.25),
+    }
+    for name, text in lines.items():
+        (tmp_path / name).write_text(text)
+    found = recipes.measured(tmp_path, "efficientnet-lite2", 2000)
+    assert found == {"fid": 1.0, "attention_entropy": 0.5, "composition_iou": 0.25}
