@@ -1,4 +1,4 @@
-"""Every pair of precision and compilation learns: half precision under XLA has trained wrongly without an error."""
+"""Every precision learns, compiled or not: half precision under XLA has trained wrongly without an error."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def images() -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jit", ["off", "on"])
-@pytest.mark.parametrize("precision", POLICIES)
+@pytest.mark.parametrize(
+    ("precision", "jit"), [("float32", "off"), ("mixed", "off"), ("mixed", "on"), ("bfloat16", "on")]
+)
 def test_images_come_close_to_the_data(precision, jit):
     keras.utils.set_random_seed(2)
     policy = POLICIES[precision]
