@@ -4,7 +4,7 @@
     python benchmarks/referee.py [--held-out 500]
     python benchmarks/referee.py --count 10000
 
-The referee learns on scenes that are rendered while it learns, half of them blurred, noisy, or of other contrast, as
+The referee learns on scenes that are rendered while it learns, most of them blurred, noisy, or of other contrast, as
 early samples of a generator are. --train writes its weights (half precision, below 1 MB); stopped, or after --minutes,
 the same command goes on. Then, or without --train of the weights that ship, the table is printed: on rendered scenes as
 they are, blurred, noisy, and both. --count writes what the renderer shows, from exact masks, which generated scenes are
