@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gansformer_tf import callbacks, config, data, export, layers, metrics, models, visualize
+    from gansformer_tf import callbacks, config, data, edit, export, layers, metrics, models, visualize
     from gansformer_tf.api.gan import GAN
     from gansformer_tf.api.model import Model, load
     from gansformer_tf.drawing.sampler import Sample, Sampler
@@ -35,6 +35,7 @@ __all__ = [
     "callbacks",
     "config",
     "data",
+    "edit",
     "export",
     "layers",
     "load",
@@ -54,7 +55,7 @@ _HOMES = {
     "View": "gansformer_tf.drawing.view",
     "load": "gansformer_tf.api.model",
 }
-_MODULES = ("callbacks", "config", "data", "export", "layers", "metrics", "models", "visualize")
+_MODULES = ("callbacks", "config", "data", "edit", "export", "layers", "metrics", "models", "visualize")
 
 
 def __getattr__(name: str) -> Any:

@@ -27,6 +27,8 @@ WITHOUT = {
     "gansformer_tf.Sample",
     "gansformer_tf.config.GeneratorConfig",
     "gansformer_tf.data.DatasetInfo",
+    "gansformer_tf.edit.Edited",
+    "gansformer_tf.edit.Projected",
     "gansformer_tf.metrics.Images",
     "gansformer_tf.metrics.Moments",
     "gansformer_tf.models.Generator",

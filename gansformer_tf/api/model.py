@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gansformer_tf.api.sources import ModelFile, model_file
+from gansformer_tf.config.project import TUNE_STEPS, ProjectConfig
+from gansformer_tf.drawing.directions import Directions, directions
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.models.base import require_w
 from gansformer_tf.models.snapshot import Snapshot, load_snapshot, save_snapshot
+
+if TYPE_CHECKING:
+    from gansformer_tf.edit.components import Edited
+    from gansformer_tf.edit.project import Projected
 
 Maps = list[np.ndarray]
 
@@ -107,15 +113,8 @@ class Model:
         Raises:
             ValueError: Another shape than the model's, maps of a model that has none, or a family without w.
         """
-        config = self.config
-        require_w(config, "images of w were")
-        w = np.asarray(w, np.float32)
-        shape = (config.num_latents, config.num_layers, config.style_dim)
-        if w.ndim != 4 or w.shape[1:] != shape or not len(w):
-            raise ValueError(f"w has shape {w.shape}; this model takes [batch, {', '.join(map(str, shape))}].")
-        chosen = None if seeds is None else _seeds(seeds)
-        if chosen is not None and len(chosen) != len(w):
-            raise ValueError(f"there are {len(chosen)} seeds for {len(w)} images; give one for each.")
+        w = self._checked_w(w)
+        chosen = _seeds_for(w, seeds)
         sampler = self.sampler(noise_mode="const" if chosen is None else "random")
         images, maps = [], []
         for part in sampler.parts(len(w)):
@@ -157,6 +156,176 @@ class Model:
         empty = np.empty((0, height, width, self.config.image_channels), np.uint8)
         images = np.stack([sample.pixels for sample in samples]) if samples else empty
         return (images, maps) if attention else images
+
+    def _checked_w(self, w: Any) -> np.ndarray:
+        """Raises ValueError for a family without w, and for w that is not this model's."""
+        config = self.config
+        require_w(config, "images of w were")
+        w = np.asarray(w, np.float32)
+        shape = (config.num_latents, config.num_layers, config.style_dim)
+        if w.ndim != 4 or w.shape[1:] != shape or not len(w):
+            raise ValueError(f"w has shape {w.shape}; this model takes [batch, {', '.join(map(str, shape))}].")
+        if not np.isfinite(w).all():
+            raise ValueError("w holds values that are no numbers; give finite ones.")
+        return w
+
+    def project(
+        self,
+        images: Any,
+        steps: int = 500,
+        space: str = "components",
+        *,
+        noise_maps: bool = False,
+        tune: bool = False,
+        progress: bool = True,
+        proceed: Callable[[int], bool] = lambda done: True,
+    ) -> Projected:
+        """Finds w that draws your images.
+
+        All latents are optimised from their means towards a perceptual distance and the distance of pixels. Ctrl-C ends
+        it early and keeps what there is.
+
+        Args:
+            images: Files, folders of them, or uint8 arrays `[height, width, channels]`, brought to the model's size by
+                the rules of `prepare_data.py`: the middle is cut out.
+            steps: Of the optimisation.
+            space: "components" (each latent alone), "w" (one vector that moves all latents) or "w+" (each latent, layer
+                by layer).
+            noise_maps: Whether the noise inputs are optimised too.
+            tune: Whether a copy of the generator is then bent to the images (pivotal tuning).
+            progress: Whether to show progress bars.
+            proceed: Told the number of steps that are done; it ends the projection by returning False.
+
+        Raises:
+            ValueError: An image that cannot be used, or a family without w.
+
+        Example:
+
+        >>> model = gf.load("scenes")
+        >>> found = model.project(model.sample([3]), steps=2, progress=False)
+        >>> found.w.shape, found.psnr.shape
+        ((1, 9, 11, 16), (1,))
+        """
+        from gansformer_tf.edit.project import project
+        from gansformer_tf.edit.targets import read_targets
+
+        config = ProjectConfig(steps=steps, space=space, noise_maps=noise_maps, tune_steps=TUNE_STEPS if tune else 0)
+        return project(
+            self.generator,
+            read_targets(images, self.config),
+            config,
+            batch_size=self.batch_size,
+            progress=progress,
+            proceed=proceed,
+        )
+
+    def directions(
+        self,
+        method: str = "sefa",
+        count: int = 5,
+        component: int | None = None,
+        layers: tuple[int, int] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Directions:
+        """Directions in w along which images change, the strongest first.
+
+        Args:
+            method: "sefa": eigenvectors of the weights that read w in these layers (Shen and Zhou, 2021, "Closed-Form
+                Factorization of Latent Semantics in GANs"); "ganspace": principal components of w (Härkönen et al.,
+                2020).
+            count: How many.
+            component: The component whose w they move; None: the latent that modulates features, the global one where
+                there are components.
+            layers: (first, end) of the layers of w; None: all.
+            names: One for each direction; None numbers them.
+
+        Raises:
+            ValueError: A family without w, an unknown method, component or layer, or layers that do not read it.
+
+        Example:
+
+        >>> gf.load("scenes").directions("ganspace", count=3, layers=(0, 4)).vectors.shape
+        (3, 16)
+        """
+        return directions(self.generator, method, count, component, layers, names)
+
+    def edit(
+        self,
+        w: Any,
+        action: str,
+        component: int | None = None,
+        *,
+        to: int | None = None,
+        other: Any = None,
+        mask: Any = None,
+        seeds: Iterable[int] | None = None,
+    ) -> Edited:
+        """Images with one component changed, and how much of the change falls where it was meant.
+
+        Args:
+            w: `[batch, num_latents, num_layers, style_dim]`, of `map` or `project`.
+            action: "take" (`component` of `other`), "remove" (`component` becomes its mean), "swap" (`component` and
+                `to` change places), "duplicate" (`to` becomes as `component`) or "resample" (the component that most of
+                the mask listens to is taken from `other`).
+            component, to: Numbers of components, from 0.
+            other: w of one image, or of as many as `w`.
+            mask: For "resample": `[height, width]`, not 0 where the image may change.
+            seeds: Of the noise of each image; None: the model's fixed noise.
+
+        Raises:
+            ValueError: A model without attention, an unknown action or component, a mask of another size.
+
+        Example:
+
+        >>> model = gf.load("scenes")
+        >>> w, other = model.map(model.z([0])), model.map(model.z([1]))
+        >>> found = model.edit(w, "take", component=2, other=other)
+        >>> found.images.shape, found.change.shape, found.components
+        ((1, 64, 64, 3), (1, 64, 64), ((2,),))
+        """
+        from gansformer_tf.edit.components import edit
+        from gansformer_tf.edit.spread import spread_of
+
+        w = self._checked_w(w)
+        chosen = _seeds_for(w, seeds)
+        sampler = self.sampler(noise_mode="const" if chosen is None else "random")
+        return edit(
+            sampler,
+            w,
+            action,
+            component=component,
+            to=to,
+            other=None if other is None else self._checked_w(other),
+            mask=mask,
+            mean=spread_of(self.generator).mean if action == "remove" else None,
+            noise=None if chosen is None else sampler.noise(chosen),
+        )
+
+    def segment(self, w: Any, regions: int | None = None, seeds: Iterable[int] | None = None) -> np.ndarray:
+        """Regions of images by their attention maps; nothing is trained.
+
+        Args:
+            w: `[batch, num_latents, num_layers, style_dim]`.
+            regions: So many, by k-means over the maps of all layers, alike in all images; None: the components.
+            seeds: Of the noise of each image; None: the model's fixed noise.
+
+        Returns:
+            uint8 `[batch, height, width]`, the number of each pixel's region.
+
+        Raises:
+            ValueError: A model without attention, or a number of regions outside 2 to 32.
+
+        Example:
+
+        >>> model = gf.load("scenes")
+        >>> model.segment(model.map(model.z([0, 1])), regions=4).shape
+        (2, 64, 64)
+        """
+        from gansformer_tf.edit.regions import cluster, masks
+
+        images, maps = self.synthesize(w, seeds, attention=True)
+        size = images.shape[1:3]
+        return masks(maps, *size) if regions is None else cluster(maps, regions, *size)
 
     def sampler(self, truncation_psi: float | None = None, noise_mode: str = "random") -> Sampler:
         """What the functions of `gansformer_tf.visualize` draw with; its graphs are compiled once per model.
@@ -272,6 +441,14 @@ def _seeds(seeds: Iterable[int]) -> list[int]:
     if isinstance(seeds, (int, np.integer)):
         raise ValueError(f"seeds is the number {seeds}; give a list, such as [{seeds}] or range({max(int(seeds), 1)}).")
     return [int(seed) for seed in seeds]
+
+
+def _seeds_for(w: np.ndarray, seeds: Iterable[int] | None) -> list[int] | None:
+    """Seeds of the noise, checked to be one for each image; None: the model's fixed noise."""
+    chosen = None if seeds is None else _seeds(seeds)
+    if chosen is not None and len(chosen) != len(w):
+        raise ValueError(f"there are {len(chosen)} seeds for {len(w)} images; give one for each.")
+    return chosen
 
 
 def _joined(images: list[np.ndarray], maps: list[Maps], attention: bool) -> Any:

@@ -405,6 +405,7 @@ IMAGES = (
     ),
     Flag("--vis-temperatures", "the same seeds at several temperatures (VQGAN)", bool, VIS, "temperatures"),
     Flag("--vis-directions", "directions in w, of each component", bool, VIS, "directions"),
+    Flag("--projected-w", "images of a projection, and ways between them", path, VIS, metavar="FILE"),
     Flag("--vis-grid", "sheets of images", bool, VIS, "grid"),
     Flag("--vis-num", "images of the simple kinds", int, VIS, "num"),
     Flag("--vis-rich-num", "images of the kinds that take many", int, VIS, "rich_num"),

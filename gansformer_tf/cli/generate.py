@@ -14,6 +14,7 @@ from gansformer_tf.config.base import from_dict
 from gansformer_tf.config.generate import GenerateConfig
 from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.config.presets import Sections
+from gansformer_tf.config.project import SPACES
 from gansformer_tf.terminal import path
 
 if TYPE_CHECKING:  # it loads TensorFlow
@@ -23,6 +24,7 @@ EXAMPLES = """examples:
   python generate.py --gpus 0 --model results/scenes-000 --output-dir images --images-num 32
   python generate.py --model results/scenes-000 --seeds 0-31,77 --truncation-psi 1 --grid --attention
   python generate.py --model results/creps-000 --seeds 3 --scale 128            8192x8192 from a 64x64 CREPS
+  python generate.py --model scenes --project me.jpg --steps 500       w that draws your image
   python generate.py --model results/creps-000 --seeds 0-15 --video walk.mp4 --grid 4x2 --w-frames 60
 """
 
@@ -70,6 +72,13 @@ WRITTEN = (
         further={"nargs": "?", "const": True},
     ),
     Flag("--attention", "also write each image's attention maps", bool),
+    Flag(
+        "--segment",
+        "also write regions, as PNG and COCO JSON: N by k-means over attention maps, or the components",
+        int,
+        metavar="N",
+        further={"nargs": "?", "const": 0},
+    ),
     Flag("--overwrite", "replace images that another model or other settings made", bool),
 )
 
@@ -77,6 +86,33 @@ VIDEO = (
     Flag("--video", "write this .mp4 in place of images", path, metavar="FILE"),
     Flag("--keyframes --num-keyframes", "of each cell (default: seeds / cells)", int),
     Flag("--w-frames", "frames from one to the next (default: {default})", int),
+)
+
+# Flags about images of seeds, which neither finding w nor drawing found ones has.
+OF_SEEDS = (
+    *("seeds", "images_num", "truncation_psi", "temperature", "top_k", "top_p", "labels"),
+    *("scale", "crop", "translate", "rotate", "video"),
+)
+OF_DRAWINGS = ("noise_mode", "format", "ratio", "grid", "attention", "segment", "edit")
+
+PROJECTION = (
+    Flag("--project", "find w of these images, or folders of them", path, metavar="IMAGE", further={"nargs": "+"}),
+    Flag("--steps", "of the optimisation (default: {default})", int),
+    Flag(
+        "--space",
+        "each latent alone, one vector for all, or each latent layer by layer (default: {default})",
+        choices=SPACES,
+    ),
+    Flag("--noise-maps", "optimise the noise inputs too", bool),
+    Flag("--tune", "then bend the model's weights to the images", bool),
+    Flag(
+        "--edit",
+        "change a component: take=C:SOURCE, remove=C, swap=C:C, duplicate=C:C or resample=SOURCE; a source is a seed "
+        "or a projected_w.npz",
+        metavar="EDIT",
+    ),
+    Flag("--mask", "image, white where --edit resample may change", path, metavar="FILE"),
+    Flag("--projected-w", "draw the w of a projection in place of seeds", path, metavar="FILE"),
 )
 
 SPEED = (
@@ -90,11 +126,18 @@ def _configuration(typed: Sections) -> GenerateConfig:
     if "seeds" in values and "images_num" in values:
         raise UsageError("--seeds and --images-num both say which images to draw; leave one of them out.")
     _check_outputs(values)
+    _check_projection(values)
+    if "project" in values:
+        values["project"] = tuple(values["project"])
     return from_dict(GenerateConfig, values)
 
 
 def _check_outputs(typed: Mapping[str, Any]) -> None:
     """Raises UsageError for flags that ask for a video and for something else, or for half of a video."""
+    for study in ("segment", "edit"):
+        for flag in ("video", "ratio", "attention", "format", "grid", "scale", "crop", "edit"):
+            if study in typed and flag in typed and flag != study:
+                raise UsageError(f"{_typed(flag)} does not go with {_typed(study)}; leave it out.")
     if "video" in typed:
         for flag in ("ratio", "attention", "format", "overwrite", "output_dir"):
             if flag in typed:
@@ -109,6 +152,24 @@ def _check_outputs(typed: Mapping[str, Any]) -> None:
         raise UsageError("--grid with a size is about a video; write --grid alone for a sheet, or add --video FILE.")
 
 
+def _check_projection(typed: Mapping[str, Any]) -> None:
+    """Raises UsageError for flags about a projection without one, and for those that do not go with it."""
+    given = [flag for flag in ("project", "projected_w") if flag in typed]
+    if len(given) == 2:
+        raise UsageError("--project finds w and --projected-w draws them; leave one of them out.")
+    if "project" not in typed:
+        for flag in ("steps", "space", "noise_maps", "tune"):
+            if flag in typed:
+                raise UsageError(f"{_typed(flag)} is about a projection; name an image with --project IMAGE.")
+    for flag in (*OF_SEEDS, *(OF_DRAWINGS if "project" in typed else ())):
+        if given and flag in typed:
+            raise UsageError(f"{_typed(flag)} does not go with {_typed(given[0])}; leave it out.")
+
+
+def _typed(flag: str) -> str:
+    return f"--{flag.replace('_', '-')}"
+
+
 COMMAND = Command(
     prog="generate.py",
     description="Draws images with a trained model.",
@@ -117,6 +178,7 @@ COMMAND = Command(
         ("what is drawn", DRAWN),
         ("what is written", WRITTEN),
         ("video: w on a smooth closed way through key frames", VIDEO),
+        ("your own images, and edits", PROJECTION),
         ("how it is computed", SPEED),
     ),
     configs={OWN: GenerateConfig},
@@ -139,7 +201,24 @@ def main(config: GenerateConfig) -> int:
 
     try:
         file = model_file(config.model).path
+        if config.project or config.projected_w is not None:
+            from gansformer_tf.cli.project import draw_projected, project_images
+
+            return (project_images if config.project else draw_projected)(config, file, devices[0])
         samplers = [_sampler(config, file, device) for device in devices]
+        if config.editing is not None:
+            from gansformer_tf.cli.edit import edit_images
+
+            sampler, names = samplers[0], [f"seed{seed:04d}" for seed in seeds]
+            w = sampler.latents_w(seeds, _labels(config, sampler, seeds))
+            noise, folder = sampler.noise(seeds), Path(config.output_dir)
+            return edit_images(sampler, w, names, config.editing, folder, noise=noise, overwrite=config.overwrite)
+        if config.segment is not None:
+            from gansformer_tf.cli.segment import segment_images
+
+            samples = list(samplers[0].samples(seeds, _labels(config, samplers[0], seeds), with_attention=True))
+            names = [f"seed{seed:04d}" for seed in seeds]
+            return segment_images(samples, names, config.segment, Path(config.output_dir), config.overwrite)
         if config.video is not None:
             return _write_video(config, config.video, samplers[0], seeds)
         if is_large(samplers[0]):
@@ -213,6 +292,12 @@ def _write_images(config: GenerateConfig, samplers: Sequence[Sampler], seeds: Se
     kept = f", {len(written.kept)} were there already" if written.kept else ""
     print(f"{counted(len(written.new))} written to {config.output_dir}{kept}.")
     return 0
+
+
+def _labels(config: GenerateConfig, sampler: Sampler, seeds: Sequence[int]) -> Any:
+    from gansformer_tf.drawing.labels import labels_from_seeds
+
+    return labels_from_seeds(seeds, sampler.config.label_dim, config.labels)
 
 
 def _refuse_for_large(config: GenerateConfig) -> None:

@@ -234,7 +234,7 @@ def _chosen_images(typed: dict[str, Any]) -> dict[str, Any]:
         "temperatures",
         "directions",
     )
-    if any(typed.get(kind) for kind in kinds):
+    if any(typed.get(kind) for kind in (*kinds, "projected_w")):
         return dict.fromkeys(kinds, False) | typed
     return dict(typed)
 

@@ -30,6 +30,7 @@ class VisualizeConfig:
     reconstructions: bool | None = None
     temperatures: bool | None = None
     directions: bool = False
+    projected_w: str | None = None  # a file of `generate.py --project`
     grid: bool = True
     num: int = 100
     rich_num: int = 5

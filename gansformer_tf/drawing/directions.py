@@ -24,7 +24,7 @@ _FORMAT = "gansformer-tf directions"
 
 @dataclass(frozen=True)
 class Directions:
-    """Directions in the w of one latent.
+    """Directions in the w of one latent, as `gf.Model.directions` finds them.
 
     Attributes:
         vectors: float32 `[count, style_dim]` of length 1, the strongest first.
@@ -33,6 +33,16 @@ class Directions:
         layers: (first, end) of the layers of w that they move.
         names: One for each.
         method: "sefa" or "ganspace".
+
+    Example:
+
+    >>> model = gf.load("scenes")
+    >>> found = model.directions(component=2, count=3)
+    >>> w = found.move(model.map(model.z([0])), index=0, amount=2.0)
+    >>> model.synthesize(w, seeds=[0]).shape
+    (1, 64, 64, 3)
+    >>> gf.edit.Directions.load(found.save("walls.safetensors")).names
+    ('sefa 0', 'sefa 1', 'sefa 2')
     """
 
     vectors: np.ndarray

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from gansformer_tf.config.visualize import VisualizeConfig
 from gansformer_tf.drawing.directions import METHODS
+from gansformer_tf.drawing.projected_w import read_projected_w
 from gansformer_tf.drawing.sampler import Sampler, require_attention
 from gansformer_tf.drawing.view import View
 from gansformer_tf.visualize.ablation import write_ablation
@@ -21,6 +22,7 @@ from gansformer_tf.visualize.image_folder import ImageFolder, prepare_folder
 from gansformer_tf.visualize.interpolation import write_interpolations
 from gansformer_tf.visualize.noise_variance import write_noise_variance
 from gansformer_tf.visualize.palette import component_colors
+from gansformer_tf.visualize.projections import write_projections
 from gansformer_tf.visualize.samples import write_latents, write_samples
 from gansformer_tf.visualize.style_mixing import layer_ranges, write_style_mixing
 from gansformer_tf.visualize.truncation import write_truncation_sweep
@@ -75,6 +77,8 @@ def visualize(
     if config.maps or config.layer_maps:
         require_attention(generator.config)
         component_colors(generator.config.num_components)
+    if config.projected_w is not None:
+        read_projected_w(config.projected_w, generator.config)  # what is wrong with it is told before anything is drawn
     if config.noise_variance and not generator.noise_shapes:
         print("noise variance: nothing in this generator takes noise, so it is left out.", flush=True)
         config = dataclasses.replace(config, noise_variance=False)
@@ -111,7 +115,8 @@ def _without_w(config: VisualizeConfig) -> VisualizeConfig:
     asked = [name for name in OF_W if getattr(config, name)]
     if asked:
         print(f"{', '.join(asked).replace('_', ' ')}: this generator has no w, so they are left out.", flush=True)
-    return dataclasses.replace(config, **dict.fromkeys(asked, False))
+    left: dict[str, Any] = dict.fromkeys(asked, False)
+    return dataclasses.replace(config, **left)
 
 
 def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig, reals: Reals | None = None) -> Iterator[Work]:
@@ -155,3 +160,7 @@ def tasks(sampler: Sampler, folder: ImageFolder, config: VisualizeConfig, reals:
         yield Work("ablation", rich, write_ablation(sampler, rich_seeds, folder))
     if config.directions:
         yield Work("directions", len(METHODS) * len(latents(model)), write_directions(sampler, folder))
+    if config.projected_w is not None:
+        given = read_projected_w(config.projected_w, model)
+        work = write_projections(sampler, given, folder, config.interpolation_density)
+        yield Work("projections", len(given.w), work)

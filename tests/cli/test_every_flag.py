@@ -166,7 +166,7 @@ ELSEWHERE = {
     "--ppl-sampling --metric-seed",
     "tests/visualize/test_run.py": "--vis-images --vis-latents --vis-maps --vis-layer-maps --vis-interpolations "
     "--interpolation-per-component --vis-noise-var --vis-style-mix --vis-truncation --vis-ablation --vis-directions "
-    "--vis-grid --vis-num --vis-rich-num --vis-section-size --blending-alpha --interpolation-density",
+    "--projected-w --vis-grid --vis-num --vis-rich-num --vis-section-size --blending-alpha --interpolation-density",
 }
 
 

@@ -43,6 +43,7 @@ CASES = {
     "--ratio": ("0.5", PLAIN),
     "--grid": ("", PLAIN),
     "--attention": ("", PLAIN),
+    "--segment": ("", PLAIN),
     "--video": ("{out}/b.mp4 --w-frames 2", "--model {place}/plain.safetensors --seeds 0,1"),
     "--keyframes": ("3", VIDEO),
     "--w-frames": ("3", VIDEO),
@@ -50,6 +51,7 @@ CASES = {
 # the others, and what holds them
 ELSEWHERE = {
     "tests/visualize/test_generate_script.py": "--overwrite --gpus",
+    "tests/edit": "--project --steps --space --noise-maps --tune --projected-w --edit --mask",
     "tests/drawing: the same images by another way": "--batch-size",
     "tests/models/vqgan/test_family.py": "--temperature --top-k --top-p",
 }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import keras
 import pytest
+import tensorflow as tf
 
 from gansformer_tf.config import GANsformerConfig
 from gansformer_tf.models.families import build_generator
@@ -12,6 +13,13 @@ def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("GANSFORMER_TF_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def eager():
+    tf.config.run_functions_eagerly(True)  # nothing to compile
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

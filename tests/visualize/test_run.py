@@ -64,6 +64,22 @@ def test_everything_on_a_real_model(tiny_generator, tmp_path, monkeypatch):
     np.testing.assert_array_equal(z[2], np.random.RandomState(2).standard_normal((5, 8)).astype(np.float32))
 
 
+def test_projections(tmp_path):
+    config = tiny_config()
+    w = np.zeros((2, config.num_latents, config.num_layers, config.style_dim), np.float32)
+    w[1] = 0.5
+    np.savez(tmp_path / "projected_w.npz", w=w, names=np.asarray(["a", "b"]))
+    asked = VisualizeConfig(projected_w=str(tmp_path / "projected_w.npz"), interpolation_density=1, **NOTHING)
+    visualize(FakeGenerator(config), tmp_path / "out", asked, progress=False)
+    written = {f"projections/{name}" for name in ("a.png", "a-attention.png", "b.png", "b-attention.png", "a-b.mp4")}
+    assert names(tmp_path / "out") == written
+    assert np.asarray(Image.open(tmp_path / "out/projections/b.png")).mean() == 191
+    np.savez(tmp_path / "projected_w.npz", w=w[:, :1])
+    with pytest.raises(ValueError, match="Draw it with the model that it was found for"):
+        visualize(FakeGenerator(config), tmp_path / "none", asked, progress=False)
+    assert not (tmp_path / "none").exists()
+
+
 def test_only_what_was_asked_for(tmp_path):
     visualize(
         FakeGenerator(), tmp_path, VisualizeConfig(num=2, **{**NOTHING, "images": True, "grid": True}), progress=False
