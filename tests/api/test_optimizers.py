@@ -44,21 +44,19 @@ def test_what_settings_can_say_is_the_script_s_adam(given, expected, gan):
 def test_training_with_others_goes_on_where_it_was_saved(tmp_path):
     """Two networks with different ones, in mixed precision, with penalties of their own steps."""
     optimizers = {"g_optimizer": keras.optimizers.AdamW(1e-4, 0.5, 0.9), "d_optimizer": SGD(1e-4, momentum=0.9)}
-    whole = make_gan(precision="mixed")
-    whole.compile(**optimizers)
-    history = whole.fit(small_data(), epochs=2, verbose=0).history
-    assert np.isfinite(history["loss"]).all() and whole.steps_done == 4
-    assert int(whole._steps.trainer.g_optimizer.step) == 4  # path length is off
-    assert int(whole._steps.trainer.d_optimizer.step) == 6  # and two of R1
-    half = make_gan(precision="mixed")
-    half.compile(**optimizers)
-    half.fit(small_data(), epochs=1, verbose=0)
-    half.save(tmp_path / "gan.keras")
+    gan = make_gan(precision="mixed")
+    gan.compile(**optimizers)
+    gan.fit(small_data(), epochs=1, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    history = gan.fit(small_data(), epochs=2, initial_epoch=1, verbose=0).history
+    assert np.isfinite(history["loss"]).all() and gan.steps_done == 4
+    assert int(gan._steps.trainer.g_optimizer.step) == 4  # path length is off
+    assert int(gan._steps.trainer.d_optimizer.step) == 6  # and two of R1
     again = keras.models.load_model(tmp_path / "gan.keras")
     assert kinds(again) == {"G": "keras", "D": "keras"}
     again.fit(small_data(), epochs=2, initial_epoch=1, verbose=0)
     state = weights(again)
-    for name, value in weights(whole).items():
+    for name, value in weights(gan).items():
         np.testing.assert_array_equal(state[name], value, err_msg=name)
 
 
