@@ -64,6 +64,18 @@ def test_links_out_of_the_site_are_seen(monkeypatch):
         page("hub.md", "[a notebook](../examples/a.ipynb)")
 
 
+def test_links_that_lead_nowhere_end_the_build(monkeypatch, tmp_path):
+    site = hooks(monkeypatch)
+    (tmp_path / "a.html").write_text(
+        '<p id="x"><a href="b.html#y">b</a> <a href="#x">x</a> <a href="https://c.d/e">e</a>'
+    )
+    (tmp_path / "b.html").write_text('<p id="y"><img src="a.html"/>')
+    site.on_post_build({"site_dir": str(tmp_path)})
+    (tmp_path / "b.html").write_text('<p id="z"><img src="c.png"/>')
+    with pytest.raises(ValueError, match=r"lead nowhere: a.html: b.html#y, b.html: c.png\.$"):
+        site.on_post_build({"site_dir": str(tmp_path)})
+
+
 def test_no_name_of_the_reference_stands_twice(monkeypatch):
     named = hooks(monkeypatch).directives(ROOT)
     assert len(named) == len(set(named)) > 80

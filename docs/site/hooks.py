@@ -9,6 +9,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
@@ -129,6 +130,31 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         if posixpath.normpath(posixpath.join(folder, link)).startswith(".."):
             raise PluginError(f"{page.file.src_uri} links to {link}, which is no page of the site; write `{link}`.")
     return markdown
+
+
+def on_post_build(config: Any) -> None:
+    """Stops where a link of the finished site leads nowhere; with --quiet MkDocs counts none of its own warnings."""
+    if broken := broken_links(Path(config["site_dir"])):
+        raise PluginError(f"links that lead nowhere: {', '.join(broken)}.")
+
+
+def broken_links(site: Path) -> list[str]:
+    """ "page: link" for every link of a built site, to a file or to a place in a page, that is not there."""
+    pages = {
+        file.resolve(): file.read_text(encoding="utf-8") for file in site.rglob("*.html") if file.name != "404.html"
+    }
+    places = {file: set(re.findall(r'\bid="([^"]+)"', text)) for file, text in pages.items()}
+    found = []
+    for file, text in pages.items():
+        for link in sorted(set(re.findall(r'(?:href|src)="([^"]+)"', text))):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+            place = unquote(parts.fragment)
+            if not target.exists() or (place and target in places and place not in places[target]):
+                found.append(f"{file.relative_to(site.resolve())}: {link}")
+    return sorted(found)
 
 
 def _from_top(source: str) -> str:
