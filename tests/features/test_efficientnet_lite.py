@@ -128,6 +128,11 @@ def test_the_distance_grows_with_the_difference_and_leads_back(lite0):
     none, little, more = found.numpy()
     assert none == pytest.approx(0.0, abs=1e-7)
     assert 0.01 < little < more < 4.0
+    taps = [
+        [value.numpy() / np.linalg.norm(value, axis=-1, keepdims=True) for value in lite0(x)] for x in (clean, noisy)
+    ]
+    by_hand = np.mean([np.mean(np.sum((x - y) ** 2, -1), (1, 2)) for x, y in zip(*taps, strict=True)], 0)
+    np.testing.assert_allclose(found, by_hand, rtol=1e-4, atol=1e-6)
     gradient = tape.gradient(found, noisy).numpy()
     assert np.isfinite(gradient).all()
     step = 0.002 * np.sign(gradient)

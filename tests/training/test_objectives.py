@@ -84,6 +84,13 @@ def test_r1_and_r2_by_hand():
         np.testing.assert_allclose(value, 1.5 * float(tf.reduce_sum(tf.square(weights))), rtol=1e-5)
 
 
+def test_several_scores_of_an_image_count_alike():
+    losses = losses_of()
+    losses._scores = lambda *_: tf.constant([[0.5, 1.0, 3.0]] * 8)
+    loss, _ = losses.generator_main(micro_batch())
+    np.testing.assert_allclose(loss, np.mean(np.log1p(np.exp([-0.5, -1.0, -3.0]))), rtol=1e-6)
+
+
 def test_path_length_is_drawn_to_a_mean_with_the_configured_decay():
     """Another decay or weight than configured would show in the value, and in the running mean of a step."""
     losses = losses_of(path_length_decay=0.25, path_length_weight=3.0, g_reg_weight=0.5, g_reg_interval=4)

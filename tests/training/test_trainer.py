@@ -29,6 +29,14 @@ from tests.training.tiny_run import stop_within_phase, tiny_run_config
 IMAGES = 80  # 10 steps; a tick and a checkpoint every 2 of them, a snapshot every 4
 
 
+@pytest.fixture(autouse=True, scope="module")
+def eager():
+    """Nothing is compiled, which takes longer than ten steps of these networks."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def trainer_of(run_dir, data, patch, images=IMAGES, meter=None, **train):
     """A trainer of a run, from its newest checkpoint on."""
     patch.setattr(step, "build_generator", TinyGenerator)
