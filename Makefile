@@ -44,7 +44,7 @@ lint: $(INSTALLED)
 docs docs-serve: $(INSTALLED)
 	@$(BIN)/python -c 'import material, mkdocs' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs $(if $(filter docs,$@),build --quiet,serve)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs $(if $(filter docs,$@),build,serve)
 
 ops: $(INSTALLED)
 	@command -v cmake >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check cmake ninja

@@ -139,7 +139,7 @@ def on_post_build(config: Any) -> None:
 
 
 def broken_links(site: Path) -> list[str]:
-    """ "page: link" for every link of a built site, to a file or to a place in a page, that is not there."""
+    """Page and link of every link of a built site, to a file or to a place in a page, that is not there."""
     pages = {
         file.resolve(): file.read_text(encoding="utf-8") for file in site.rglob("*.html") if file.name != "404.html"
     }
