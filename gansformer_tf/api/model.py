@@ -267,7 +267,8 @@ class Model:
             action: "take" (`component` of `other`), "remove" (`component` becomes its mean), "swap" (`component` and
                 `to` change places), "duplicate" (`to` becomes as `component`) or "resample" (the component that most of
                 the mask listens to is taken from `other`).
-            component, to: Numbers of components, from 0.
+            component: Number of a component, from 0.
+            to: Number of another one.
             other: w of one image, or of as many as `w`.
             mask: For "resample": `[height, width]`, not 0 where the image may change.
             seeds: Of the noise of each image; None: the model's fixed noise.
