@@ -110,19 +110,6 @@ register(
 )
 register(
     Metric(
-        "rfid",
-        "gansformer_tf.metrics.fid",
-        needs_reals=True,
-        needs_generator=True,
-        needs_network=True,
-        reconstructs=True,
-        less_is_better=True,
-        least_images=lambda config: 2,
-        capability=("reconstructs", "this model has no codes that draw an image again"),
-    )
-)
-register(
-    Metric(
         "kid",
         "gansformer_tf.metrics.kid",
         needs_reals=True,
@@ -176,6 +163,19 @@ for _name, _alias in (("eqt", "eqt50k_int"), ("eqt_frac", "eqt50k_frac"), ("eqr"
             aliases={_alias: {}},
         )
     )
+register(
+    Metric(
+        "rfid",
+        "gansformer_tf.metrics.fid",
+        needs_reals=True,
+        needs_generator=True,
+        needs_network=True,
+        reconstructs=True,
+        less_is_better=True,
+        least_images=lambda config: 2,
+        capability=("reconstructs", "this model has no codes that draw an image again"),
+    )
+)
 register(
     Metric(
         "attention",

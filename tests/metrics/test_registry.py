@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def toy(monkeypatch):
-    with pytest.raises(ConfigError, match="--metrics is 'brightness'; it must be one of: fid, .*kid"):
+    with pytest.raises(ConfigError, match="--metrics is 'brightness'; it must be one of: fid, kid"):
         MetricConfig(metrics=("brightness",))
     register(BRIGHTNESS)
     yield BRIGHTNESS
