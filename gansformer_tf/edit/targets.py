@@ -12,6 +12,8 @@ import numpy as np
 from gansformer_tf.data.images.conversions import conversions
 from gansformer_tf.data.images.decode import BadImageError, decode, from_array, is_deep_png
 from gansformer_tf.data.images.fit import fit
+from gansformer_tf.data.sources.base import LeftOut
+from gansformer_tf.data.sources.walk import head_of, images_among, listed, walk
 
 _REMEDY = "give a PNG, JPEG, WebP, BMP or GIF image."
 
@@ -38,28 +40,33 @@ def read_targets(images: Iterable[Any], config: Any) -> list[Target]:
     if isinstance(images, (str, Path)):
         images = [images]
     targets: list[Target] = []
-    for name, item in _named(images):
+    for name, item, notes in _named(images):
         alike = sum(target.name == name or target.name.startswith(f"{name}-") for target in targets)
-        targets.append(_target(f"{name}-{alike}" if alike else name, item, config))
+        targets.append(_target(f"{name}-{alike}" if alike else name, item, config, notes))
     if not targets:
         raise ValueError("there is no image to project; name a file, such as --project me.jpg.")
     return targets
 
 
-def _named(images: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+def _named(images: Iterable[Any]) -> Iterator[tuple[str, Any, list[str]]]:
+    """Names, files or arrays, and what is to be said of the folder with its first image."""
     for index, item in enumerate(images):
         if not isinstance(item, (str, Path)):
-            yield f"image{index:04d}", np.asarray(item)
+            yield f"image{index:04d}", np.asarray(item), []
             continue
         path = Path(item).expanduser()
-        if path.is_dir():
-            files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
-            yield from ((file.stem, file) for file in files)
-        else:
-            yield path.stem, path
+        if not path.is_dir():
+            yield path.stem, path, []
+            continue
+        left_out = LeftOut()
+        names = list(images_among(walk(path, left_out), "images", head_of(path), left_out))
+        notes = [f"left out of {path}: {listed(left_out)}"] if left_out else []
+        for name in names:
+            yield Path(name).stem, path / name, notes
+            notes = []
 
 
-def _target(name: str, item: Any, config: Any) -> Target:
+def _target(name: str, item: Any, config: Any, notes: list[str]) -> Target:
     height, width, channels = config.height, config.width, config.image_channels
     try:
         if isinstance(item, np.ndarray):
@@ -69,7 +76,7 @@ def _target(name: str, item: Any, config: Any) -> Target:
         else:
             data = item.read_bytes()
             image, deep = decode(data), is_deep_png(data)
-        notes = list(conversions(image, channels, deep))
+        notes = [*notes, *conversions(image, channels, deep)]
         if image.width * height != image.height * width:
             notes.append(f"{image.width}x{image.height} (the middle was cut out)")
         pixels = np.asarray(fit(image, (height, width), channels=channels))

@@ -39,6 +39,7 @@ OWNERS = {
     # those below look through folders that the program itself has written: by its own names, never for images of a user
     ".glob": {
         "api/sources.py",
+        "cli/project.py",  # what an interrupted projection left
         "convert/vqgan.py",
         "data/prepare/state.py",
         "hub/card.py",
@@ -52,6 +53,7 @@ OWNERS = {
     ".rglob": {"export/folders.py", "training/run_dir.py"},
     ".iterdir": {
         "api/sources.py",
+        "cli/project.py",
         "data/prepare/state.py",
         "data/sources/open.py",  # whether arrays lie there; what is read comes from the walk
         "export/folders.py",

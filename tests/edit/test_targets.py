@@ -43,6 +43,13 @@ def test_folders_and_names_that_are_alike(tmp_path):
     assert names == ["a", "a-1", "c"]
 
 
+def test_what_is_no_image_in_a_folder_is_left_out_and_counted(tmp_path):
+    saved(tmp_path / "a.png"), saved(tmp_path / ".hidden.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    (target,) = read_targets([tmp_path], CONFIG)
+    assert target.name == "a" and target.notes == (f"left out of {tmp_path}: 1 .txt, 1 hidden",)
+
+
 def test_what_is_no_image(tmp_path):
     (tmp_path / "text.png").write_text("no image")
     for given, message in (
