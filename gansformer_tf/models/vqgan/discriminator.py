@@ -75,10 +75,12 @@ class PatchActNorm(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         shape = (int(input_shape[-1]),)
-        self.offset = self.add_weight(shape=shape, initializer="zeros", name="offset", autocast=False)
-        self.scale = self.add_weight(shape=shape, initializer="ones", name="scale", autocast=False)
+        # Replicas see parts of the first batch and take the mean of what these say.
+        kept: dict[str, Any] = {"autocast": False, "aggregation": "mean"}
+        self.offset = self.add_weight(shape=shape, initializer="zeros", name="offset", **kept)
+        self.scale = self.add_weight(shape=shape, initializer="ones", name="scale", **kept)
         # 1 from the first batch on; a number like the others, so that every file format keeps it
-        self.initialized = self.add_weight(shape=(), initializer="zeros", trainable=False, name="initialized")
+        self.initialized = self.add_weight(shape=(), initializer="zeros", trainable=False, name="initialized", **kept)
 
     def call(self, x: Any, training: bool = False) -> Any:
         wide = ops.cast(x, "float32")

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from gansformer_tf.config import RunConfig
 from gansformer_tf.config.sections import run_of
+from gansformer_tf.models.vqgan.discriminator import PatchActNorm
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.strategy import make_strategy
 from gansformer_tf.training.trainer import Trainer
@@ -87,6 +89,19 @@ def trainer_of(folder: Path, data: str, strategy: tf.distribute.Strategy | None 
     return run
 
 
+def check_act_norm(strategy: tf.distribute.Strategy) -> None:
+    """The first batch of activation normalisation is that of all devices."""
+    with strategy.scope():
+        layer = PatchActNorm()
+        layer.build((None, 1, 1, 1))
+    parts = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.fill((2, 1, 1, 1), 2.0 * context.replica_id_in_sync_group)
+    )
+    tf.function(lambda: strategy.run(layer, args=(parts,), kwargs={"training": True}))()
+    for copy in strategy.experimental_local_results(layer.offset.value):
+        assert copy.numpy() == -np.mean([2.0 * index for index in range(strategy.num_replicas_in_sync)])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
@@ -114,6 +129,7 @@ def main() -> None:
         copies = [value.numpy() for value in strategy.experimental_local_results(variable)]
         if "norm" not in name or "gamma" in name or "beta" in name:  # running statistics are each device's own
             assert all((copy == copies[0]).all() for copy in copies), name
+    check_act_norm(strategy)
     print("ended at", run.step, flush=True)
 
 
