@@ -11,7 +11,7 @@ from gansformer_tf import pretrained
 from gansformer_tf.bars import Bar
 from gansformer_tf.convert import catalog
 from gansformer_tf.convert.errors import ForeignFileError
-from gansformer_tf.convert.foreign import SAFETENSORS, kind_of
+from gansformer_tf.convert.foreign import CHECKPOINT, SAFETENSORS, kind_of
 from gansformer_tf.data.download.cache import cache_folder
 from gansformer_tf.hub import names as hub
 from gansformer_tf.models.snapshot import SnapshotError, find_snapshot
@@ -40,8 +40,8 @@ def model_file(named: str | Path, say: Callable[[str], None] = print) -> ModelFi
     """The snapshot that a user means.
 
     Args:
-        named: A run folder (its newest snapshot), a `.safetensors` file, a `.pkl` file of another code base, which is
-            imported once and kept in the cache, the name of a model that ships with the package
+        named: A run folder (its newest snapshot), a `.safetensors` file, a `.pkl` or `.ckpt` file of another code
+            base, which is imported once and kept in the cache, the name of a model that ships with the package
             (`gansformer_tf.pretrained.names`), `gdrive:NAME` for a published one, which is downloaded before, or
             `hf://user/name` with or without `@revision` for one on the hub.
         say: Called with a line when something was imported.
@@ -60,7 +60,7 @@ def model_file(named: str | Path, say: Callable[[str], None] = print) -> ModelFi
                 path = catalog.published_snapshot(str(named), bar)
         else:
             path = _newest_pickle(Path(named)) or find_snapshot(named)
-        if kind_of(path) == SAFETENSORS:
+        if path.suffix != CHECKPOINT and kind_of(path) == SAFETENSORS:
             return ModelFile(path, path.parent, f"{path.parent.name}, {path.stem}")
         return ModelFile(_imported(path, say), path.parent, path.stem)
     except (ForeignFileError, hub.HubError) as error:

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> int
 def _convert(source: str, target: Path, with_discriminator: bool, yaml: str | None) -> int:
     from gansformer_tf.convert.catalog import PREFIX, published_snapshot
     from gansformer_tf.convert.errors import ForeignFileError
-    from gansformer_tf.convert.foreign import read_foreign
+    from gansformer_tf.convert.foreign import CHECKPOINT, read_foreign
     from gansformer_tf.convert.importer import Imported, build
     from gansformer_tf.convert.vqgan import ImportedVQGAN, from_vqgan
 
@@ -77,7 +77,7 @@ def _convert(source: str, target: Path, with_discriminator: bool, yaml: str | No
         raise ForeignFileError(f"there is no file {path}; check the path.")
     imported: Imported | ImportedVQGAN
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # no GPU is needed here
-    if path.suffix == ".ckpt":
+    if path.suffix == CHECKPOINT:
         imported = from_vqgan(path, yaml)
     elif yaml is not None:
         raise ForeignFileError(f"--yaml {yaml} goes with a .ckpt file; leave it out for {path}.")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from gansformer_tf.convert.foreign import CHECKPOINT
 from gansformer_tf.convert.importer import import_file
+from gansformer_tf.convert.vqgan import find_yaml, from_vqgan
 from gansformer_tf.data.download.cache import cache_folder
 from gansformer_tf.files import sha256_of
 
@@ -21,22 +23,24 @@ def imported_snapshot(source: str | Path, say: Callable[[str], None] = print) ->
     """Our snapshot of a file of another code base; the second time it is only looked up.
 
     Args:
-        source: A pickle.
+        source: A pickle, or a `.ckpt` file of VQGAN with its `.yaml` file beside it.
         say: Told when the file is converted.
 
     Raises:
-        ForeignFileError: See `import_file`.
+        ForeignFileError: See `import_file` and `from_vqgan`.
         OSError: The file cannot be read, or the cache not be written.
     """
     source = Path(source)
-    checksum = sha256_of(source)
-    target = cache_folder() / _FOLDER / f"{source.stem}-{checksum[:_SHOWN_DIGITS]}-{VERSION}.safetensors"
-    if _is_of(target, checksum):
+    yaml = find_yaml(source) if source.suffix == CHECKPOINT else None
+    checksums = [sha256_of(path) for path in (source, yaml) if path is not None]
+    digits = "-".join(checksum[:_SHOWN_DIGITS] for checksum in checksums)
+    target = cache_folder() / _FOLDER / f"{source.stem}-{digits}-{VERSION}.safetensors"
+    if _is_of(target, checksums[0]):
         return target
-    imported = import_file(source, sha256=checksum)
+    imported = import_file(source, sha256=checksums[0]) if yaml is None else from_vqgan(source, yaml)
     target.parent.mkdir(parents=True, exist_ok=True)
     imported.save(target)
-    say(f"Imported {source} ({imported.found.kind}, {imported.family.name}); kept as {target}.")
+    say(f"Imported {source} ({imported.kind}); kept as {target}.")
     return target
 
 

@@ -21,6 +21,7 @@ _WAIT_FACTOR = 4  # a busy machine may take that much longer than the computing 
 
 SAFETENSORS = "safetensors"
 PICKLE = "pickle"
+CHECKPOINT = ".ckpt"  # suffix of a checkpoint of PyTorch Lightning, which has a configuration beside it
 
 _ZIP = b"PK\x03\x04"
 

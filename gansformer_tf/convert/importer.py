@@ -29,6 +29,11 @@ class Imported:
     family: Family
     networks: dict[str, Converted]
 
+    @property
+    def kind(self) -> str:
+        """The code base and the network."""
+        return f"{self.found.kind}, {self.family.name}"
+
     def lines(self) -> list[str]:
         """What was found, mapped and left over, for people."""
         lines = [f"{self.source}: {self.found.kind} snapshot, {self.family.name}, SHA-256 {self.sha256}"]
@@ -52,7 +57,7 @@ class Imported:
         values = {
             "source": self.source.name,
             "source_sha256": self.sha256,
-            "source_kind": f"{self.found.kind}, {self.family.name}",
+            "source_kind": self.kind,
         }
         if match := _KIMG.search(self.source.name):
             values["kimg"] = str(int(match.group(1)))

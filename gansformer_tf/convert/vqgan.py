@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class ImportedVQGAN:
     discriminator: PatchDiscriminator | None
     mapped: int
     left_out: list[str] = field(default_factory=list)
+    kind: ClassVar[str] = "PyTorch Lightning, VQGAN"
 
     def lines(self) -> list[str]:
         """What was found, for people."""
@@ -76,7 +77,7 @@ class ImportedVQGAN:
         metadata = {
             "source": self.source.name,
             "source_sha256": sha256_of(self.source),
-            "source_kind": "PyTorch Lightning, VQGAN",
+            "source_kind": self.kind,
         }
         save_snapshot(target, generator=generator, metadata=metadata)
 

@@ -151,7 +151,9 @@ class Section:
         """Raises `ForeignFileError` for the first key that was neither taken nor is harmless."""
         unknown = [key for key in self.left if key not in harmless]
         if unknown:
-            raise ForeignFileError(f"unknown key {quoted(unknown[0])} in {self.name}")
+            raise ForeignFileError(
+                f"unknown key {quoted(unknown[0])} in {self.name}; remove it if the published code does not read it"
+            )
 
 
 def _file(values: Any) -> VQGANFile:

@@ -13,15 +13,17 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from gansformer_tf.api.sources import model_file
 from gansformer_tf.cli import generate
 from gansformer_tf.config.vqgan import CodeSampling, VQGANConfig
 from gansformer_tf.convert import __main__ as command
-from gansformer_tf.convert import closed_pickle, from_vqgan
+from gansformer_tf.convert import cache, closed_pickle, from_vqgan
 from gansformer_tf.convert.errors import ForeignFileError
 from gansformer_tf.convert.foreign import read_lightning
 from gansformer_tf.convert.vqgan_checkpoint import read_checkpoint
 from gansformer_tf.convert.vqgan_config import read_yaml
-from gansformer_tf.models.snapshot import load_snapshot
+from gansformer_tf.data.download.cache import CACHE_VARIABLE
+from gansformer_tf.models.snapshot import SnapshotError, load_snapshot
 from tests.convert import fuzz, hostile
 from tests.convert.checkpoints import GOLDEN, archive, tensor, unpacked
 from tests.convert.makers import Name
@@ -364,3 +366,15 @@ def test_the_stored_files_are_the_real_form():
     """Globals that the reference lists, so that nobody replaces them by something easier."""
     about = json.loads((GOLDEN / "stage1_tiny_expected.json").read_text())
     assert "pytorch_lightning.callbacks.model_checkpoint ModelCheckpoint" in about["pickle_globals"]
+
+
+def test_a_checkpoint_may_stand_where_a_model_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    path, said = unpacked("stage1_tiny", tmp_path), []
+    found = model_file(path, said.append)
+    assert (found.folder, found.title, len(said)) == (tmp_path, "stage1_tiny", 1)
+    monkeypatch.setattr(cache, "from_vqgan", None)  # would fail if it were called
+    assert model_file(path, said.append) == found and len(said) == 1
+    path.with_suffix(".yaml").unlink()
+    with pytest.raises(SnapshotError, match="without its configuration"):
+        model_file(path)
