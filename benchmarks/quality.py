@@ -159,6 +159,13 @@ def table(runs: dict[str, list[Run]], speed: dict[str, list[float]]) -> list[str
     return lines
 
 
+def leave_unless_trained(folder: Path, kimg: float) -> None:
+    """Ends the command where a training was stopped on its way, which is no failure and has status 0."""
+    reached = max((record["kimg"] for record in read_json_lines(folder / "metrics.jsonl")), default=0.0)
+    if reached < 0.999 * kimg:
+        sys.exit(f"{folder.name} was stopped at {reached:g} of {kimg:g} kimg; the same command goes on from there.")
+
+
 def spread(numbers: list[float]) -> str:
     """`1.23`, `1.23 ± 0.04` of several, `-` of none."""
     if not numbers:

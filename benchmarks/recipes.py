@@ -31,7 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.quality import spread, write_section  # noqa: E402
+from benchmarks.quality import leave_unless_trained, spread, write_section  # noqa: E402
 from gansformer_tf.files import read_json_lines, write_atomically  # noqa: E402
 
 BEGIN, END = "<!-- recipes: begin -->", "<!-- recipes: end -->"
@@ -176,6 +176,7 @@ class Table:
             f"run_network.py --train {self.flags(name)} --summarize False --metrics none --last-snapshots 2",
             *(*common, "--seed", seed, "--total-kimg", kimg, "--tick-kimg", kimg / 20, "--snapshot-ticks", 5),
         )
+        leave_unless_trained(folder, kimg)
         script(
             f"run_network.py --eval --metrics {measures} --feature-network {self.given.network}",
             *(*common, "--eval-images-num", self.given.images),

@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.quality import leave_unless_trained  # noqa: E402
 from benchmarks.study.runs import IMAGES, KIMG, RESOLUTION, SHARED, TRAININGS, Training  # noqa: E402
 from gansformer_tf.files import read_json_lines  # noqa: E402
 
@@ -49,6 +50,7 @@ def train(training: Training, work: Path) -> None:
         *("--seed", training.seed, "--expname", training.name, "--dataset", training.dataset),
         *("--data-dir", work / "datasets", "--result-dir", work / "results", "--total-kimg", KIMG),
     )
+    leave_unless_trained(run_folder(training, work), KIMG)
 
 
 def measure(training: Training, work: Path, networks: list[str], images: int) -> None:

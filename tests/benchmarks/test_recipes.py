@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import recipes
+from benchmarks.quality import leave_unless_trained
 from gansformer_tf.cli.flags import COMMAND
 
 
@@ -75,3 +76,10 @@ def test_what_is_measured_is_that_of_the_asked_network(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     found = recipes.measured(tmp_path, "efficientnet-lite2", 2000)
     assert found == {"fid": 1.0, "attention_entropy": 0.5, "composition_iou": 0.25}
+
+
+def test_a_stopped_training_is_not_measured(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"kimg": 1.0}\n{"kimg": 4.992}\n')
+    leave_unless_trained(tmp_path, 5.0 * 0.9984)
+    with pytest.raises(SystemExit, match="stopped at 4.992 of 20 kimg; the same command"):
+        leave_unless_trained(tmp_path, 20.0)
