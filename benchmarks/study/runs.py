@@ -22,13 +22,22 @@ _PAPER = f"{_DUPLEX} --attention-form paper"
 
 @dataclass(frozen=True)
 class Training:
-    """One run: `name` is its experiment, `title` its row in the table, `flags` what differs from `SHARED`."""
+    """One run: `name` is its experiment, `title` its row in the table, `flags` what differs from `shared`."""
 
     name: str
     title: str
     dataset: str
     flags: str
     seed: int = 1000
+    shared: str = SHARED
+    kimg: float = KIMG
+    metrics: tuple[str, ...] = ("fid", "pr")
+
+
+def _vqgan(dataset: str) -> Training:
+    """Both stages of VQGAN, of which none trains as GANs do; its kimg are those of its preset."""
+    shared = "--preset vqgan-small --last-snapshots 20 --metrics none"
+    return Training(f"{dataset}-vqgan", "VQGAN", dataset, "", shared=shared, kimg=120.0, metrics=("fid", "pr", "rfid"))
 
 
 TRAININGS = (
@@ -41,6 +50,8 @@ TRAININGS = (
     Training("scenes-stylegan2", "StyleGAN2", "scenes", _STYLEGAN2),
     Training("scenes-simplex", "simplex", "scenes", _SIMPLEX),
     Training("scenes-duplex-paper", "duplex, paper's form", "scenes", _PAPER),
+    _vqgan("scenes"),
+    _vqgan("faces"),
     Training("faces-stylegan2-2000", "StyleGAN2", "faces", _STYLEGAN2, 2000),
     Training("faces-simplex-2000", "simplex", "faces", _SIMPLEX, 2000),
 )

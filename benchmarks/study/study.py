@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.quality import leave_unless_trained  # noqa: E402
-from benchmarks.study.runs import IMAGES, KIMG, RESOLUTION, SHARED, TRAININGS, Training  # noqa: E402
+from benchmarks.study.runs import IMAGES, RESOLUTION, TRAININGS, Training  # noqa: E402
 from gansformer_tf.files import read_json_lines  # noqa: E402
 
 
@@ -46,11 +46,11 @@ def prepare(work: Path, faces: Path, datasets: set[str]) -> None:
 def train(training: Training, work: Path) -> None:
     """Trains to the end, from where it was left."""
     script(
-        f"run_network.py --train {training.flags} {SHARED}",
+        f"run_network.py --train {training.flags} {training.shared}",
         *("--seed", training.seed, "--expname", training.name, "--dataset", training.dataset),
-        *("--data-dir", work / "datasets", "--result-dir", work / "results", "--total-kimg", KIMG),
+        *("--data-dir", work / "datasets", "--result-dir", work / "results", "--total-kimg", training.kimg),
     )
-    leave_unless_trained(run_folder(training, work), KIMG)
+    leave_unless_trained(run_folder(training, work), training.kimg)
 
 
 def measure(training: Training, work: Path, networks: list[str], images: int) -> None:
@@ -58,7 +58,7 @@ def measure(training: Training, work: Path, networks: list[str], images: int) ->
     for network in networks:
         if not is_measured(training, work, network, images):
             script(
-                "run_network.py --eval --metrics fid,pr",
+                f"run_network.py --eval --metrics {','.join(training.metrics)}",
                 *("--expname", training.name, "--dataset", training.dataset, "--feature-network", network),
                 *("--data-dir", work / "datasets", "--result-dir", work / "results", "--eval-images-num", images),
             )
@@ -83,13 +83,14 @@ def final_values(training: Training, work: Path, network: str, images: int) -> d
     for path in run_folder(training, work).glob(f"metric-*{network}*.jsonl"):
         for record in read_json_lines(path):
             whole = record["manifest"]["fake"]["count"] == images
-            if whole and (record["kimg"] or 0) >= 0.999 * KIMG:
+            if whole and (record["kimg"] or 0) >= 0.999 * training.kimg:
                 found |= record["values"]
     return found
 
 
 def is_measured(training: Training, work: Path, network: str, images: int) -> bool:
-    return {"fid", "precision", "recall"} <= final_values(training, work, network, images).keys()
+    wanted = {"fid", "precision", "recall"} | ({"rfid"} & set(training.metrics))
+    return wanted <= final_values(training, work, network, images).keys()
 
 
 def seconds_per_kimg(training: Training, work: Path) -> float:
@@ -100,7 +101,7 @@ def seconds_per_kimg(training: Training, work: Path) -> float:
 
 def table(work: Path, networks: list[str], images: int) -> list[str]:
     """Markdown rows of the trainings that are measured."""
-    columns = [f"{name}, {network}" for network in networks for name in ("FID", "precision", "recall")]
+    columns = [f"{name}, {network}" for network in networks for name in ("FID", "precision", "recall", "rFID")]
     lines = [
         f"| images | model | seed | {' | '.join(columns)} | s/kimg |",
         f"|---|---|---|{'---:|' * (len(columns) + 1)}",
@@ -109,7 +110,8 @@ def table(work: Path, networks: list[str], images: int) -> list[str]:
         values = [final_values(training, work, network, images) for network in networks]
         if not any(values):
             continue
-        cells = [f"{one[key]:.4g}" if key in one else "-" for one in values for key in ("fid", "precision", "recall")]
+        keys = ("fid", "precision", "recall", "rfid")
+        cells = [f"{one[key]:.4g}" if key in one else "-" for one in values for key in keys]
         speed = f"{seconds_per_kimg(training, work):.1f}"
         lines.append(f"| {training.dataset} | {training.title} | {training.seed} | {' | '.join(cells)} | {speed} |")
     return lines
