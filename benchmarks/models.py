@@ -34,8 +34,11 @@ PEERS = {
 }
 
 
-def networks(model: str, resolution: int, width: str, precision: str) -> tuple[Any, Any, Any]:
-    """Generator, discriminator and the average; the published default has no attention in the discriminator."""
+def networks(model: str, resolution: int, width: str, precision: str, **changes: Any) -> tuple[Any, Any, Any]:
+    """Generator, discriminator and the average; the published default has no attention in the discriminator.
+
+    `changes` are values of a GANsformer generator's configuration.
+    """
     from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
     from gansformer_tf.config.families import GENERATOR_FAMILIES
     from gansformer_tf.config.presets import form_values, merge_sections, preset
@@ -57,7 +60,7 @@ def networks(model: str, resolution: int, width: str, precision: str) -> tuple[A
     sections = preset("StyleGAN2") if model == "stylegan2" else preset("gansformer-default")
     if model == "paper":
         sections = merge_sections(sections, form_values("paper"))
-    changes = {"kmeans": False} if model == "simplex" else {}
+    changes |= {"kmeans": False} if model == "simplex" else {}
     g_config = GANsformerConfig(**(sections["generator"] | geometry | changes))
     d_config = DiscriminatorConfig(**(sections["discriminator"] | geometry))
     generator = build_generator(g_config, dtype=dtype)

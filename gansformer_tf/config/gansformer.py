@@ -82,6 +82,7 @@ class GANsformerConfig(AttentionConfig, GeneratorConfig):
     family: str = "gansformer"
 
     network: ClassVar[str] = "gansformer_tf.models.gansformer.generator:GANsformerGenerator"
+    draws_alike_eagerly: ClassVar[bool] = True
     w_average_phases: ClassVar[tuple[str, ...]] = ("G", "D")
     unread_layers: ClassVar[int] = 1
 

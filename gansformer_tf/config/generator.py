@@ -49,6 +49,8 @@ class GeneratorConfig(ImageConfig):
     draws_any_size: ClassVar[bool] = False
     # whether `synthesize` with `magnitude_decay` returns averages that training keeps
     tracks_magnitudes: ClassVar[bool] = False
+    # whether images have the same bits with and without a graph, as far as was seen
+    draws_alike_eagerly: ClassVar[bool] = False
     # phases of a training step that move the average w
     w_average_phases: ClassVar[tuple[str, ...]] = ("D",)
     # entries at the front of w's layers that no layer reads

@@ -21,6 +21,9 @@ from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.view import View
 from gansformer_tf.models.base import require_w
 
+# Tracing takes as long as some eight calls without a graph save, and many a process draws a few portions only.
+GRAPH_FROM = 5
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -92,9 +95,10 @@ class Sampler:
         if view is not None:
             view.check(generator)
             self._view_arguments = view.arguments(generator.config)
-        self._map = compiled(self._map_eagerly)
-        self._synthesize = compiled(self._synthesize_eagerly)
-        self._synthesize_with_attention = compiled(self._synthesize_with_attention_eagerly)
+        first = GRAPH_FROM if generator.config.draws_alike_eagerly else 1
+        self._map = compiled(self._map_eagerly, first)
+        self._synthesize = compiled(self._synthesize_eagerly, first)
+        self._synthesize_with_attention = compiled(self._synthesize_with_attention_eagerly, first)
 
     @property
     def config(self) -> Any:

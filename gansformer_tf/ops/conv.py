@@ -10,10 +10,11 @@ from gansformer_tf.ops._library import gpu_visible, native_ops
 from gansformer_tf.ops.filters import as_kernel
 from gansformer_tf.ops.upfirdn2d import kernel_size, upfirdn2d
 
-# The native 3x3 convolution spares products, not transforms of images: fewer channels have too few products, and a
-# small batch of small images is transformed faster than the filter.
+# The native 3x3 convolution spares products, not transforms of images: fewer channels have too few products, and a few
+# small images are convolved faster than the filter is transformed. The batch has no say, so that an image has the same
+# bits in every batch, and with or without a graph.
 NATIVE_LEAST_CHANNELS = 32
-NATIVE_LEAST_PIXELS = 1024
+NATIVE_LEAST_PIXELS = 256
 
 
 def conv2d(x: Any, w: Any, stride: int = 1, padding: str | int = "same", groups: int = 1) -> Any:
@@ -57,8 +58,8 @@ def _native_convolves(x: Any, w: Any) -> bool:
     """Whether the native 3x3 convolution (Winograd's F(2x2, 3x3)) is there and faster."""
     if tuple(w.shape[:2]) != (3, 3) or w.shape[2] != x.shape[3] or min(w.shape[2:]) < NATIVE_LEAST_CHANNELS:
         return False
-    batch, height, width, _ = x.shape
-    enough = None in (batch, height, width) or batch * height * width >= NATIVE_LEAST_PIXELS
+    _, height, width, _ = x.shape
+    enough = None in (height, width) or height * width >= NATIVE_LEAST_PIXELS
     return enough and native_ops(x) is not None and not gpu_visible()
 
 

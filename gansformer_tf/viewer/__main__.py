@@ -55,7 +55,8 @@ def main(arguments: argparse.Namespace) -> int:
     from gansformer_tf.viewer.session import ViewerSession
 
     print("Preparing the model ...", flush=True)
-    page = build_page(ViewerSession(generator), model.title, sha256_of(model.path))
+    session = ViewerSession(generator)
+    page = build_page(session, model.title, sha256_of(model.path))
     host = given.get("host", LOOPBACK)
     try:
         _, address, _ = page.launch(
@@ -71,6 +72,7 @@ def main(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise RunError(f"cannot listen on {host} ({error}); choose another --port.") from error
     print(f"Open {address} in a browser. Ctrl-C ends the viewer.", flush=True)
+    session.warm_up()  # while the browser opens
     page.block_thread()
     return 0
 

@@ -44,8 +44,8 @@ def build_page(session: ViewerSession, title: str, model: str = "") -> gr.Blocks
         title: Shown above the page.
         model: What identifies the weights, kept in downloaded images.
     """
-    layers = session.warm_up()
     first = Tab(session.draw(ImageState()))
+    layers = [attention.shape[:3] for attention in first.image.attention]
     # Images are computed one at a time: two at once would only share the same processor.
     busy = threading.Lock()
     downloads = tempfile.TemporaryDirectory(prefix="gansformer-viewer-")  # removed when the page is

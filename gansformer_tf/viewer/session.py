@@ -12,7 +12,7 @@ import numpy as np
 from gansformer_tf.config.generator import NOISE_MODES
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
-from gansformer_tf.drawing.sampler import Sampler, latent_names
+from gansformer_tf.drawing.sampler import GRAPH_FROM, Sampler, latent_names
 from gansformer_tf.drawing.seeds import check_seeds
 from gansformer_tf.models.base import require_w
 from gansformer_tf.visualize.attention_maps import blend, enlarge_attention, hard_map, soft_map
@@ -75,14 +75,10 @@ class ViewerSession:
         self._sampler = self._samplers["random"]
         self._w = lru_cache(maxsize=64)(self._draw_w)
 
-    def warm_up(self) -> list[tuple[int, int, int]]:
-        """Builds the graphs, so that the first slider answers at once.
-
-        Returns:
-            (heads, height, width) of every attended layer.
-        """
-        image = self.draw(ImageState())
-        return [attention.shape[:3] for attention in image.attention]
+    def warm_up(self) -> None:
+        """Draws until there are graphs, which the first images do without."""
+        for seed in range(1, GRAPH_FROM):
+            self.draw(ImageState(seed=seed))
 
     def w(self, state: ImageState) -> np.ndarray:
         """w of a state: `[1, num_latents, num_layers, latent_dim]`.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from gansformer_tf.drawing.sampler import Sampler, samples_on_devices
+from gansformer_tf.drawing.sampler import GRAPH_FROM, Sampler, samples_on_devices
 
 SEEDS = [3, 0, 11, 4, 8]
 
@@ -30,6 +31,22 @@ def test_a_seed_gives_the_same_image_on_any_number_of_devices(tiny_generator, on
     samples = list(samples_on_devices(samplers, SEEDS))
     assert [sample.seed for sample in samples] == SEEDS
     np.testing.assert_array_equal(np.stack([sample.pixels for sample in samples]), one_by_one)
+
+
+def test_the_first_images_are_drawn_without_a_graph_and_have_the_same_bits(tiny_generator, monkeypatch):
+    eager, synthesize = [], tiny_generator.synthesize
+
+    def watched(*arguments, **settings):
+        eager.append(tf.executing_eagerly())
+        return synthesize(*arguments, **settings)
+
+    monkeypatch.setattr(tiny_generator, "synthesize", watched)
+    sampler = Sampler(tiny_generator, batch_size=2)
+    w, noise = sampler.latents_w(SEEDS), sampler.noise(SEEDS)
+    first, *others = (sampler.synthesize(w, noise)[0] for _ in range(GRAPH_FROM + 1))
+    assert eager == [True] * (GRAPH_FROM - 1) + [False]
+    for images in others:
+        np.testing.assert_array_equal(images, first)
 
 
 def test_a_seed_is_the_generator_called_with_its_latents_and_noise(tiny_generator):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gansformer_tf.drawing.sampler import GRAPH_FROM
 from gansformer_tf.viewer.session import OVERLAYS, ImageState, ViewerSession
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
@@ -25,12 +26,9 @@ def columns_changed(before, after):
     return np.flatnonzero(np.abs(after.pixels.astype(int) - before.pixels).max(axis=(0, 2)) > 0).tolist()
 
 
-def test_warm_up_lists_the_layers(session):
-    assert session.warm_up() == [(1, 4, 4), (1, 16, 16)]
-
-
 def test_a_state_is_an_image(session, image):
     np.testing.assert_array_equal(session.draw(ImageState(seed=3)).pixels, image.pixels)
+    assert [attention.shape[:3] for attention in image.attention] == [(1, 4, 4), (1, 16, 16)]
     for change in ({"seed": 4}, {"truncation_psi": 0.2}, {"noise_mode": "none"}):
         assert columns_changed(image, session.draw(replace(image.state, **change)))
 
@@ -73,8 +71,8 @@ def test_between_two_images(session, image):
 
 def test_a_model_without_attention():
     session = ViewerSession(FakeGenerator(tiny_config(transformer=False, num_components=1)))
-    assert session.warm_up() == []
     image = session.draw(ImageState())
+    assert image.attention == ()
     assert session.overlay(image, "blend").shape == (384, 384, 3)
     with pytest.raises(ValueError, match="no attention"):
         session.component_at(image, 0, 0)
@@ -89,3 +87,22 @@ def test_classes():
 def test_bad_seed(session):
     with pytest.raises(ValueError, match="out of range"):
         session.draw(ImageState(seed=-1))
+
+
+def test_behind_the_first_image_everything_is_a_graph(monkeypatch):
+    tf = pytest.importorskip("tensorflow")
+    generator, eager = FakeGenerator(), []
+    for name in ("map", "synthesize"):
+        method = getattr(generator, name)
+
+        def watched(*arguments, method=method, **settings):
+            eager.append(tf.executing_eagerly())
+            return method(*arguments, **settings)
+
+        monkeypatch.setattr(generator, name, watched, raising=False)
+    session = ViewerSession(generator)
+    session.draw(ImageState())
+    assert eager == [True, True]
+    session.warm_up()
+    session.draw(ImageState(seed=GRAPH_FROM))
+    assert eager == [True] * 2 * (GRAPH_FROM - 1) + [False, False]
