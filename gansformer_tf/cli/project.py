@@ -20,7 +20,7 @@ from gansformer_tf.edit.project import Projected, key_of, project
 from gansformer_tf.edit.projected_files import TUNED_FILE, sheet, write_projected, write_tuned
 from gansformer_tf.edit.targets import read_targets
 from gansformer_tf.image_files import IMAGE, PANEL, SOFTWARE, require_format, save_image
-from gansformer_tf.models.base import require_w
+from gansformer_tf.models.base import RECONSTRUCTIONS, require_w
 from gansformer_tf.models.snapshot import load_snapshot
 from gansformer_tf.visualize.generate import crop_box, panel_of
 from gansformer_tf.visualize.image_folder import prepare_folder
@@ -37,7 +37,7 @@ def project_images(config: GenerateConfig, file: Path, device: str) -> int:
     """
     with tf.device(device):
         generator = load_snapshot(file).generator
-        require_w(generator.config, "a projection into w was")
+        require_w(generator.config, "a projection into w was", RECONSTRUCTIONS)
         targets = read_targets(config.project, generator.config)
         folder = Path(config.output_dir)
         if (folder / W_FILE).exists() and not config.overwrite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from gansformer_tf.files import replacing
 from gansformer_tf.models.base import require_w
 
 W_FILE = "projected_w.npz"
@@ -22,6 +24,15 @@ class ProjectedW:
     w: np.ndarray
     names: tuple[str, ...]
     noise: list[np.ndarray] | None = None
+
+
+def write_projected_w(
+    path: Path, w: np.ndarray, names: Sequence[str], noise: Sequence[np.ndarray] | None = None
+) -> None:
+    """Writes a file that `read_projected_w` reads; arguments as of `ProjectedW`."""
+    maps: dict[str, Any] = {f"{NOISE}{index:02d}": values for index, values in enumerate(noise or ())}
+    with replacing(path) as temporary:
+        np.savez(temporary, w=w, names=np.asarray(names), **maps)
 
 
 def read_projected_w(path: str | Path, config: Any) -> ProjectedW:

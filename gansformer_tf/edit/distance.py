@@ -49,6 +49,15 @@ class ImageDistance:
         seen = config.perceptual_weight * self.seen(images, targets)
         return seen + config.pixel_weight * self.squared(images, targets)
 
+    def vectors(self, images: Any, config: ProjectConfig) -> Any:
+        """Vectors `[batch, numbers]` whose squared distances are what `config` brings down, between black and white."""
+        images = ops.clip(images, -1.0, 1.0)
+        pixels = ops.reshape(images, (len(images), -1))
+        parts = [pixels * (config.pixel_weight / pixels.shape[1]) ** 0.5]
+        if self.perceptual is not None:
+            parts.append(config.perceptual_weight**0.5 * self.perceptual.vectors(self._reduced(images)))
+        return ops.concatenate(parts, axis=1)
+
     def seen(self, a: Any, b: Any) -> Any:
         """Perceptual distances `[batch]`; zeros where there is no network."""
         if self.perceptual is None:

@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +21,10 @@ from gansformer_tf.edit.distance import ImageDistance
 from gansformer_tf.edit.optimization import Optimization
 from gansformer_tf.edit.similarity import psnr, ssim
 from gansformer_tf.edit.spread import digest_of, spread_of
+from gansformer_tf.edit.start import Starts
 from gansformer_tf.edit.targets import Target
 from gansformer_tf.edit.tuning import tuned
-from gansformer_tf.models.base import require_w
+from gansformer_tf.models.base import RECONSTRUCTIONS, require_w
 from gansformer_tf.training.signals import StopRequest
 
 _SAVED_EVERY = 100  # steps
@@ -59,6 +61,15 @@ class Projected:
     notes: tuple[str, ...] = ()
 
 
+class _Found(NamedTuple):
+    """A batch."""
+
+    w: np.ndarray
+    noise: list[np.ndarray] | None
+    way: list[np.ndarray]
+    done: int
+
+
 def project(
     generator: Any,
     targets: Sequence[Target],
@@ -86,16 +97,22 @@ def project(
         ValueError: A family without w.
     """
     config = ProjectConfig() if config is None else config
-    require_w(generator.config, "a projection into w was")
+    require_w(generator.config, "a projection into w was", RECONSTRUCTIONS)
     goal = np.stack([target.pixels for target in targets]).astype(np.float32) / 127.5 - 1.0
     distance = ImageDistance(generator.config.height, generator.config.width)
     spread = spread_of(generator)
     parts = [slice(start, start + batch_size) for start in range(0, len(goal), batch_size)]
     key = key_of(generator, targets, config, batch_size)
-    found: list[Optimization] = []
+    found: list[_Found] = []
     total = config.steps * len(parts)
-    stopped = False
+    stopped, notes = False, []
+
+    @cache
+    def optimization(size: int) -> Optimization:
+        return Optimization(generator, size, config, spread, distance)
+
     with Bar("project", "step") as bar, StopRequest(at_once=False) as stop:
+        starts = Starts(generator, config, spread, distance)
 
         def go_on(done: int) -> bool:
             if progress:
@@ -103,17 +120,24 @@ def project(
             return not stop.requested and proceed(done)
 
         for number, rows in enumerate(parts):
-            run = Optimization(generator, goal[rows], config, spread, distance)
-            found.append(run)
+            run, before = optimization(min(batch_size, len(goal))), number * config.steps
             state = None if folder is None else folder / f"{key}-{number:03d}.npz"
             if state is not None and state.is_file():
+                run.begin(goal[rows], None, config)
                 run.load(state)
+            else:
+                x = starts.of(goal[rows], optimization, partial(go_on, before))
+                run.begin(goal[rows], x, config)
             while not run.finished and not stopped:
-                run.step()
-                stopped = not go_on(number * config.steps + run.done)
+                if not run.step():
+                    names = ", ".join(target.name for target in targets[rows])
+                    notes.append(f"{names}: the loss is no number after {run.done} steps; what there was is kept.")
+                    break
+                stopped = not go_on(before + run.done)
                 if state is not None and (stopped or run.finished or run.done % _SAVED_EVERY == 0):
                     state.parent.mkdir(parents=True, exist_ok=True)
                     run.save(state)
+            found.append(_Found(run.w, run.noise, run.way, run.done))
             if stopped:
                 break
         targets, goal = targets[: parts[len(found) - 1].stop], goal[: parts[len(found) - 1].stop]
@@ -137,7 +161,7 @@ def project(
         generator=drawing,
         way=_way(found),
         steps=sum(run.done for run in found),
-        notes=_notes(targets, distance),
+        notes=(*_notes(targets, distance), *notes),
         **compared(images, np.stack([target.pixels for target in targets]), distance),
     )
 
@@ -173,7 +197,7 @@ def _joined(noise: list[Any]) -> list[np.ndarray] | None:
     return None if noise[0] is None else [np.concatenate(layer) for layer in zip(*noise, strict=True)]
 
 
-def _way(found: list[Optimization]) -> list[np.ndarray]:
+def _way(found: list[_Found]) -> list[np.ndarray]:
     """Frames of all batches; one that has fewer stays at its last."""
     ways = [run.way for run in found]
     longest = max(map(len, ways))

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from gansformer_tf.drawing.pixels import to_uint8
-from gansformer_tf.drawing.projected_w import NOISE, W_FILE
+from gansformer_tf.drawing.projected_w import W_FILE, write_projected_w
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.edit.project import Projected
-from gansformer_tf.files import replacing
 from gansformer_tf.image_files import IMAGE, SHEET, SOFTWARE, save_image
 from gansformer_tf.models.snapshot import save_snapshot
 from gansformer_tf.visualize.grids import image_grid
@@ -32,9 +31,7 @@ def write_projected(found: Projected, folder: Path) -> list[Path]:
             # A target is an image like those of a data set; the projection is a sample.
             save_image(path, pixels, {"software": SOFTWARE, "kind": IMAGE, "what": what})
             written.append(path)
-    noise: dict[str, Any] = {f"{NOISE}{index:02d}": values for index, values in enumerate(found.noise or ())}
-    with replacing(folder / W_FILE) as temporary:
-        np.savez(temporary, w=found.w, names=np.asarray(names), **noise)
+    write_projected_w(folder / W_FILE, found.w, names, found.noise)
     write_mp4(folder / "projection.mp4", _frames(found), _FRAMES_PER_SECOND)
     return [*written, folder / W_FILE, folder / "projection.mp4"]
 

@@ -91,6 +91,16 @@ class PerceptualDistance:
         distances = [ops.mean(ops.sum(ops.square(_unit(x) - _unit(y)), axis=-1), axis=(1, 2)) for x, y in taps]
         return ops.mean(ops.stack(distances), axis=0)
 
+    def vectors(self, images: Any) -> Any:
+        """Vectors float32 `[B, numbers]` of images, whose squared distances are those of the images.
+
+        Raises:
+            FeatureError: The images are too small.
+        """
+        taps = [_unit(tap) for tap in self.features(images)]
+        scaled = [tap / (len(taps) * tap.shape[1] * tap.shape[2]) ** 0.5 for tap in taps]
+        return ops.concatenate([ops.reshape(tap, (len(tap), -1)) for tap in scaled], axis=1)
+
 
 def as_input(images: Any) -> Any:
     """Images with three channels; the grey one is repeated.

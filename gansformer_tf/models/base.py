@@ -20,11 +20,14 @@ from gansformer_tf.models.summary import Layer, Row, summary_rows
 from gansformer_tf.ops import SeedStream
 from gansformer_tf.ops.random import seed_generator, stream
 
+# What a VQGAN has in the place of projection and viewer.
+RECONSTRUCTIONS = "look at its reconstructions and completions instead: run_network.py --vis"
 
-def require_w(config: GeneratorConfig, what: str) -> None:
+
+def require_w(config: GeneratorConfig, what: str, remedy: str = "leave it out") -> None:
     """Raises `ValueError` for what moves w ("truncation was") where a family has none."""
     if not config.has_w:
-        raise ValueError(f"{what} asked for; a {config.family} generator has no w, so leave it out.")
+        raise ValueError(f"{what} asked for; a {config.family} generator has no w, so {remedy}.")
 
 
 class Generator(keras.Model):

@@ -51,7 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
         generator = load_snapshot(model.path).generator
     except SnapshotError as error:
         raise UsageError(str(error)) from error
-    from gansformer_tf.viewer.page import THEME, build_page
+    from gansformer_tf.viewer.page import CSS, THEME, build_page
     from gansformer_tf.viewer.session import ViewerSession
 
     print("Preparing the model ...", flush=True)
@@ -68,6 +68,7 @@ def main(arguments: argparse.Namespace) -> int:
             prevent_thread_lock=True,
             footer_links=[],
             theme=THEME,
+            css=CSS,
         )
     except OSError as error:
         raise RunError(f"cannot listen on {host} ({error}); choose another --port.") from error

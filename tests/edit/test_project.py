@@ -18,11 +18,12 @@ from gansformer_tf.edit.optimization import Optimization, ramp
 from gansformer_tf.edit.project import project
 from gansformer_tf.edit.similarity import psnr
 from gansformer_tf.edit.spread import Spread, spread_of
+from gansformer_tf.edit.start import Starts
 from gansformer_tf.edit.targets import Target, read_targets
 from gansformer_tf.edit.tuning import tuned
 from gansformer_tf.features.errors import FeatureError
 
-SHORT = ProjectConfig(steps=12, pixel_weight=10.0)
+SHORT = ProjectConfig(steps=12, starts=0)
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +66,39 @@ def spread_like(w, generator):
     return (w - found.mean(0)[None, :, None]) / (found.std(0) + 1e-3)[None, :, None]
 
 
+def goal_of(targets):
+    return pixels(targets).astype(np.float32) / 127.5 - 1
+
+
 def pixels(targets):
     return np.stack([target.pixels for target in targets])
 
 
-def test_it_starts_from_the_mean_of_each_latent(generator, targets, spread):
-    found = project(generator, targets[:1], ProjectConfig(steps=1), progress=False)
+def test_without_seeds_it_starts_from_the_mean_of_each_latent(generator, targets, spread):
+    found = project(generator, targets[:1], ProjectConfig(steps=1, starts=0), progress=False)
     np.testing.assert_allclose(found.way[0][0, :, 0], spread.mean, atol=1e-6)
+
+
+def test_the_start_is_the_nearest_seed(generator, targets, spread):
+    """Of the distance that is brought down; and after some steps of the nearest ones, the best of them."""
+    config, distance = ProjectConfig(steps=2, starts=20), ImageDistance(16, 16)
+    found = Starts(generator, config, spread, distance).of(goal_of(targets), None, lambda: True)
+    w = spread.mean[None, :, None] + spread.deviation[None, :, None] * found
+    sampler = Sampler(generator, truncation_psi=1.0, noise_mode="const", batch_size=16)
+    every = sampler.latents_w(range(2**31, 2**31 + 20), truncation_psi=1.0)
+    every = spread.mean[None, :, None] + 0.7 * (every - spread.mean[None, :, None])
+    images = np.stack(list(sampler.images(every, None)))
+    for row, target in enumerate(goal_of(targets)):
+        best = distance.loss(images, np.repeat(target[None], 20, 0), config).numpy().argmin()
+        np.testing.assert_allclose(w[row], every[best, :, :1], atol=1e-4)
+    trials = dataclasses.replace(config, steps=16, tried=2)
+    run = Optimization(generator, 2, trials, spread, distance)
+    tried = Starts(generator, trials, spread, distance).of(goal_of(targets), lambda size: run, lambda: True)
+    assert run.done == 2 and np.abs(tried - found).max() > 1e-3
+    run.begin(goal_of(targets), found)
+    nearest = run.losses()
+    run.begin(goal_of(targets), tried)
+    assert (run.losses() < nearest).all()
 
 
 def test_an_image_alone_comes_to_the_same(generator, targets):
@@ -126,7 +153,7 @@ def test_regularizer_sees_what_is_no_noise():
 
 def test_tuning_bends_a_copy(generator, targets, spread, eager):
     before = [np.array(variable) for variable in generator.weights]
-    goal, distance = pixels(targets[:1]).astype(np.float32) / 127.5 - 1, ImageDistance(16, 16)
+    goal, distance = goal_of(targets[:1]), ImageDistance(16, 16)
     shape = (1, generator.config.num_latents, generator.config.num_layers, generator.config.style_dim)
     w = np.broadcast_to(spread.mean[None, :, None], shape)
     free, held = (
@@ -152,12 +179,24 @@ def change(generator, other):
     return np.square(drawn[0] - drawn[1]).mean()
 
 
-def test_one_trace(generator, targets, spread):
-    goal = pixels(targets).astype(np.float32) / 127.5 - 1
-    run = Optimization(generator, goal, ProjectConfig(steps=3), spread, ImageDistance(16, 16))
-    for _ in range(3):
-        run.step()
-    assert run.finished and run.traces == 1
+def test_a_loss_that_is_no_number_keeps_what_there_is(generator, targets, monkeypatch, eager):
+    losses = iter([1.0, 1.0, np.nan])
+    whole = ImageDistance.loss
+    monkeypatch.setattr(ImageDistance, "loss", lambda *given: whole(*given) * next(losses, np.nan))
+    found = project(generator, targets, SHORT, progress=False)
+    assert found.steps == 2 and np.isfinite(found.w).all() and np.isfinite(found.psnr).all()
+    assert found.notes[-1] == "image0000, image0001: the loss is no number after 2 steps; what there was is kept."
+
+
+def test_one_trace_for_all_batches(generator, targets, spread):
+    goal = goal_of(targets)
+    run = Optimization(generator, 2, ProjectConfig(steps=3), spread, ImageDistance(16, 16))
+    for part in (goal, goal[:1]):  # fewer images too
+        run.begin(part)
+        while not run.finished:
+            run.step()
+        assert len(run.w) == len(part)
+    assert run.traces == 1
 
 
 def test_learning_rate():
@@ -202,7 +241,10 @@ def test_a_family_without_w():
         class config:
             has_w, family = False, "vqgan"
 
-    with pytest.raises(ValueError, match="a projection into w was asked for; a vqgan generator has no w"):
+    with pytest.raises(
+        ValueError,
+        match="a vqgan generator has no w, so look at its reconstructions and completions instead",
+    ):
         project(Without, [Target("a", np.zeros((8, 8, 3), np.uint8))])
 
 

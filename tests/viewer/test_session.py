@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from gansformer_tf.drawing.sampler import GRAPH_FROM
-from gansformer_tf.viewer.session import OVERLAYS, ImageState, ViewerSession
+from gansformer_tf.viewer.session import OVERLAYS, ViewerSession
+from gansformer_tf.viewer.state import ImageState
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
 
