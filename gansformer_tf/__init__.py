@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gansformer_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from gansformer_tf import callbacks, config, data, edit, export, layers, metrics, models, visualize
@@ -45,26 +46,15 @@ __all__ = [
 ]
 
 # Public name -> the module that has it. Modules load when a name is first used: a plain import loads no TensorFlow.
-_HOMES = {
-    "GAN": "gansformer_tf.api.gan",
-    "HubError": "gansformer_tf.hub.names",
-    "Model": "gansformer_tf.api.model",
-    "Sample": "gansformer_tf.drawing.sampler",
-    "Sampler": "gansformer_tf.drawing.sampler",
-    "TrainingError": "gansformer_tf.training.errors",
-    "View": "gansformer_tf.drawing.view",
-    "load": "gansformer_tf.api.model",
-}
-_MODULES = ("callbacks", "config", "data", "edit", "export", "layers", "metrics", "models", "visualize")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "": "callbacks config data edit export layers metrics models visualize",
+        "api.gan": "GAN",
+        "api.model": "Model load",
+        "drawing.sampler": "Sample Sampler",
+        "drawing.view": "View",
+        "hub.names": "HubError",
+        "training.errors": "TrainingError",
+    },
+)

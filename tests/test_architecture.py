@@ -18,6 +18,7 @@ HEAVY = ("tensorflow", "keras", "tensorflow_datasets", "matplotlib", "numpy", "P
 # The order of imports: a part may import those of the lines above its own, and none beside it.
 # docs/architecture.md says what each is for.
 ORDER = (
+    ("lazy",),
     ("bars", "config", "files", "ops", "pretrained", "quiet", "terminal"),
     ("data", "image_files", "layers"),
     ("models",),

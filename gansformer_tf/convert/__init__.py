@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gansformer_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from gansformer_tf.convert.original import from_original
@@ -11,18 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["from_original", "from_pytorch", "from_vqgan", "w_from_pytorch"]
 
-_HOMES = {
-    "from_original": "original",
-    "from_pytorch": "pytorch",
-    "from_vqgan": "vqgan",
-    "w_from_pytorch": "pytorch",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded when they are asked for: they need TensorFlow, which the process that reads pickles must not load.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+# Loaded when they are asked for: they need TensorFlow, which the process that reads pickles must not load.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "original": "from_original",
+        "pytorch": "from_pytorch w_from_pytorch",
+        "vqgan": "from_vqgan",
+    },
+)

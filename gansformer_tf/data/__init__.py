@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gansformer_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from gansformer_tf.data.directory import images_from_directory
@@ -29,22 +30,15 @@ __all__ = [
 ]
 
 # Loaded when first used: what makes a dataset brings TensorFlow.
-_HOMES = {
-    "CorruptRecordError": "gansformer_tf.data.records.tfrecord",
-    "DatasetError": "gansformer_tf.data.manifest",
-    "DatasetInfo": "gansformer_tf.data.read.dataset_info",
-    "SourceError": "gansformer_tf.data.sources.base",
-    "images_from_directory": "gansformer_tf.data.directory",
-    "read_info": "gansformer_tf.data.read.open",
-    "training_dataset": "gansformer_tf.data.read.pipeline",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "directory": "images_from_directory",
+        "manifest": "DatasetError",
+        "read.dataset_info": "DatasetInfo",
+        "read.open": "read_info",
+        "read.pipeline": "training_dataset",
+        "records.tfrecord": "CorruptRecordError",
+        "sources.base": "SourceError",
+    },
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gansformer_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from gansformer_tf.export.client import Client
@@ -14,21 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "ExportError", "ServingError", "export", "export_keras", "export_onnx", "export_saved_model"]
 
-_HOMES = {
-    "Client": "client",
-    "ExportError": "errors",
-    "ServingError": "errors",
-    "export": "run",
-    "export_keras": "keras_files",
-    "export_onnx": "onnx_file",
-    "export_saved_model": "saved_model",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded when they are asked for: the client needs neither Keras nor, for REST, TensorFlow.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+# Loaded when they are asked for: the client needs neither Keras nor, for REST, TensorFlow.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "client": "Client",
+        "errors": "ExportError ServingError",
+        "keras_files": "export_keras",
+        "onnx_file": "export_onnx",
+        "run": "export",
+        "saved_model": "export_saved_model",
+    },
+)

@@ -6,8 +6,9 @@ The functions that turn features into numbers have the names of their modules: `
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gansformer_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from gansformer_tf.metrics.errors import MetricError
@@ -37,30 +38,15 @@ __all__ = [
 ]
 
 # Loaded when they are asked for, so that one of them does not bring what another needs.
-_HOMES = {
-    "DatasetImages": "images",
-    "Evaluation": "evaluate",
-    "FeatureNetwork": "networks",
-    "FolderImages": "images",
-    "GeneratedImages": "images",
-    "Images": "images",
-    "MetricError": "errors",
-    "Moments": "moments",
-    "Result": "results",
-    "feature_network": "networks",
-    "frechet_distance": "fid",
-    "open_images": "images",
-    "scalars": "results",
-    "table": "results",
-    "write_results": "results",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "errors": "MetricError",
+        "evaluate": "Evaluation",
+        "fid": "frechet_distance",
+        "images": "DatasetImages FolderImages GeneratedImages Images open_images",
+        "moments": "Moments",
+        "networks": "FeatureNetwork feature_network",
+        "results": "Result scalars table write_results",
+    },
+)

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gansformer_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from gansformer_tf.visualize.attention_maps import (
@@ -51,34 +52,15 @@ __all__ = [
 ]
 
 # Loaded when they are asked for, so that one of them does not bring what another needs.
-_HOMES = {
-    "attention_panel": "attention_maps",
-    "blend": "attention_maps",
-    "component_map": "attention_maps",
-    "component_sheet": "attention_maps",
-    "enlarge": "grids",
-    "enlarge_attention": "attention_maps",
-    "hard_map": "attention_maps",
-    "image_grid": "grids",
-    "interpolate": "interpolation",
-    "labelled_sheet": "grids",
-    "layer_sheet": "attention_maps",
-    "lerp": "interpolation",
-    "mix_components": "style_mixing",
-    "mix_layers": "style_mixing",
-    "slerp": "interpolation",
-    "soft_map": "attention_maps",
-    "truncation_sweep": "truncation",
-    "write_gif": "video",
-    "write_mp4": "video",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "attention_maps": "attention_panel blend component_map component_sheet enlarge_attention hard_map "
+        "layer_sheet soft_map",
+        "grids": "enlarge image_grid labelled_sheet",
+        "interpolation": "interpolate lerp slerp",
+        "style_mixing": "mix_components mix_layers",
+        "truncation": "truncation_sweep",
+        "video": "write_gif write_mp4",
+    },
+)
