@@ -23,7 +23,26 @@ ADVERSARIAL_LOSSES = ("hinge", "vanilla")
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig:
+class CodingFields:
+    """What `AutoencoderConfig` and `VQGANConfig` both have; the first tells what it means."""
+
+    channels: int = 128
+    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    blocks_per_level: int = 2
+    attention_sizes: tuple[int, ...] = (16,)
+    resample_with_conv: bool = True
+    dropout: float = 0.0
+    latent_channels: int = 256
+    quantizer: str = NEAREST
+    num_codes: int = 1024
+    code_dim: int = 256
+    commitment_form: str = "paper"
+    commitment_weight: float = 0.25
+    fsq_levels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig(CodingFields):
     """Stage 1: an image as a grid of codes and back ("Taming Transformers", Esser et al. 2021, section 3.1).
 
     Every level but the last halves the image, so the grid has `height / factor` rows, `factor = 2 ** (levels - 1)`.
@@ -44,19 +63,6 @@ class AutoencoderConfig:
     height: int = 256
     width: int = 256
     image_channels: int = 3
-    channels: int = 128
-    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
-    blocks_per_level: int = 2
-    attention_sizes: tuple[int, ...] = (16,)
-    resample_with_conv: bool = True
-    dropout: float = 0.0
-    latent_channels: int = 256
-    quantizer: str = NEAREST
-    num_codes: int = 1024
-    code_dim: int = 256
-    commitment_form: str = "paper"
-    commitment_weight: float = 0.25
-    fsq_levels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         require(len(self.channel_multipliers) >= 1, "channel_multipliers is empty; give one number per level: 1,2,2.")
@@ -314,7 +320,7 @@ _RENAMED = {"num_layers": "transformer_layers", "num_heads": "transformer_heads"
 
 
 @dataclass(frozen=True)
-class VQGANConfig(GeneratorConfig):
+class VQGANConfig(CodingFields, GeneratorConfig):
     """Both stages: codes are drawn by the transformer and decoded by the autoencoder.
 
     The fields are those of `AutoencoderConfig`, `CodeTransformerConfig` and `CodeSampling`, which are made of them;
@@ -330,19 +336,6 @@ class VQGANConfig(GeneratorConfig):
     (512, 256)
     """
 
-    channels: int = 128
-    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
-    blocks_per_level: int = 2
-    attention_sizes: tuple[int, ...] = (16,)
-    resample_with_conv: bool = True
-    dropout: float = 0.0
-    latent_channels: int = 256
-    quantizer: str = NEAREST
-    num_codes: int = 1024
-    code_dim: int = 256
-    commitment_form: str = "paper"
-    commitment_weight: float = 0.25
-    fsq_levels: tuple[int, ...] = ()
     transformer_layers: int = 24
     transformer_heads: int = 16
     transformer_width: int = 1024
