@@ -123,6 +123,22 @@ def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return records
 
 
+def prepare_folder(path: str | Path) -> Path:
+    """Makes the folder and checks that files can be written into it.
+
+    Raises:
+        OSError: It cannot be made or written to; the message names the folder and the remedy.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write to the folder {folder} ({error.strerror}); choose another folder.") from error
+    return folder
+
+
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content in hexadecimal."""
     digest = hashlib.sha256()

@@ -15,9 +15,9 @@ from gansformer_tf.drawing.projected_w import read_projected_w
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.edit.components import Edited, edit
 from gansformer_tf.edit.spread import spread_of
+from gansformer_tf.files import prepare_folder
 from gansformer_tf.image_files import IMAGE, PANEL, SOFTWARE, save_image
 from gansformer_tf.visualize.heat import heat_map
-from gansformer_tf.visualize.image_folder import prepare_folder
 
 _BRIGHTEST = 128.0  # change that is drawn white
 

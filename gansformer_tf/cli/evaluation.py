@@ -15,8 +15,6 @@ from gansformer_tf.config import ConfigError, MetricConfig, RunConfig, from_dict
 from gansformer_tf.config.data import DataConfig
 from gansformer_tf.config.metric_records import DEFAULT, METRICS
 
-Say = Callable[[str], None]
-
 
 def evaluate(options: RunOptions, run_path: Path) -> None:
     """Measures the newest snapshot of a run, or the one of `--pretrained-pkl`, and prints a table.

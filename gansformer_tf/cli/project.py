@@ -19,11 +19,11 @@ from gansformer_tf.drawing.sampler import Sample, Sampler, require_attention
 from gansformer_tf.edit.project import Projected, key_of, project
 from gansformer_tf.edit.projected_files import TUNED_FILE, sheet, write_projected, write_tuned
 from gansformer_tf.edit.targets import read_targets
+from gansformer_tf.files import prepare_folder
 from gansformer_tf.image_files import IMAGE, PANEL, SOFTWARE, require_format, save_image
 from gansformer_tf.models.base import RECONSTRUCTIONS, require_w
 from gansformer_tf.models.snapshot import load_snapshot
 from gansformer_tf.visualize.generate import crop_box, panel_of
-from gansformer_tf.visualize.image_folder import prepare_folder
 
 _UNFINISHED = ".projection"  # folder with what an interrupted projection goes on from
 

@@ -11,8 +11,8 @@ from gansformer_tf.cli.common import UsageError, counted
 from gansformer_tf.drawing.sampler import Sample
 from gansformer_tf.edit.region_files import JSON_FILE, write_regions
 from gansformer_tf.edit.regions import cluster, masks
+from gansformer_tf.files import prepare_folder
 from gansformer_tf.image_files import IMAGE, SOFTWARE, save_image
-from gansformer_tf.visualize.image_folder import prepare_folder
 
 
 def segment_images(samples: Sequence[Sample], names: Sequence[str], regions: int, folder: Path, overwrite: bool) -> int:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gansformer_tf.export.errors import ExportError
-from gansformer_tf.files import is_pattern
+from gansformer_tf.files import is_pattern, prepare_folder
 
 _TEMPORARY = ".export-"  # TensorFlow Serving looks at names that are numbers only
 
@@ -31,7 +31,7 @@ def new_version(base: str | Path) -> Iterator[tuple[Path, list[Path]]]:
             f"TensorFlow takes {base} for a pattern of names and could not load a model from there; name a folder "
             "without * ? [ ] { } and backslash with --output-dir."
         )
-    base = _writable(base)
+    base = prepare_folder(base)
     strange = sorted(entry.name for entry in base.iterdir() if not _expected(entry))
     if strange:
         raise ExportError(
@@ -55,7 +55,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         ExportError: `path` holds something already.
         OSError: It cannot be written to.
     """
-    target = _writable(path)
+    target = prepare_folder(path)
     found = sorted(entry.name for entry in target.iterdir() if not entry.name.startswith(_TEMPORARY))
     if found:
         raise ExportError(f"{target} is not empty (it holds {found[0]!r}); name a new folder with --output-dir.")
@@ -64,18 +64,6 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         _sync(folder)
         for file in sorted(folder.iterdir()):
             os.rename(file, target / file.name)
-
-
-def _writable(path: str | Path) -> Path:
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f"{_TEMPORARY}{uuid.uuid4().hex[:8]}"
-        probe.mkdir()
-        probe.rmdir()
-    except OSError as error:
-        raise OSError(f"cannot write to the folder {folder} ({error.strerror}); choose another folder.") from error
-    return folder
 
 
 @contextmanager

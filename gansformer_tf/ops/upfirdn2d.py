@@ -252,8 +252,3 @@ def output_size(
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def is_floating(x: Any) -> bool:
-    """Whether `x` holds real floating point numbers."""
-    return keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))

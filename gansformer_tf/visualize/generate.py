@@ -13,10 +13,11 @@ from tqdm import tqdm
 from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.sampler import Sample, Sampler, require_attention, samples_on_devices
 from gansformer_tf.drawing.seeds import check_seeds
+from gansformer_tf.files import prepare_folder
 from gansformer_tf.image_files import IMAGE, PANEL, SHEET, SOFTWARE, require_format, save_image
 from gansformer_tf.visualize.attention_maps import attention_panel, enlarge_attention
 from gansformer_tf.visualize.grids import image_grid
-from gansformer_tf.visualize.image_folder import already_made, prepare_folder
+from gansformer_tf.visualize.image_folder import already_made
 from gansformer_tf.visualize.palette import component_colors
 
 SECTION_SIZE = 100  # images on one sheet, which are also all that is kept in memory

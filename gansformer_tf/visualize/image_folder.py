@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,6 @@ from gansformer_tf.image_files import SHEET, SOFTWARE, read_metadata, save_image
 
 class ImageExistsError(FileExistsError):
     """An image of that name was made from something else."""
-
-
-def prepare_folder(path: str | Path) -> Path:
-    """Makes the folder and checks that files can be written into it.
-
-    Raises:
-        OSError: It cannot be made or written to; the message names the folder and the remedy.
-    """
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".write-test-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OSError(f"cannot write to the folder {folder} ({error.strerror}); choose another folder.") from error
-    return folder
 
 
 def already_made(path: Path, metadata: dict[str, Any]) -> bool:

@@ -12,8 +12,8 @@ from gansformer_tf.drawing.labels import labels_from_seeds
 from gansformer_tf.drawing.pixels import to_uint8
 from gansformer_tf.drawing.sampler import Sampler
 from gansformer_tf.drawing.seeds import check_seeds
+from gansformer_tf.files import prepare_folder
 from gansformer_tf.visualize.grids import image_grid
-from gansformer_tf.visualize.image_folder import prepare_folder
 from gansformer_tf.visualize.video import write_mp4
 
 FRAMES_PER_SECOND = 60.0  # as StyleGAN3's gen_video.py

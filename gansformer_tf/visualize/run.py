@@ -15,10 +15,11 @@ from gansformer_tf.drawing.directions import METHODS
 from gansformer_tf.drawing.projected_w import read_projected_w
 from gansformer_tf.drawing.sampler import Sampler, require_attention
 from gansformer_tf.drawing.view import View
+from gansformer_tf.files import prepare_folder
 from gansformer_tf.visualize.ablation import write_ablation
 from gansformer_tf.visualize.codes import TEMPERATURES, Reals, write_reconstructions, write_temperatures
 from gansformer_tf.visualize.directions import latents, write_directions
-from gansformer_tf.visualize.image_folder import ImageFolder, prepare_folder
+from gansformer_tf.visualize.image_folder import ImageFolder
 from gansformer_tf.visualize.interpolation import write_interpolations
 from gansformer_tf.visualize.noise_variance import write_noise_variance
 from gansformer_tf.visualize.palette import component_colors

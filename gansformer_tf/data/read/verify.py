@@ -16,7 +16,6 @@ from gansformer_tf.data.workers import ordered_map
 from gansformer_tf.files import sha256_of
 
 MAX_PROBLEMS = 20  # per shard; a damaged disk would otherwise print for hours
-_READ_BYTES = 1 << 20
 
 
 @dataclass

@@ -10,7 +10,6 @@ import numpy as np
 
 from gansformer_tf.metrics.errors import MetricError
 
-REGRESSORS = ("trees", "lasso")
 TEST_SHARE = 4  # every fourth row tests
 
 
