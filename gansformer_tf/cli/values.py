@@ -73,3 +73,8 @@ def grid_size(text: str) -> bool | tuple[int, int]:
     """True or False, or `4x2` as (columns, rows)."""
     columns, _, rows = text.lower().partition("x")
     return (int(columns), int(rows)) if columns.isdecimal() and rows.isdecimal() else boolean(text)
+
+
+def none_or_str(text: str) -> str | None:
+    """A text, or None for "none"."""
+    return None if text.lower() == "none" else text

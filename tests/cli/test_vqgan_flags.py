@@ -86,7 +86,7 @@ def test_every_flag_sets_its_field(data_set: None, text: str) -> None:
 
 
 def test_every_flag_is_tried() -> None:
-    from gansformer_tf.cli.flags import VQGAN
+    from gansformer_tf.cli.network_flags import VQGAN
 
     assert {flag.name for flag in VQGAN} <= {text.split()[0] for text in SETTINGS}
 
