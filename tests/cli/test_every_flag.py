@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.cli.flags import COMMAND, VQGAN
+from gansformer_tf.cli.flags import COMMAND
+from gansformer_tf.cli.network_flags import VQGAN
 from gansformer_tf.cli.resolve import resolve
 from gansformer_tf.config.families import GENERATOR_FAMILIES
 from gansformer_tf.models import Discriminator, build_generator
@@ -192,34 +193,49 @@ def wide_data(tmp_path_factory):
     return str(folder)
 
 
-@functools.cache
-def networks(folder, text):
-    """Shapes of all weights, images with dropout and scores of networks with all kinds of weights."""
+def models(folder, text):
     small = "" if "--channel-base" in text else "--channel-base 64"
     small += "" if "--channel-max" in text else " --channel-max 4"
     model = asked(folder, small, text).model
-    keras.utils.set_random_seed(1)
-    generator, discriminator = build_generator(model.generator), Discriminator(model.discriminator)
+    return model.generator, model.discriminator
+
+
+def with_all_kinds_of_weights(network):
+    """Gates, biases and noise strengths begin as zeros."""
     random = np.random.RandomState(2)
-    for network in (generator, discriminator):  # gates, biases and noise strengths begin as zeros
-        network.set_weights([value + 0.1 * random.standard_normal(value.shape) for value in network.get_weights()])
-    z = np.random.RandomState(1).standard_normal((4, model.generator.num_latents, model.generator.latent_dim))
-    images = generator(z.astype(np.float32), training=True, rng=SeedStream(5))
-    scores = discriminator(images, training=True, rng=SeedStream(6))
-    shapes = [(variable.path, tuple(variable.shape)) for variable in (*generator.weights, *discriminator.weights)]
-    return shapes, np.asarray(images), np.asarray(scores)
+    network.set_weights([value + 0.1 * random.standard_normal(value.shape) for value in network.get_weights()])
+    return network, [(variable.path, tuple(variable.shape)) for variable in network.weights]
+
+
+@functools.cache
+def generated(config):
+    """Shapes of a generator's weights and images with dropout."""
+    keras.utils.set_random_seed(1)
+    generator, shapes = with_all_kinds_of_weights(build_generator(config))
+    z = np.random.RandomState(1).standard_normal((4, config.num_latents, config.latent_dim)).astype(np.float32)
+    return shapes, np.asarray(generator(z, training=True, rng=SeedStream(5)))
+
+
+@functools.cache
+def judged(config):
+    """Shapes of a discriminator's weights and scores with dropout."""
+    keras.utils.set_random_seed(1)
+    discriminator, shapes = with_all_kinds_of_weights(Discriminator(config))
+    images = np.random.RandomState(3).uniform(-1, 1, (4, config.height, config.width, 3)).astype(np.float32)
+    return shapes, np.asarray(discriminator(images, training=True, rng=SeedStream(6)))
 
 
 @pytest.mark.parametrize("flag", NETWORKS)
 def test_networks(flag, wide_data):
     value, beside = NETWORKS[flag]
-    (shapes, images, scores), (old_shapes, old_images, old_scores) = (
-        networks(wide_data, text) for text in (f"{beside} {flag} {value}".strip(), beside)
-    )
-    same = (
-        images.shape == old_images.shape and np.array_equal(images, old_images) and np.array_equal(scores, old_scores)
-    )
-    assert shapes != old_shapes or not same
+    typed, plain = (models(wide_data, text) for text in (f"{beside} {flag} {value}".strip(), beside))
+    for result, ours, theirs in zip((generated, judged), typed, plain, strict=True):
+        if ours == theirs:
+            continue  # the same network
+        (shapes, values), (old_shapes, old_values) = result(ours), result(theirs)
+        if shapes != old_shapes or values.shape != old_values.shape or not np.array_equal(values, old_values):
+            return
+    pytest.fail("neither network is another")
 
 
 @pytest.fixture
