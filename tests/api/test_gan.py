@@ -1,4 +1,8 @@
-"""Training with Keras's `fit`: the script's steps bit for bit, Keras's callbacks, several devices, labels, saving."""
+"""Training with Keras's `fit`: the script's steps bit for bit, Keras's callbacks, several devices, labels, saving.
+
+Nothing is compiled here, which takes longer than a few steps; two devices do it in a process of their own, and come to
+the same state.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,14 @@ from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.trainer import Trainer
 from tests.api.small_gan import IMAGES, make_gan, small_data, weights
 
-STEPS = 5
+STEPS = 3
+
+
+@pytest.fixture(autouse=True, scope="module")
+def eager():
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def test_steps_of_fit_are_steps_of_the_script_bit_for_bit(tmp_path):

@@ -18,7 +18,7 @@ IMAGES = 128  # 16 steps, a checkpoint every 4
 
 
 def run(results: Path, data: str, *options: object, status: int = 0) -> str:
-    command = [sys.executable, str(SCRIPT), str(results), data, "--images", str(IMAGES), *map(str, options)]
+    command = [sys.executable, str(SCRIPT), str(results), data, "--images", str(IMAGES), "--eager", *map(str, options)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == status, done.stdout + done.stderr[-2000:]
     return done.stdout

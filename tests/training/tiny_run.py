@@ -94,8 +94,10 @@ def main() -> int:
     parser.add_argument("--kill-at-step", type=int, help="before this step is made")
     parser.add_argument("--kill-in-checkpoint", type=int, help="while this one is written, data on disk, marker not")
     parser.add_argument("--file-limit", type=int, help="no file may grow beyond this many bytes: a full disk")
+    parser.add_argument("--eager", action="store_true", help="compile nothing, which takes longer than a few steps")
     options = parser.parse_args()
 
+    tf.config.run_functions_eagerly(options.eager)
     if options.devices > 1:
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * options.devices
