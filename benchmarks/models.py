@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 # As PyTorch's code bases count: channels are the first number / resolution, and at most the second.
-WIDTHS = {"default": (32768, 512), "small": (8192, 128)}
+WIDTHS = {"default": (32768, 512), "small": (8192, 128), "demo": (1024, 64)}
 MODELS = ("code", "paper", "simplex", "stylegan2", "stylegan3-t", "stylegan3-r", "creps")
 FAMILIES = {"stylegan3-t": "StyleGAN3-T", "stylegan3-r": "StyleGAN3-R", "creps": "CREPS"}
 WIDER = {"stylegan3-r": 2, "creps": 2}  # generators with twice the channels, as published
