@@ -1,7 +1,8 @@
 """Images per second of the generators, beside what the machine's convolutions would allow.
 
     python benchmarks/generate.py [--models code,stylegan2,creps] [--resolutions 64] [--widths small,default]
-                                  [--batch-size 8] [--rounds 3] [--repeats 5] [--torch-python PATH]
+                                  [--batch-size 8] [--rounds 3] [--repeats 5] [--precision float32|bfloat16|mixed]
+                                  [--torch-python PATH]
 
 Models and widths as in `train_step.py`. Each line is a process of its own, which measures in rounds of some repeats:
 images per second (the median over rounds, and the best), operations per image counted in the graph (GFLOP), which
@@ -34,7 +35,7 @@ COLUMNS = ["model", "pixels", "width", "img/s", "best", "GFLOP/img", "of conv", 
 PEER_COLUMNS = ["PyTorch img/s", "its conv GFLOP/s", "ratio", "lowest", "highest"]
 
 
-def serve_batches(model: str, resolution: int, width: str, batch: int, repeats: int) -> None:
+def serve_batches(model: str, resolution: int, width: str, batch: int, repeats: int, precision: str) -> None:
     """Draws with one model in this process; a turn is the median of some batches."""
     import tensorflow as tf
 
@@ -43,7 +44,7 @@ def serve_batches(model: str, resolution: int, width: str, batch: int, repeats: 
     from gansformer_tf.training.process import prepare_process
 
     prepare_process()
-    generator, *_ = networks(model, resolution, width, "float32")
+    generator, *_ = networks(model, resolution, width, precision)
     z = tf.random.normal((batch, generator.config.num_latents, generator.config.latent_dim))
     draw = tf.function(lambda z: generator(z, noise_mode="const"), autograph=False)
     flops = graph_flops(draw.get_concrete_function(z).graph)
@@ -89,12 +90,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=5, help="batches in a round")
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "mixed"))
     parser.add_argument("--torch-python", metavar="PATH", help="an interpreter with torch; without it no such columns")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         model, resolution, width = given.one
-        serve_batches(model, int(resolution), width, given.batch_size, given.repeats)
+        serve_batches(model, int(resolution), width, given.batch_size, given.repeats, given.precision)
         return
     columns = COLUMNS + (PEER_COLUMNS if given.torch_python else [])
     print(f"| {' | '.join(columns)} |\n|---|---:|---|{'---:|' * (len(columns) - 3)}", flush=True)

@@ -143,7 +143,7 @@ OPTIMIZATION = (
 SPEED = (
     Flag(
         "--precision",
-        "float32; bfloat16 everywhere; mixed: bfloat16 at high resolutions",
+        "float32; bfloat16 everywhere; mixed: at high resolutions; auto: as measured best (float32 so far)",
         str,
         TRAIN,
         "precision",

@@ -15,7 +15,7 @@ from gansformer_tf.config.base import (
 from gansformer_tf.config.objectives import D_LOSSES, D_PENALTIES, G_LOSSES
 
 W_AVG_PHASES = ("G", "D", "GD")
-PRECISIONS = ("float32", "bfloat16", "mixed")
+PRECISIONS = ("auto", "float32", "bfloat16", "mixed")
 JIT_MODES = ("auto", "on", "off")
 AUGMENTATIONS = ("none", "ada", "fixed", "diffaug")
 AUGMENT_PIPES = ("blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc")
@@ -81,6 +81,7 @@ class TrainConfig:
     # blur of what D sees: its width in pixels at the beginning, and the thousands of images in which it fades
     blur_init_sigma: float = 0.0
     blur_fade_kimg: float = 200.0
+    # "auto": what was measured faster and as good, which is float32 as yet;
     # "bfloat16": all layers compute in it, with float32 weights; "mixed": those of the four highest resolutions do
     precision: str = "float32"
     # XLA: "auto" compiles on GPUs; on CPUs it was measured slower

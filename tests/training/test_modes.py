@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig
+from gansformer_tf.config import DiscriminatorConfig, GANsformerConfig, TrainConfig
 from gansformer_tf.layers.precision import HighResolutionPolicy, dtype_policy
 from gansformer_tf.models import Discriminator, build_generator
 from gansformer_tf.models.gansformer.flow import Flow, FlowInputs, Styles
@@ -161,3 +161,7 @@ def test_recomputed_blocks_wait_for_their_gradient():
         return any(source.type == kind or comes_before(source, kind, seen) for source in fresh)
 
     assert [comes_before(sine, "TanhGrad", set()) for sine in sines] == [False, True]
+
+
+def test_the_precision_that_was_measured_best():
+    assert dtype_policy("auto").name == "float32" and TrainConfig(precision="auto").precision == "auto"
