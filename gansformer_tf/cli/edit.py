@@ -56,7 +56,9 @@ def edit_images(
     _write(found, names, folder)
     for name, share, components in zip(names, found.share, found.components, strict=True):
         listed = ", ".join(map(str, components))
-        print(f"{name}: component {listed} changed; {share:.0%} of the change falls where it was meant.")
+        print(
+            f"{name}: component{'s' if len(components) > 1 else ''} {listed} changed; {share:.0%} of the change falls where it was meant."
+        )
     print(f"{counted(len(names), 'edit')} written to {folder}.")
     return 0
 

@@ -298,10 +298,10 @@ def latent_names(config: Any) -> list[str]:
     return names + ["global"] * (config.num_latents - config.num_components)
 
 
-def require_attention(config: Any) -> None:
-    """Raises `ValueError` if a model has no attention maps to draw."""
+def require_attention(config: Any, what: str = "attention maps") -> None:
+    """Raises `ValueError` for what reads attention if a model has none."""
     if not config.has_attention:
         raise ValueError(
-            "attention maps were asked for, but this model has no attention between components and image; "
-            "leave the maps out, or train one with --transformer."
+            f"{what} were asked for, but this model has no attention between components and image; "
+            "leave them out, or train one with --transformer."
         )

@@ -68,7 +68,7 @@ def edit(
     Raises:
         ValueError: A model without attention, an unknown action or component, or a mask of another size.
     """
-    require_attention(sampler.config)
+    require_attention(sampler.config, "edits of components")
     if action not in ACTIONS:
         raise ValueError(f"the edit {action!r} is unknown; choose one of {', '.join(ACTIONS)}.")
     w = np.asarray(w, np.float32)

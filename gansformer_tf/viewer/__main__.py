@@ -44,18 +44,17 @@ def main(arguments: argparse.Namespace) -> int:
 
     select_devices(given.get("gpus", (0,)))
     from gansformer_tf.files import sha256_of
-    from gansformer_tf.models.snapshot import SnapshotError, load_snapshot
+    from gansformer_tf.models.snapshot import load_snapshot
+    from gansformer_tf.viewer.session import ViewerSession
 
     try:
         model = model_file(given["model"])
-        generator = load_snapshot(model.path).generator
-    except SnapshotError as error:
+        session = ViewerSession(load_snapshot(model.path).generator)
+    except ValueError as error:  # a snapshot that cannot be read, a family without w
         raise UsageError(str(error)) from error
     from gansformer_tf.viewer.page import CSS, THEME, build_page
-    from gansformer_tf.viewer.session import ViewerSession
 
     print("Preparing the model ...", flush=True)
-    session = ViewerSession(generator)
     page = build_page(session, model.title, sha256_of(model.path))
     host = given.get("host", LOOPBACK)
     try:

@@ -93,5 +93,5 @@ def test_what_cannot_be_done(action, settings, message, sampler):
 
 def test_a_model_without_attention():
     plain = Sampler(FakeGenerator(tiny_config(transformer=False, num_components=1)), noise_mode="const")
-    with pytest.raises(ValueError, match="no attention between components and image"):
+    with pytest.raises(ValueError, match="edits of components were asked for, but this model has no attention"):
         edit(plain, W, "take", component=0, other=OTHER)

@@ -133,6 +133,8 @@ def test_the_distance_grows_with_the_difference_and_leads_back(lite0):
     ]
     by_hand = np.mean([np.mean(np.sum((x - y) ** 2, -1), (1, 2)) for x, y in zip(*taps, strict=True)], 0)
     np.testing.assert_allclose(found, by_hand, rtol=1e-4, atol=1e-6)
+    apart = np.square(distance.vectors(clean) - distance.vectors(noisy)).sum(1)
+    np.testing.assert_allclose(apart, by_hand, rtol=1e-4, atol=1e-6)
     gradient = tape.gradient(found, noisy).numpy()
     assert np.isfinite(gradient).all()
     step = 0.002 * np.sign(gradient)

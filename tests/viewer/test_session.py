@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from gansformer_tf.drawing.sampler import GRAPH_FROM
+from gansformer_tf.viewer.edits import resample_under, state_of
 from gansformer_tf.viewer.session import OVERLAYS, ViewerSession
-from gansformer_tf.viewer.state import ImageState
+from gansformer_tf.viewer.state import ImageState, Photo, Tab
 from tests.visualize.fakes import FakeGenerator, tiny_config
 
 
@@ -107,3 +108,45 @@ def test_behind_the_first_image_everything_is_a_graph(monkeypatch):
     session.warm_up()
     session.draw(ImageState(seed=GRAPH_FROM))
     assert eager == [True] * 2 * (GRAPH_FROM - 1) + [False, False]
+
+
+def test_a_component_of_another_seed(session, image):
+    taken = session.draw(image.state.take(2, 9))
+    assert columns_changed(image, taken) == [8, 9, 10, 11]
+    np.testing.assert_array_equal(taken.w[:, 2], session.draw(ImageState(seed=9)).w[:, 2])
+    assert image.state.take(2, 9).of_seed(4).taken == ()
+
+
+def test_a_photo_stands_in_the_place_of_the_seed(session, image):
+    photo = Photo("me", np.full_like(image.w, 0.5))
+    state = state_of(photo, image.state)
+    np.testing.assert_array_equal(session.w(replace(state, truncation_psi=0.2)), photo.w)  # seeds alone are truncated
+    np.testing.assert_array_equal(session.w(state.take(1, 9))[:, 1], session.w(ImageState(seed=9))[:, 1])
+    assert session.noise(state) is None and state.name == "me" and state.describe()["projected"] == "me"
+    assert state.of_seed(4).photo is None and state.unchanged == state
+    with_noise = Photo("me", photo.w, [np.ones((1, *shape), np.float32) for shape in FakeGenerator().noise_shapes])
+    drawn = session.draw(state_of(with_noise, image.state))
+    np.testing.assert_array_equal(drawn.pixels, np.uint8(np.rint((0.5 + 0.1 + 1) * 127.5)))
+
+
+def test_moves_of_one_slider_are_one_change(image):
+    view = Tab(image)
+    for slider in ("psi", "psi", "", "psi", "move-0"):
+        view = view.show(image, slider)
+    assert len(view.past) == 4
+
+
+def test_moves_are_kept_by_method_and_latent():
+    state = ImageState().move("sefa", 1, (0.5, 0.0)).move("ganspace", 0, (1.0, 2.0)).move("sefa", 1, (0.0, 3.0))
+    assert state.amounts("sefa", 1) == (0.0, 3.0) and state.amounts("ganspace", 0) == (1.0, 2.0)
+    assert state.move("sefa", 1, (0.0, 0.0)).moves == (("ganspace", 0, (1.0, 2.0)),)
+
+
+def test_the_mask_chooses_the_component(session, image):
+    mask = np.zeros((16, 16))
+    mask[2:9, 9:13] = 1  # three columns of the third stripe, one of the fourth
+    anew, component, share = resample_under(session, image, mask)
+    assert component == 2 and columns_changed(image, anew) == [8, 9, 10, 11]
+    np.testing.assert_allclose(share, 7 * 3 / (16 * 4), rtol=0.05)
+    with pytest.raises(ValueError, match="the mask has 8x8 pixels"):
+        resample_under(session, image, mask[:8, :8])
