@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,6 +24,19 @@ os.environ.setdefault("GANSFORMER_TF_OPS", "composite")
 if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+
+def _eagerly() -> Iterator[None]:
+    """Nothing is compiled, which takes longer than a few steps of tiny networks."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+eager = pytest.fixture(_eagerly, name="eager")
+eager_module = pytest.fixture(_eagerly, scope="module", name="eager_module")  # fixtures of the module included
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,6 +12,9 @@ from gansformer_tf.config import ConfigError
 from gansformer_tf.image_files import is_sheet
 from tests.api.small_gan import make_gan, small_data
 
+# Nothing is compiled, which takes longer than a few steps.
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 class Fixed:
     """A feature network of four numbers."""

@@ -25,14 +25,10 @@ from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.trainer import Trainer
 from tests.api.small_gan import IMAGES, make_gan, small_data, weights
 
+# Nothing is compiled, which takes longer than a few steps.
+pytestmark = pytest.mark.usefixtures("eager_module")
+
 STEPS = 3
-
-
-@pytest.fixture(autouse=True, scope="module")
-def eager():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def test_steps_of_fit_are_steps_of_the_script_bit_for_bit(tmp_path):

@@ -5,20 +5,14 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from gansformer_tf.config import ConfigError
 from tests.api.small_gan import make_gan, small_data, weights
 
+# Nothing is compiled, which takes longer than a few steps.
+pytestmark = pytest.mark.usefixtures("eager_module")
+
 ADAM, SGD = keras.optimizers.Adam, keras.optimizers.SGD
-
-
-@pytest.fixture(autouse=True, scope="module")
-def eager():
-    """Nothing is compiled, which takes longer than a few steps."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import hashlib
 
 import keras
 import pytest
-import tensorflow as tf
 
 from gansformer_tf.cli.generate import COMMAND, main
 from gansformer_tf.config import GANsformerConfig
@@ -15,6 +14,9 @@ from gansformer_tf.config.creps import CREPSConfig
 from gansformer_tf.config.stylegan3 import StyleGAN3Config
 from gansformer_tf.models.families import build_generator
 from gansformer_tf.models.snapshot import save_snapshot
+
+# Nothing is compiled, which takes longer than a few steps.
+pytestmark = pytest.mark.usefixtures("eager")
 
 SMALL = {"resolution": 16, "channel_base": 64, "channel_max": 8, "mapping_layers": 2}
 MODELS = {
@@ -78,13 +80,6 @@ def place(tmp_path_factory):
             variable.assign(variable + 0.1 * keras.random.normal(variable.shape, seed=2))
         save_snapshot(place / f"{name}.safetensors", generator=generator)
     return place
-
-
-@pytest.fixture(autouse=True)
-def eager():
-    tf.config.run_functions_eagerly(True)  # nothing to compile
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 BEFORE: dict[str, dict[str, str]] = {}  # outcomes of what stands beside a flag

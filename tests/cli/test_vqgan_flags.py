@@ -145,7 +145,7 @@ def run(place: Path, data: str, *words: Any) -> None:
     assert run_network.main(COMMAND.read(flags)) == 0
 
 
-def test_train_resume_draw_and_show(tmp_path: Path, tiny_data: str, capsys: pytest.CaptureFixture) -> None:
+def test_train_resume_draw_and_show(tmp_path: Path, tiny_data: str, capsys: pytest.CaptureFixture, eager: None) -> None:
     run(tmp_path, tiny_data, "--train")
     assert "Training finished at 0.02 kimg (step 4)" in capsys.readouterr().out
     run(tmp_path, tiny_data, "--train")

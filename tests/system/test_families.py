@@ -1,12 +1,12 @@
-"""StyleGAN3 and CREPS through the scripts: train, draw larger, draw turned."""
+"""StyleGAN3 and CREPS by the flags of the scripts, in this process: train, draw larger, draw turned."""
 
 from __future__ import annotations
 
 import pytest
 from PIL import Image
 
-from gansformer_tf.cli.generate import COMMAND, main
-from tests.system.test_run_network import folders, run
+from gansformer_tf.cli import flags, generate, run_network
+from tests.system.test_run_network import folders
 
 __all__ = ["folders"]
 
@@ -19,13 +19,13 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("baseline", DRAWN)
-def test_train_and_draw(folders, tmp_path, baseline):
+def test_train_and_draw(folders, tmp_path, baseline, eager, capfd):
     where = ("--result-dir", folders / baseline, "--dataset", "scenes8", "--data-dir", folders / "datasets")
     own, drawing, size = DRAWN[baseline]
-    flags = ("--baseline", baseline, "--total-kimg", "0.008", *SMALL.split(), *own)
-    done = run("--train", "--expname", "small", *flags, *where)
-    assert "Training finished" in done.stderr + done.stdout
+    typed = ("--train", "--expname", "small", "--baseline", baseline, "--total-kimg", "0.008", *SMALL.split(), *own)
+    assert run_network.main(flags.COMMAND.read([str(word) for word in (*typed, *where)])) == 0
+    assert "Training finished" in "".join(capfd.readouterr())
     model = ("--model", folders / baseline / "small-000", "--seeds", "1", "--gpus", "0", "--output-dir", tmp_path)
-    assert main(COMMAND.read((*model, *drawing))) == 0
+    assert generate.main(generate.COMMAND.read((*model, *drawing))) == 0
     with Image.open(tmp_path / "seed0001.png") as image:
         assert image.size == size

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -64,7 +66,20 @@ def make_step(
     return TrainStep(generator, discriminator, average, TrainConfig(**settings), strategy)
 
 
-def main() -> None:
+def one_and_two_devices(folder: Path, *arguments: str, at_once: int = 4) -> list[dict[str, np.ndarray]]:
+    """Variables behind the same steps on one device, and on two in a process of their own; nothing is compiled."""
+    one, two = str(folder / "one.npz"), str(folder / "two.npz")
+    try:
+        main([*arguments, one, "--eager", "--at-once", str(at_once)])
+    finally:
+        tf.config.run_functions_eagerly(False)
+    command = [sys.executable, __file__, *arguments, two, "--eager", "--at-once", "2", "--devices", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [dict(np.load(file)) for file in (one, two)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("family", choices=GENERATORS)
     parser.add_argument("--judge", choices=DISCRIMINATORS, default="stylegan2")
@@ -73,7 +88,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=4, help="images on one device")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--eager", action="store_true", help="compile nothing")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     tf.config.run_functions_eagerly(options.eager)
     if options.devices > 1:
         tf.config.set_logical_device_configuration(

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from gansformer_tf.training.errors import TrainingError
 from gansformer_tf.training.strategy import Agreement
+from tests.training.family_steps import one_and_two_devices
 
 SCRIPT = Path(__file__).parent / "tiny_run.py"
 KILLED = -9
@@ -70,20 +71,10 @@ def test_two_devices_train_the_networks_like_one(tmp_path, family, at_once, step
 
     StyleGAN3 divides by averages of what one device holds at once: here two parts of the batch in both cases.
     """
-    states = []
-    for options in (["--at-once", str(at_once)], ["--at-once", "2", "--devices", "2"]):
-        path = tmp_path / f"{len(states)}.npz"
-        script = SCRIPT.with_name("family_steps.py")
-        done = subprocess.run(
-            [sys.executable, str(script), family, str(path), "--steps", str(steps), "--eager", *options],
-            capture_output=True, text=True, timeout=500,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
-        states.append(np.load(path))
-    one, two = states
-    assert set(one.files) == set(two.files)
-    assert any("magnitude" in name for name in one.files) == (family == "stylegan3")
-    for name in one.files:
+    one, two = one_and_two_devices(tmp_path, family, "--steps", str(steps), at_once=at_once)
+    assert one.keys() == two.keys()
+    assert any("magnitude" in name for name in one) == (family == "stylegan3")
+    for name in one:
         # Squares of path length's gradients, which are of second order and large here, summed in another order.
         rtol = 2e-3 if family == "gansformer" and name.startswith("adam/") else 1e-4
         np.testing.assert_allclose(two[name], one[name], atol=5e-5, rtol=rtol, err_msg=name)

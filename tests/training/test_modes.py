@@ -48,15 +48,10 @@ def gradients(step: TrainStep) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def plain() -> dict[str, np.ndarray]:
-    return gradients(make_step(adam_beta1=0.5))
-
-
-@pytest.fixture
-def eager():
-    """Nothing is compiled, which takes longer than two steps."""
     tf.config.run_functions_eagerly(True)
-    yield
+    found = gradients(make_step(adam_beta1=0.5))
     tf.config.run_functions_eagerly(False)
+    return found
 
 
 def difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> float:

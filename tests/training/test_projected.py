@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +14,12 @@ from gansformer_tf.layers.precision import dtype_policy
 from gansformer_tf.training import step, trainer
 from gansformer_tf.training.run_dir import RunDir
 from gansformer_tf.training.variables import network_state
-from tests.training import family_steps
-from tests.training.family_steps import GENERATORS, PROJECTED, make_step
+from tests.training.family_steps import GENERATORS, PROJECTED, make_step, one_and_two_devices
 from tests.training.tiny_networks import TinyGenerator
 from tests.training.tiny_run import tiny_run_config
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
 NO_LABELS = np.zeros((4, 0), np.float32)
-
-
-@pytest.fixture
-def eager():
-    """Nothing to compile: a step takes a second."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def moments(step) -> dict[str, np.ndarray]:
@@ -75,19 +63,12 @@ def test_the_ways_to_compute_agree(eager):
     assert difference(moments(make_step("gansformer", **options, recompute=True)), plain) < 1e-4
 
 
-def test_devices_train_as_one(tmp_path, monkeypatch, eager):
+def test_devices_train_as_one(tmp_path):
     """A step on one device, and the same on two."""
-    script = Path(family_steps.__file__)
-    common = ["creps", "--judge", "projected", "--steps", "1", "--eager"]
-    monkeypatch.setattr(sys, "argv", [str(script), *common, str(tmp_path / "one.npz")])
-    family_steps.main()
-    command = [sys.executable, str(script), *common, str(tmp_path / "two.npz"), "--devices", "2", "--at-once", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ)
-    assert done.returncode == 0, done.stderr[-2000:]
-    with np.load(tmp_path / "one.npz") as one, np.load(tmp_path / "two.npz") as two:
-        assert set(one.files) == set(two.files)
-        names = [name for name in one.files if "/v/" in name]
-        assert difference({name: two[name] for name in names}, {name: one[name] for name in names}) < 1e-3
+    one, two = one_and_two_devices(tmp_path, "creps", "--judge", "projected", "--steps", "1")
+    assert one.keys() == two.keys()
+    names = [name for name in one if "/v/" in name]
+    assert difference({name: two[name] for name in names}, {name: one[name] for name in names}) < 1e-3
 
 
 def test_what_makes_no_sense_is_refused():

@@ -26,15 +26,10 @@ from gansformer_tf.training.samples import SampleWriter
 from tests.training.tiny_networks import TinyDiscriminator, TinyGenerator
 from tests.training.tiny_run import stop_within_phase, tiny_run_config
 
+# Nothing is compiled, which takes longer than a few steps.
+pytestmark = pytest.mark.usefixtures("eager_module")
+
 IMAGES = 80  # 10 steps; a tick and a checkpoint every 2 of them, a snapshot every 4
-
-
-@pytest.fixture(autouse=True, scope="module")
-def eager():
-    """Nothing is compiled, which takes longer than ten steps of these networks."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def trainer_of(run_dir, data, patch, images=IMAGES, meter=None, **train):

@@ -82,7 +82,7 @@ def test_weights_decay_unless_a_step_is_skipped():
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_parts_of_a_batch(share):
+def test_parts_of_a_batch(share, eager):
     """Stage 2 does not depend on the cut, stage 1 learns with it."""
     quiet = {"generator": {"dropout": 0.0}, "stages": {"stage1_share": share}}
     whole, cut = tiny_step(**quiet), tiny_step(**quiet, train={"batch_size_per_replica": 2})
