@@ -55,10 +55,8 @@ def edit_images(
     prepare_folder(folder)
     _write(found, names, folder)
     for name, share, components in zip(names, found.share, found.components, strict=True):
-        listed = ", ".join(map(str, components))
-        print(
-            f"{name}: component{'s' if len(components) > 1 else ''} {listed} changed; {share:.0%} of the change falls where it was meant."
-        )
+        what = f"component{'s' if len(components) > 1 else ''} {', '.join(map(str, components))}"
+        print(f"{name}: {what} changed; {share:.0%} of the change falls where it was meant.")
     print(f"{counted(len(names), 'edit')} written to {folder}.")
     return 0
 

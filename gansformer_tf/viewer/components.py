@@ -32,8 +32,11 @@ def add_clicks(parts: Parts, region: gr.Markdown, resample: gr.Button) -> None:
             raise gr.Error("Click into the image first: no component is selected.")
         return parts.draw(view, view.image.state.resample(view.selected))
 
+    def on_selected(view: Tab, *shown: Any) -> Any:
+        return parts.show(view, *shown) if shown[-1] else gr.skip()  # the image changes where it is shown alone
+
     parts.image.select(on_click, [parts.view, *parts.display[1:3]], [parts.view, region], show_progress="hidden").then(
-        parts.show, [parts.view, *parts.display], parts.image, show_progress="hidden"
+        on_selected, [parts.view, *parts.display], parts.image, show_progress="hidden"
     )
     resample.click(**parts.changes(on_resample, []))
 
