@@ -28,7 +28,7 @@ def test_mypy_passes_on_a_users_program(tmp_path):
     assert status == 1 and 'incompatible type "int"' in out and 'Missing positional argument "resolution"' in out
 
 
-def test_it_runs(tmp_path, monkeypatch, capsys):
+def test_it_runs(tmp_path, monkeypatch, capsys, eager):
     (tmp_path / "birds").mkdir()
     for number in range(4):
         Image.fromarray(np.full((12, 12, 3), 60 * number, np.uint8)).save(tmp_path / "birds" / f"{number}.png")

@@ -9,9 +9,9 @@ from benchmarks.duplex_training import movement, networks, statistics, table, tr
 
 
 @pytest.mark.slow
-def test_training_with_attention_in_both_networks() -> None:
-    result = train("paper", steps=5, resolution=8, components=4, width=8, batch=4)
-    assert result.losses.shape == (5, 2) and np.isfinite(result.losses).all()
+def test_training_with_attention_in_both_networks(eager: None) -> None:
+    result = train("paper", steps=3, resolution=8, components=4, width=8, batch=4)
+    assert result.losses.shape == (3, 2) and np.isfinite(result.losses).all()
     for found in (result.before, result.after):
         assert 0 < found.entropy <= 1 and 1 <= found.used <= 4
         assert found.own_latents > 1e-4 and found.all_latents > 1e-4

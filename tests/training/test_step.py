@@ -198,7 +198,7 @@ def test_a_batch_that_cannot_be_cut_is_an_error(changes, message):
 
 
 @pytest.mark.parametrize("settings", [{"d_reg": "gp", "g_loss": "hinge", "d_loss": "hinge"}, {"d_reg": "r2"}])
-def test_other_losses_and_penalties_train(settings):
+def test_other_losses_and_penalties_train(settings, eager):
     step = make_step(path_length=False, clip_norm=0.1, style_mixing=0.0, **settings)
     before = step.discriminator.get_weights()
     statistics = step.run(0, BATCHES[0], NO_LABELS)
@@ -207,7 +207,7 @@ def test_other_losses_and_penalties_train(settings):
     assert any(np.any(a != b) for a, b in zip(before, step.discriminator.get_weights(), strict=True))
 
 
-def test_a_finite_penalty_does_not_hide_a_loss_that_is_not(monkeypatch):
+def test_a_finite_penalty_does_not_hide_a_loss_that_is_not(monkeypatch, eager):
     step = make_step(d_reg_interval=1, path_length=False)
     loss = step.losses.discriminator_main
     monkeypatch.setattr(step.losses, "discriminator_main", lambda batch: (loss(batch)[0] * np.nan, loss(batch)[1]))
@@ -216,7 +216,7 @@ def test_a_finite_penalty_does_not_hide_a_loss_that_is_not(monkeypatch):
     assert in_row(step) == {"G": 0, "G_reg": 0, "D": 3, "D_reg": 0}
 
 
-def test_a_finite_loss_does_not_hide_a_penalty_that_is_not(monkeypatch):
+def test_a_finite_loss_does_not_hide_a_penalty_that_is_not(monkeypatch, eager):
     step = make_step(d_reg_interval=2, path_length=False)
     penalty = step.losses.discriminator_regularizer
     monkeypatch.setattr(
