@@ -2,11 +2,11 @@
 
     python benchmarks/scale.py --results FILE [--models code,simplex] [--components 16,32] [--widths small,default]
                                [--resolutions 64,128,256,512,1024] [--precision float32|bfloat16] [--recompute]
-                               [--batch-gpu 4] [--limit-gb 14] [--minutes 5] [--estimate-only]
+                               [--batch 4] [--batch-gpu 4] [--limit-gb 14] [--minutes 5] [--estimate-only]
     python benchmarks/scale.py --results FILE --table
 
-Models and widths as in `train_step.py`; 4 images. A point is a process of its own: it draws (the median of 3, after a
-first time that traces), then makes two training steps of all phases (G, D, R1, path length), of which the second
+Models and widths as in `train_step.py`; 4 images (--batch). A point is a process of its own: it draws (the median of 3,
+after a first time that traces), then makes two training steps of all phases (G, D, R1, path length), of which the last
 counts. Operations are counted in the graphs and compared with the rate of a plain convolution, measured before and
 after. A process that would hold more than --limit-gb ends, and so does one whose dry run foretells more (asked first
 from 512 pixels on); its line then has the estimate alone. Points that FILE has already are left out, so that a call
@@ -55,13 +55,13 @@ def measure(point: dict[str, Any], limit: float, estimate_only: bool) -> None:
 
     say({"imported": peak_gigabytes()})
     prepare_process()
-    size = point["resolution"]
+    size, batch = point["resolution"], point["batch"]
     generator, discriminator, average = networks(
         point["model"], size, point["width"], point["precision"], num_components=point["components"]
     )
     if not estimate_only:
         watch(limit)
-        z = tf.random.normal((BATCH, generator.config.num_latents, generator.config.latent_dim))
+        z = tf.random.normal((batch, generator.config.num_latents, generator.config.latent_dim))
         draw = tf.function(lambda z: generator(z, noise_mode="const"), autograph=False)
         flops = graph_flops(draw.get_concrete_function(z).graph)
         draw(z)
@@ -69,13 +69,13 @@ def measure(point: dict[str, Any], limit: float, estimate_only: bool) -> None:
         say({"draw": drawn | {"flops": flops, "peak": peak_gigabytes()}})
 
     config = TrainConfig(
-        batch_size=BATCH,
+        batch_size=batch,
         batch_size_per_replica=point["batch_gpu"],
         path_length=True,
         recompute=point["recompute"],
     )
     step = TrainStep(generator, discriminator, average, config)
-    images, labels = tf.zeros((BATCH, size, size, 3), tf.uint8), np.zeros((BATCH, 0), np.float32)
+    images, labels = tf.zeros((batch, size, size, 3), tf.uint8), np.zeros((batch, 0), np.float32)
 
     def foretell() -> float:
         """GB; the graphs that this traces are counted too, so that it is done once."""
@@ -139,7 +139,9 @@ def run(point: dict[str, Any], *flags: str) -> dict[str, Any]:
 
 
 def name_of(point: dict[str, Any]) -> str:
-    extra = [f"parts of {point['batch_gpu']}"] * (point["batch_gpu"] != BATCH) + ["recompute"] * point["recompute"]
+    extra = [f"{point['batch']} images"] * (point["batch"] != BATCH)
+    extra += [f"parts of {point['batch_gpu']}"] * (point["batch_gpu"] != point["batch"])
+    extra += ["recompute"] * point["recompute"]
     extra += [point["precision"]] * (point["precision"] != "float32")
     return ", ".join([f"{point['model']} {point['width']}", f"k {point['components']}", *extra])
 
@@ -161,7 +163,7 @@ def row(point: dict[str, Any], result: dict[str, Any], before: tuple[int, dict[s
     cells = [name_of(point), str(point["resolution"])]
     if "draw" in result:
         draw = result["draw"]
-        cells += [f"{BATCH / draw['seconds']:.2f}", f"{draw['flops'] / BATCH / 1e9:.1f}"]
+        cells += [f"{point['batch'] / draw['seconds']:.2f}", f"{draw['flops'] / point['batch'] / 1e9:.1f}"]
         cells.append(f"{draw['flops'] / draw['seconds'] / draw['rate']:.0%}")
     else:
         cells += ["-"] * 3
@@ -205,7 +207,8 @@ def main() -> None:
     parser.add_argument("--resolutions", default="64,128,256,512,1024")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--recompute", action="store_true")
-    parser.add_argument("--batch-gpu", type=int, default=BATCH, help="images at once in training")
+    parser.add_argument("--batch", type=int, default=BATCH, help="images")
+    parser.add_argument("--batch-gpu", type=int, help="of them at once in training (default: all)")
     parser.add_argument("--limit-gb", type=float, default=14.0, help="what a process may hold")
     parser.add_argument("--minutes", type=float, default=math.inf, help="no point is begun after so many")
     parser.add_argument("--estimate-only", action="store_true", help="run nothing")
@@ -222,7 +225,12 @@ def main() -> None:
     axes = (given.widths, given.components, given.models, given.resolutions)
     for width, components, model, resolution in itertools.product(*(axis.split(",") for axis in axes)):
         point = {"model": model, "width": width, "components": int(components), "resolution": int(resolution)}
-        point |= {"precision": given.precision, "recompute": given.recompute, "batch_gpu": given.batch_gpu}
+        point |= {
+            "precision": given.precision,
+            "recompute": given.recompute,
+            "batch_gpu": given.batch_gpu or given.batch,
+        }
+        point |= {"batch": given.batch}
         key = json.dumps(point)
         if given.table or key in found or time.monotonic() - started > given.minutes * 60:
             continue
