@@ -180,11 +180,15 @@ def change(generator, other):
 
 
 def test_a_loss_that_is_no_number_keeps_what_there_is(generator, targets, monkeypatch, eager):
-    losses = iter([1.0, 1.0, np.nan])
+    config = dataclasses.replace(SHORT, noise_maps=True)
+    stopped = project(generator, targets, config, progress=False, proceed=lambda done: done < 2)
+    losses = iter([1.0, 1.0])
     whole = ImageDistance.loss
     monkeypatch.setattr(ImageDistance, "loss", lambda *given: whole(*given) * next(losses, np.nan))
-    found = project(generator, targets, SHORT, progress=False)
-    assert found.steps == 2 and np.isfinite(found.w).all() and np.isfinite(found.psnr).all()
+    found = project(generator, targets, config, progress=False)
+    assert found.steps == 2 and np.isfinite(found.psnr).all()
+    np.testing.assert_array_equal(found.w, stopped.w)
+    assert all(np.isfinite(noise).all() for noise in found.noise)
     assert found.notes[-1] == "image0000, image0001: the loss is no number after 2 steps; what there was is kept."
 
 
