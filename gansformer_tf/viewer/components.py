@@ -87,8 +87,9 @@ def add_mask(parts: Parts) -> None:
     """A mask is drawn, and the component that shows most under it is drawn anew."""
     session = parts.session
     with gr.Accordion("Draw anew under a mask", open=False, elem_id="masking") as section:
+        gr.Markdown("Paint where it may change.")
         editor = gr.ImageMask(
-            label="Paint where it may change",
+            label="Mask",
             sources=(),
             transforms=(),
             brush=gr.Brush(colors=["#ffffff"], color_mode="fixed", default_size=40),

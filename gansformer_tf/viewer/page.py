@@ -26,7 +26,11 @@ THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospac
 CSS = """
 .gradio-container {overflow: clip !important}
 #left {position: sticky; top: 0; align-self: flex-start; z-index: 100; background: var(--background-fill-primary)}
-@media (max-width: 700px) {#image img {max-height: 28vh} #region p {margin: 0; font-size: 0.8em}}
+@media (max-width: 700px) {
+  #image img {max-height: 28vh}
+  #region p {margin: 0; font-size: 0.8em}
+  .grid-container {grid-template-columns: repeat(3, minmax(0, 1fr)) !important}
+}
 """
 _CACHE_SECONDS = (600, 3600)  # every ten minutes images older than an hour are removed from Gradio's cache
 
