@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from gansformer_tf.viewer.edits import gallery, resample_under
-from gansformer_tf.viewer.parts import Parts, said
+from gansformer_tf.viewer.parts import Parts, gallery_of_images, said
 from gansformer_tf.viewer.state import Tab
 from gansformer_tf.visualize.grids import readable
 from gansformer_tf.visualize.palette import COMPONENT_COLORS, component_colors
@@ -57,15 +57,7 @@ def add_gallery(parts: Parts) -> None:
             first = gr.Number(1, label="First seed", min_width=80, precision=0, minimum=0, elem_id="first-seed")
         look = gr.Button("Show the seeds", size="sm", elem_id="look")
         gr.Markdown("Where the component draws is bright; click into an image to take it from there.")
-        shown = gr.Gallery(
-            show_label=False,
-            columns=3,
-            height="auto",
-            allow_preview=False,
-            interactive=False,
-            buttons=[],
-            elem_id="gallery",
-        )
+        shown = gallery_of_images(elem_id="gallery")
     chosen = gr.State(0)
 
     def on_look(view: Tab, component: int, first: float) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from gansformer_tf.viewer.components import add_clicks, add_gallery, add_mask
 from gansformer_tf.viewer.exports import add_exports
 from gansformer_tf.viewer.history import add_history
 from gansformer_tf.viewer.moves import add_moves
-from gansformer_tf.viewer.parts import QUICK, Parts
+from gansformer_tf.viewer.parts import QUICK, Parts, gallery_of_images
 from gansformer_tf.viewer.photo import add_photo
 from gansformer_tf.viewer.session import OVERLAYS, ViewerSession
 from gansformer_tf.viewer.state import Tab
@@ -65,16 +65,7 @@ def build_page(session: ViewerSession, title: str, model: str = "") -> gr.Blocks
                     pin = gr.Button("Pin", size="sm", min_width=80, elem_id="pin")
             with gr.Column(scale=2, min_width=320):
                 file = gr.DownloadButton(visible="hidden", elem_id="file")
-                pins = gr.Gallery(
-                    show_label=False,
-                    columns=3,
-                    height="auto",
-                    allow_preview=False,
-                    interactive=False,
-                    buttons=[],
-                    render=False,
-                    elem_id="pins",
-                )
+                pins = gallery_of_images(render=False, elem_id="pins")
                 parts = Parts(session, downloads, view, image, file, pins)
                 next_seed, reset, strengths = _controls(parts)
                 resample = _display(parts, layers)

@@ -31,6 +31,20 @@ def said() -> Iterator[None]:
         raise gr.Error(str(error)) from error
 
 
+def gallery_of_images(elem_id: str, render: bool = True) -> gr.Gallery:
+    """Images of which one is clicked."""
+    return gr.Gallery(
+        show_label=False,
+        columns=3,
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        render=render,
+        elem_id=elem_id,
+    )
+
+
 @dataclass
 class Parts:
     """The page of one model.

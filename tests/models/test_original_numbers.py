@@ -16,9 +16,9 @@ FORWARD = 1e-4
 GRADIENT = 1e-3
 # Some of these random networks amplify rounding: a relative change of w by ULP, its last bit, moves their results by
 # more than FORWARD. Two float32 implementations, or processors, then agree within a few such movements and no better.
-# How large one is depends on the draw, by a factor of five: the largest of some counts.
+# How large one is depends on the draw, by a factor of five: the largest of four counts.
 ULP = 1e-7
-MOVEMENTS = 30
+MOVEMENTS = 15
 DRAWS = range(4)
 
 GENERATORS = [name for name, info in INDEX.items() if "G_static_kwargs" in info]
