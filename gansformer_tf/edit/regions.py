@@ -48,6 +48,8 @@ def cluster(maps: Sequence[np.ndarray], regions: int, height: int, width: int) -
     if not 2 <= regions <= MAX_REGIONS:
         raise ValueError(f"--segment {regions}: give 2 to {MAX_REGIONS} regions.")
     features = np.concatenate([_enlarged(layer, height, width) for layer in maps], axis=-1)
+    # What an image attends to as a whole tells images apart, and not their places.
+    features = features - features.mean(axis=(1, 2), keepdims=True)
     batch, size = len(features), features.shape[-1]
     points = features.reshape(-1, size)
     random = np.random.RandomState(0)

@@ -38,6 +38,14 @@ def test_clusters_are_pixels_that_listen_alike():
     np.testing.assert_array_equal(found, cluster([stripes(8), wide], 4, 8, 8))
 
 
+def test_images_that_differ_as_wholes_are_parted_all_the_same():
+    maps = 0.1 * stripes(8)
+    maps[1, ..., 0] += 5.0
+    found = cluster([maps], 2, 8, 8)
+    np.testing.assert_array_equal(found[1], found[0][:, ::-1])
+    assert len(np.unique(found[0])) == 2
+
+
 def test_more_regions_than_there_are_differences():
     found = cluster([stripes(8)], 5, 8, 8)
     assert len(np.unique(found)) == 2
