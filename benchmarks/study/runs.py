@@ -37,7 +37,7 @@ class Training:
 def _vqgan(dataset: str) -> Training:
     """Both stages of VQGAN, of which none trains as GANs do; its kimg are those of its preset."""
     shared = "--preset vqgan-small --last-snapshots 20 --metrics none"
-    return Training(f"{dataset}-vqgan", "VQGAN", dataset, "", shared=shared, kimg=120.0, metrics=("fid", "pr", "rfid"))
+    return Training(f"{dataset}-vqgan", "VQGAN", dataset, "", shared=shared, kimg=72.0, metrics=("fid", "pr", "rfid"))
 
 
 TRAININGS = (
@@ -50,6 +50,7 @@ TRAININGS = (
     Training("scenes-stylegan2", "StyleGAN2", "scenes", _STYLEGAN2),
     Training("scenes-simplex", "simplex", "scenes", _SIMPLEX),
     Training("scenes-duplex-paper", "duplex, paper's form", "scenes", _PAPER),
+    Training("scenes-duplex", "duplex, code's form", "scenes", _DUPLEX),
     _vqgan("scenes"),
     _vqgan("faces"),
     Training("faces-stylegan2-2000", "StyleGAN2", "faces", _STYLEGAN2, 2000),

@@ -5,8 +5,9 @@
                                      [--networks efficientnet-lite0,efficientnet-lite2] [--images 10000]
 
 Trains the runs of `runs.py` one after the other, measures the last snapshot of each (FID, precision, recall on every
-feature network), draws a grid and attention maps, and prints the table after each. It can be stopped at any time: the
-same command goes on. A training takes one to two hours alone on two cores with `make ops`.
+feature network), draws a grid and attention maps, times drawing (`drawing.py`), and prints the table after each. It can
+be stopped at any time: the same command goes on. A training takes one to two hours alone on two cores with `make ops`.
+Two at once, each held on a core of its own (`taskset -c 0`, `taskset -c 1`), end sooner than one after the other.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.quality import leave_unless_trained  # noqa: E402
 from benchmarks.study.runs import IMAGES, RESOLUTION, TRAININGS, Training  # noqa: E402
 from gansformer_tf.files import read_json_lines  # noqa: E402
+
+DRAWING = "drawing.jsonl"  # in the folder of a run
 
 
 def script(command: str, *more: object) -> None:
@@ -65,12 +68,15 @@ def measure(training: Training, work: Path, networks: list[str], images: int) ->
 
 
 def draw(training: Training, work: Path) -> None:
-    """A grid of samples, with attention maps where the model has them."""
+    """A grid of samples, with attention maps where the model has them, and how long an image takes."""
     attention = () if "--gansformer-default" not in training.flags else ("--attention",)
     script(
         "generate.py --seeds 0-31 --truncation-psi 1 --grid --overwrite",
         *("--model", run_folder(training, work), "--output-dir", work / "images" / training.name, *attention),
     )
+    command = [sys.executable, "benchmarks/study/drawing.py", str(run_folder(training, work))]
+    timed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    (run_folder(training, work) / DRAWING).write_text(timed, encoding="utf-8")
 
 
 def run_folder(training: Training, work: Path) -> Path:
@@ -99,12 +105,18 @@ def seconds_per_kimg(training: Training, work: Path) -> float:
     return last["seconds"] / last["kimg"]
 
 
+def seconds_per_image(training: Training, work: Path) -> str:
+    """As `draw` measured it."""
+    file = run_folder(training, work) / DRAWING
+    return f"{next(iter(read_json_lines(file)))['s/image']:.3g}" if file.exists() else "-"
+
+
 def table(work: Path, networks: list[str], images: int) -> list[str]:
     """Markdown rows of the trainings that are measured."""
     columns = [f"{name}, {network}" for network in networks for name in ("FID", "precision", "recall", "rFID")]
     lines = [
-        f"| images | model | seed | {' | '.join(columns)} | s/kimg |",
-        f"|---|---|---|{'---:|' * (len(columns) + 1)}",
+        f"| images | model | seed | {' | '.join(columns)} | s/kimg | s/image |",
+        f"|---|---|---|{'---:|' * (len(columns) + 2)}",
     ]
     for training in TRAININGS:
         values = [final_values(training, work, network, images) for network in networks]
@@ -112,7 +124,7 @@ def table(work: Path, networks: list[str], images: int) -> list[str]:
             continue
         keys = ("fid", "precision", "recall", "rfid")
         cells = [f"{one[key]:.4g}" if key in one else "-" for one in values for key in keys]
-        speed = f"{seconds_per_kimg(training, work):.1f}"
+        speed = f"{seconds_per_kimg(training, work):.1f} | {seconds_per_image(training, work)}"
         lines.append(f"| {training.dataset} | {training.title} | {training.seed} | {' | '.join(cells)} | {speed} |")
     return lines
 

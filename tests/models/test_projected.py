@@ -36,10 +36,10 @@ def test_every_scale_scores_and_leads_back_to_the_image(model):
     x = tf.Variable(images(4, 8, 8, 3))
     with tf.GradientTape() as tape:
         scores = model(x)
-        scales = [tf.reduce_sum(part, axis=1) for part in tf.split(scores, [25, 25, 25, 1], axis=1)]
+        scales = [tf.reduce_sum(part, axis=1) for part in tf.split(scores, [25, 25, 1, 1], axis=1)]
         scales = tf.stack(scales, axis=1)
-    # 64 pixels: taps of 16, 8, 4 and 2 become 32, 16, 8 and 4; windows of 4x4 in 8x8 places, one in 4x4
-    assert scores.shape == model.compute_output_shape((4, 8, 8, 3)) == (4, 76) and scores.dtype == "float32"
+    # 64 pixels: taps of 16, 8, 4 and 2 become 32, 16, 8 and 4; windows of 4x4 in 8x8 places, one in 4x4 and 2x2
+    assert scores.shape == model.compute_output_shape((4, 8, 8, 3)) == (4, 52) and scores.dtype == "float32"
     jacobian = tape.jacobian(scales, x).numpy()
     assert np.isfinite(jacobian).all()
     reached = np.abs(jacobian).sum((-3, -2, -1)) > 1e-6  # [image scored, scale, image seen]

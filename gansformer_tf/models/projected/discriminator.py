@@ -21,6 +21,7 @@ from gansformer_tf.models.summary import Layer, Row, summary_rows
 SLOPE = 0.2
 LAST_SIDE = 8  # features are halved down to it, and scored there
 KERNEL = 4
+PUBLISHED_SIZE = 256  # of the images that the published network is shown
 
 
 @keras.saving.register_keras_serializable("gansformer_tf")
@@ -30,8 +31,9 @@ class ProjectedDiscriminator(keras.Model):
     Images are brought to the size that the network is shown. Its features at each scale go through a fixed random 1x1
     convolution (cross-channel mixing); then, from the coarsest to the finest, they are doubled in size, with a fixed
     random 3x3 convolution behind it, and added to the next (cross-scale mixing). Each scale has a small network of its
-    own: spectrally normalised 4x4 convolutions of stride 2 down to 8x8, each with batch normalization and a leaky ReLU,
-    and one that scores every place.
+    own: spectrally normalised 4x4 convolutions of stride 2 down to 8x8, at least one, each with batch normalization and
+    a leaky ReLU, and one that scores every place. Channels are those of the published network at the same scale, also
+    where the frozen network is shown images that are smaller than its 256 pixels.
 
     The mixing convolutions are weights that are not trained, so every file of the model holds them. The frozen network
     is no part of the model: it is loaded by `prepare`, or in the first call. Batches are normalised in groups of
@@ -57,7 +59,7 @@ class ProjectedDiscriminator(keras.Model):
 
     >>> model = ProjectedDiscriminator(gf.config.ProjectedConfig(resolution=32, feature_size=32, channel_base=256))
     >>> model(keras.random.normal((8, 32, 32, 3))).shape  # doctest: +SKIP
-    TensorShape([8, 52])
+    TensorShape([8, 28])
     """
 
     def __init__(self, config: ProjectedConfig, **kwargs: Any) -> None:
@@ -76,7 +78,8 @@ class ProjectedDiscriminator(keras.Model):
         taps = [(-(-height // stride), -(-width // stride)) for stride in network.strides]
         # each is scored at the size of the next finer one
         self.sizes = [(2 * taps[0][0], 2 * taps[0][1]), *taps[:-1]]
-        widths = [config.channels_at(_level(size)) for size in taps]
+        shown = max(config.seen_size)
+        widths = [config.channels_at(_published_level(size, shown)) for size in taps]
         mixed = [widths[max(scale - 1, 0)] for scale in range(len(widths))]
         self.mix_channels = [
             self._fixed((1, 1, channels, width), f"mix_channels{scale}")
@@ -105,9 +108,12 @@ class ProjectedDiscriminator(keras.Model):
             layer.build((None, *size, channels))
             layers.append(layer)
 
-        while max(size) >= 2 * LAST_SIDE:
+        shown = max(self.config.seen_size)
+        # The published heads begin at 16x16 or more, so each has a block. Behind smaller images one is made
+        # nevertheless: a head without would score what is not normalised, by one linear map.
+        while not layers or max(size) >= 2 * LAST_SIDE:
             smaller = (-(-size[0] // 2), -(-size[1] // 2))
-            wider = self.config.channels_at(_level(smaller))
+            wider = self.config.channels_at(_published_level(smaller, shown))
             add(SpectralConv2D, wider, KERNEL, strides=2, use_bias=False)
             size, channels = smaller, wider
             add(LocalBatchNorm, self.config.norm_group_size)
@@ -193,9 +199,9 @@ class ProjectedDiscriminator(keras.Model):
         return cls(from_dict(ProjectedConfig, config["config"]), name=config["name"], dtype=config["dtype"])
 
 
-def _level(size: tuple[int, int]) -> int:
-    """Base-2 logarithm of the longer side, rounded: features of 56 pixels have the channels of 64."""
-    return max(1, round(math.log2(max(size))))
+def _published_level(size: tuple[int, int], shown: int) -> int:
+    """Base-2 logarithm of the longer side that features have where images of 256 pixels are shown, rounded."""
+    return max(1, round(math.log2(max(size) * PUBLISHED_SIZE / shown)))
 
 
 def _conv(x: Any, kernel: Any) -> Any:

@@ -42,9 +42,9 @@ _COUNTS = "codes/counts"  # a statistic that is no scalar
 class VQGANStep(PhasedStep):
     """Makes training steps of VQGAN; see `PhasedStep`.
 
-    In a step of stage 1 the autoencoder moves, then the discriminator, which sees images made anew; in one of stage 2
-    the transformer. The state holds all of it, and which stage a step belongs to follows from the images seen, so one
-    loop trains both. Nothing is averaged: what is trained is what snapshots hold.
+    In a step of stage 1 the autoencoder moves, then, once it has started, the discriminator, which sees images made
+    anew; in one of stage 2 the transformer. The state holds all of it, and which stage a step belongs to follows from
+    the images seen, so one loop trains both. Nothing is averaged: what is trained is what snapshots hold.
 
     Args:
         generator: `VQGAN`.
@@ -172,13 +172,18 @@ class VQGANStep(PhasedStep):
         return 1 if self._began < 0 else 2
 
     def phases_of(self, step: int) -> list[Phase]:
-        names = ("autoencoder", "discriminator") if self.stage_of(step) == 1 else ("transformer",)
-        return [self.phases[name] for name in names]
+        if self.stage_of(step) == 2:
+            return [self.phases["transformer"]]
+        # Before it starts the discriminator's loss has no gradient, so a quarter of the step would be spent on nothing.
+        return [self.phases[name] for name in ("autoencoder", "discriminator")[: 1 + self._is_judged(step)]]
+
+    def _is_judged(self, step: int) -> bool:
+        return step * self.layout.global_size >= self.stages.discriminator_start
 
     def run(self, step: int, images: Any, labels: Any) -> Statistics | None:
         """See `PhasedStep`; in front of a step of stage 1 the codes are looked after."""
         seen = step * self.layout.global_size
-        self._judged = seen >= self.stages.discriminator_start
+        self._judged = self._is_judged(step)
         if self.stage_of(step) == 2:
             if self.stage == 1:
                 self._began = seen
