@@ -175,7 +175,8 @@ class VQGANStep(PhasedStep):
         if self.stage_of(step) == 2:
             return [self.phases["transformer"]]
         # Before it starts the discriminator's loss has no gradient, so a quarter of the step would be spent on nothing.
-        return [self.phases[name] for name in ("autoencoder", "discriminator")[: 1 + self._is_judged(step)]]
+        names = ("autoencoder", "discriminator") if self._is_judged(step) else ("autoencoder",)
+        return [self.phases[name] for name in names]
 
     def _is_judged(self, step: int) -> bool:
         return step * self.layout.global_size >= self.stages.discriminator_start
