@@ -63,6 +63,9 @@ RECIPES = {
     "diffaug": Recipe("DiffAugment", "--aug diffaug"),
     "wide": Recipe("twice as wide at 32x32 and 64x64", "--channel-base 1024"),
     "lazy": Recipe("R1 every 4 steps", "--d-reg-interval 4"),
+    "batch-8": Recipe("batches of 8", "--batch-size 8 --batch-gpu 8"),
+    "batch-8-gamma": Recipe("batches of 8, gamma by the rule (0.1)", "--batch-size 8 --batch-gpu 8 --gamma 0.1"),
+    "batch-4": Recipe("batches of 4", "--batch-size 4 --batch-gpu 4"),
     "bfloat16": Recipe("bfloat16", "--precision bfloat16"),
     "r3": Recipe(
         "relativistic, R1 and R2", f"{R3} --d-reg-interval 1 --gamma 0.5 --gamma-end 0.05 --beta2 0.9 --beta2-end 0.99"
@@ -78,6 +81,7 @@ RECIPES = {
     "projected": Recipe("projected", PROJECTED),
     "projected-tanh": Recipe("projected, tanh on the image", f"{PROJECTED} --tanh"),
     "projected-64": Recipe("projected, 64 pixels", f"{PROJECTED} --tanh --d-features-size 64"),
+    "projected-96": Recipe("projected, 96 pixels", f"{PROJECTED} --tanh --d-features-size 96"),
     "projected-logistic": Recipe(
         "projected, logistic losses", f"{PROJECTED} --tanh --g-loss logistic_ns --d-loss logistic"
     ),
