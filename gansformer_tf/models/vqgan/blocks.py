@@ -29,7 +29,7 @@ def convolution(in_channels: int, filters: int, kernel_size: int, **options: Any
 
 @keras.saving.register_keras_serializable("gansformer_tf")
 class VQGroupNorm(keras.layers.GroupNormalization):
-    """Keras's group normalisation over the last axis of images, which sums pixels first and the channels of a group then.
+    """Keras's group normalisation of images, which sums pixels first and the channels of a group then.
 
     Sums over both at once, as Keras takes them, cost 2.5 times the time on a CPU (benchmarks/RESULTS.md, VQGAN).
 
