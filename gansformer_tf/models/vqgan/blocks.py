@@ -63,6 +63,23 @@ def group_norm(channels: int, name: str, dtype: Any) -> VQGroupNorm:
     return layer
 
 
+def kernel_of_equal_pixels(kernel: Any) -> Any:
+    """Kernel of the transposed convolution that repeats every pixel 2x2 times and convolves with the given kernel.
+
+    It has 4 products per pixel of output in place of 9: the given kernel, turned as transposed convolutions want it, is
+    summed over the places of the equal pixels.
+
+    Args:
+        kernel: `[3, 3, in, out]`.
+
+    Returns:
+        `[4, 4, out, in]`, for a stride of 2.
+    """
+    turned = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2))
+    corners = [(top, left) for top in (0, 1) for left in (0, 1)]
+    return sum(ops.pad(turned, ((top, 1 - top), (left, 1 - left), (0, 0), (0, 0))) for top, left in corners)
+
+
 def dropped(x: Any, rate: float, training: bool, rng: Any) -> Any:
     """Dropout with the draws of a seed stream.
 
@@ -218,16 +235,7 @@ class VQUpsample(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         if self.conv is None:
             return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
-        return ops.conv_transpose(x, self._kernel_of_both(), strides=2, padding="same") + self.conv.bias
-
-    def _kernel_of_both(self) -> Any:
-        """Repeating and convolving are one transposed convolution, with 4 products per pixel of output in place of 9.
-
-        Its 4x4 kernel is the 3x3 one, turned as transposed convolutions want it, spread over the 2x2 equal pixels.
-        """
-        turned = ops.transpose(ops.flip(self.conv.kernel, axis=(0, 1)), (0, 1, 3, 2))
-        corners = [(top, left) for top in (0, 1) for left in (0, 1)]
-        return sum(ops.pad(turned, ((top, 1 - top), (left, 1 - left), (0, 0), (0, 0))) for top, left in corners)
+        return ops.conv_transpose(x, kernel_of_equal_pixels(self.conv.kernel), strides=2, padding="same") + self.conv.bias
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch, height, width, channels = input_shape
