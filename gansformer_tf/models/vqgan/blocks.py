@@ -235,7 +235,8 @@ class VQUpsample(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         if self.conv is None:
             return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
-        return ops.conv_transpose(x, kernel_of_equal_pixels(self.conv.kernel), strides=2, padding="same") + self.conv.bias
+        kernel = kernel_of_equal_pixels(self.conv.kernel)
+        return ops.conv_transpose(x, kernel, strides=2, padding="same") + self.conv.bias
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch, height, width, channels = input_shape
