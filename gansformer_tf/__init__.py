@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from typing import TYPE_CHECKING
 
 from gansformer_tf.lazy import lazy_names
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from gansformer_tf.drawing.view import View
     from gansformer_tf.hub.names import HubError
     from gansformer_tf.training.errors import TrainingError
+
+# TensorFlow, when it is imported, takes oneDNN's convolutions by itself only on processors with VNNI. They are ahead
+# without it too (1.4 times in stage 1 of VQGAN, see benchmarks/RESULTS.md), and all processors compute alike then.
+if platform.machine() in ("x86_64", "AMD64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 __all__ = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import gansformer_tf  # noqa: F401  before TensorFlow, which reads what it sets for commands and users
 from tests import durations, golden_rows
 from tests.durations import pytest_addoption, pytest_runtest_teardown
 from tests.golden_rows import golden_row

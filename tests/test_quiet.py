@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -47,6 +48,17 @@ def test_modules_are_hidden_only_where_they_are_not_loaded_and_only_for_a_while(
             importlib.import_module("this")
     assert "this" not in sys.modules
     assert sys.modules["json"] is json
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN's kernels are asked for on x86 only")
+@pytest.mark.parametrize(("wanted", "found"), [(None, "1"), ("0", "0")])
+def test_convolutions_are_those_of_onednn_unless_the_user_says_otherwise(wanted, found):
+    code = "import os, gansformer_tf, tensorflow; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": "0"} | ({"TF_ENABLE_ONEDNN_OPTS": wanted} if wanted else {})
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [found], done.stderr
+    assert ("oneDNN custom operations are on" in done.stderr) == (found == "1")
 
 
 @pytest.mark.parametrize(

@@ -27,38 +27,9 @@ def convolution(in_channels: int, filters: int, kernel_size: int, **options: Any
     return layer
 
 
-@keras.saving.register_keras_serializable("gansformer_tf")
-class VQGroupNorm(keras.layers.GroupNormalization):
-    """Keras's group normalisation of images, which sums pixels first and the channels of a group then.
-
-    Sums over both at once, as Keras takes them, cost 2.5 times the time on a CPU (benchmarks/RESULTS.md, VQGAN).
-
-    Call arguments:
-        inputs: `[batch, height, width, channels]`.
-
-    Returns:
-        The same shape.
-    """
-
-    def call(self, inputs: Any) -> Any:
-        x = ops.cast(inputs, "float32")  # sums of squares need its digits
-        mean = self._of_groups(ops.mean(x, axis=(1, 2), keepdims=True))
-        variance = self._of_groups(ops.mean(ops.square(x - mean), axis=(1, 2), keepdims=True))
-        scale = ops.rsqrt(variance + self.epsilon) * ops.cast(self.gamma, "float32")
-        return ops.cast(x * scale + (ops.cast(self.beta, "float32") - mean * scale), self.compute_dtype)
-
-    def _of_groups(self, means: Any) -> Any:
-        """Means over the channels of each group, `[batch, 1, 1, channels]` as given."""
-        channels = means.shape[-1]
-        if channels == self.groups:
-            return means
-        grouped = ops.reshape(means, (-1, 1, 1, self.groups, channels // self.groups))
-        return ops.repeat(ops.mean(grouped, axis=-1), channels // self.groups, axis=-1)
-
-
-def group_norm(channels: int, name: str, dtype: Any) -> VQGroupNorm:
+def group_norm(channels: int, name: str, dtype: Any) -> keras.layers.GroupNormalization:
     """A built group normalisation."""
-    layer = VQGroupNorm(GROUPS, epsilon=GROUP_EPSILON, name=name, dtype=dtype)
+    layer = keras.layers.GroupNormalization(GROUPS, epsilon=GROUP_EPSILON, name=name, dtype=dtype)
     layer.build((None, None, None, channels))
     return layer
 
