@@ -41,10 +41,12 @@ class PhasedStep:
         phases_done: How far the current step is: the position behind the last phase that was made; 0 between steps.
         remedy: What to try when gradients stay non-finite.
         smaller_parts: What a batch in more parts changes.
+        untrained: Parts of the generator that no step of this run trains.
     """
 
     remedy = "Try a smaller --g-lr or --d-lr."
     smaller_parts = "Fewer images at once (--batch-gpu) need less memory and train the same way."
+    untrained: tuple[Any, ...] = ()
     path_mean: Any = None  # the running mean of the path length, where phases take it
 
     def __init__(

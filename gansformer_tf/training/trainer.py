@@ -101,10 +101,10 @@ class Trainer:
 
         Raises:
             SnapshotError: There is no snapshot, or it is damaged.
-            TrainingError: Nothing in it fits.
+            TrainingError: Nothing in it fits, or not all of a part that is not trained.
         """
         step = self.train_step
-        return transfer(path, step.generator, step.discriminator, step.ema_generator)
+        return transfer(path, step.generator, step.discriminator, step.ema_generator, step.untrained)
 
     def save_checkpoint(self) -> Path:
         """Writes the whole state of training, also in the middle of a step, between two phases."""

@@ -79,19 +79,22 @@ def load_what_fits(network: Any, weights: Mapping[str, np.ndarray]) -> TransferR
     return report
 
 
-def transfer(path: str | Path, generator: Any, discriminator: Any, ema_generator: Any) -> list[str]:
+def transfer(
+    path: str | Path, generator: Any, discriminator: Any, ema_generator: Any, untrained: Sequence[Any] = ()
+) -> list[str]:
     """Starts all networks from a snapshot; the generator being trained starts as its average was.
 
     Args:
         path: A snapshot, or a run folder (its newest one).
         generator, discriminator, ema_generator: Networks to set.
+        untrained: Parts of the generator that the run does not train, and so takes whole or not at all.
 
     Returns:
         Lines that say what was loaded and name every weight that was not; `shortened` for the screen.
 
     Raises:
         SnapshotError: There is no snapshot, or it is damaged.
-        TrainingError: Nothing in it fits.
+        TrainingError: Nothing in it fits, or not all of a part that is not trained.
     """
     path = find_snapshot(path)
     _, tensors, metadata = read_snapshot(path)
@@ -108,8 +111,22 @@ def transfer(path: str | Path, generator: Any, discriminator: Any, ema_generator
         raise TrainingError(
             f"no weight of {path} fits this generator; give the flags (or --preset) the snapshot was trained with."
         )
+    for part in untrained:
+        _require_whole(part, reports[0], path)
     kimg = f" ({metadata['kimg']} kimg)" if "kimg" in metadata else ""
     lines = [f"Starting from {path}{kimg}:"] + [line for report in reports for line in report.lines()]
     if not parts["discriminator"]:
         lines.append("discriminator: not in the snapshot; it starts fresh")
     return lines
+
+
+def _require_whole(part: Any, report: TransferReport, path: Path) -> None:
+    """Raises TrainingError where a weight of this part was not loaded: it would stay at random values for good."""
+    names = {weight_name(variable) for variable in part.weights}
+    found = [f"{name} is not there" for name in report.missing if name in names]
+    found += [f"{line} is another shape" for line in report.reshaped if line.split()[0] in names]
+    if found:
+        raise TrainingError(
+            f"{path} does not have the whole {part.name}, which this run does not train ({found[0]}); give the flags "
+            "(or --preset) the snapshot was trained with."
+        )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gansformer_tf.cli import run_network
-from gansformer_tf.cli.common import UsageError
+from gansformer_tf.cli.common import RunError, UsageError
 from gansformer_tf.cli.flags import COMMAND
 from gansformer_tf.cli.resolve import resolve
 from gansformer_tf.config import ConfigError, RunConfig, to_dict
@@ -139,6 +139,8 @@ TINY = (
     "--batch-gpu 4 --total-kimg 0.016 --tick-kimg 0.008 --summarize False --gpus none"
 )
 
+ALONE = ("--stage1-share", 0, "--pretrained-pkl")
+
 
 def run(place: Path, data: str, *words: Any) -> None:
     flags = [*TINY.split(), "--data-dir", data, "--result-dir", str(place), "--expname", "vq", *map(str, words)]
@@ -159,5 +161,9 @@ def test_train_resume_draw_and_show(tmp_path: Path, tiny_data: str, capsys: pyte
     shown = capsys.readouterr().out
     assert "codebook" in shown and "Memory for training" in shown
 
-    run(tmp_path, tiny_data, "--train", "--restart", "--stage1-share", 0, "--pretrained-pkl", tmp_path / "vq-000")
+    run(tmp_path, tiny_data, "--train", "--restart", *ALONE, tmp_path / "vq-000")
     assert "weights loaded" in capsys.readouterr().out  # stage 2 alone, on the codes of the first run
+    kept = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RunError, match=r"the whole autoencoder, .*codebook \(12, 4\) -> \(10, 4\) is"):
+        run(tmp_path, tiny_data, "--train", "--expname", "other", *ALONE, tmp_path / "vq-000", "--codes-num", 10)
+    assert sorted(tmp_path.rglob("*")) == kept

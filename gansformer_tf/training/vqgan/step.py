@@ -74,6 +74,7 @@ class VQGANStep(PhasedStep):
         self.autoencoder, self.transformer = generator.autoencoder, generator.transformer
         self.num_codes = self.autoencoder.config.num_codes
         self.stage1_images = round(self.stages.stage1_share * config.train.total_images)
+        self.untrained = () if self.stage1_images else (self.autoencoder,)
         self.stage2_began = counter(-1, "stage2_began")  # images seen then; -1 before
         self.epoch_images = self._images_of_an_epoch(config.data)
         self.usage = tf.Variable(tf.zeros([self.num_codes]), trainable=False, name="usage")
