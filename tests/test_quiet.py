@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gansformer_tf.quiet import _hidden
+from tests.convert.checkpoints import unpacked
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,6 +49,22 @@ def test_modules_are_hidden_only_where_they_are_not_loaded_and_only_for_a_while(
             importlib.import_module("this")
     assert "this" not in sys.modules
     assert sys.modules["json"] is json
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("gansformer_tf.convert", "{}/stage1_tiny.ckpt", "{}/out.safetensors"),
+        ("gansformer_tf.edit.blend", "scenes", "scenes", "--from", "16", "--output", "{}/out.safetensors"),
+    ],
+)
+def test_modules_that_are_commands_say_nothing_of_libraries(words, tmp_path):
+    unpacked("stage1_tiny", tmp_path)
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-m", *(word.format(tmp_path) for word in words)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out.safetensors").exists()
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN's kernels are asked for on x86 only")

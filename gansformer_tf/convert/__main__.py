@@ -78,6 +78,7 @@ def _convert(source: str, target: Path, with_discriminator: bool, yaml: str | No
     imported: Imported | ImportedVQGAN
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # no GPU is needed here
     if path.suffix == CHECKPOINT:
+        import_tensorflow()
         imported = from_vqgan(path, yaml)
     elif yaml is not None:
         raise ForeignFileError(f"--yaml {yaml} goes with a .ckpt file; leave it out for {path}.")

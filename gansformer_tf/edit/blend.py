@@ -7,7 +7,6 @@ GAN Interpolation"); a weight between the two interpolates them.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gansformer_tf import pretrained
+from gansformer_tf.quiet import import_tensorflow
 from gansformer_tf.terminal import path, show_any_text
 
 STATUS_USAGE = 2
@@ -91,8 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Blends and writes; returns the exit status."""
     show_any_text()
     given = build_parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
+        import_tensorflow()
         _blend(given)
     except (ValueError, FileExistsError) as error:  # one line says what to change
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
