@@ -35,7 +35,9 @@ def test_a_shipped_model_draws():
     assert images.shape == (2, 64, 64, 3)
     assert images.std() > 20  # objects and shadows, not a plain wall
     assert maps[-1].shape[0] == 2 and maps[-1].shape[-1] == 8  # images, components
-    np.testing.assert_array_equal(images[1], model.sample([1])[0])
+    # Without AVX-512 products of another size round otherwise, which may cross the border of a grey level.
+    moved = np.abs(images[1].astype(int) - model.sample([1])[0])
+    assert moved.max() <= 1 and moved.mean() < 1e-3
 
 
 def test_a_file_of_the_user_goes_before(tmp_path, monkeypatch):
