@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gansformer_tf.training.errors import TrainingError
 
 # TensorFlow, when it is imported, takes oneDNN's convolutions by itself only on processors with VNNI. They are ahead
-# without it too (1.4 times in stage 1 of VQGAN, see benchmarks/RESULTS.md), and all processors compute alike then.
+# without it too: 1.4 times in stage 1 of VQGAN (benchmarks/RESULTS.md).
 if platform.machine() in ("x86_64", "AMD64"):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
