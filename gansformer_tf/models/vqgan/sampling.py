@@ -15,6 +15,16 @@ from gansformer_tf.config.vqgan import CodeSampling
 from gansformer_tf.models.vqgan.transformer import CodeTransformer
 
 _BELOW_ONE = 1.0 - 2.0**-24  # the largest float32 below 1
+# Products of matrices round the rows of an incomplete tile otherwise than those of a whole one, and a number at the
+# edge of a code then draws its neighbour. So only whole tiles are computed.
+_TILE = 8
+
+
+def _whole_tiles(rows: Any) -> Any:
+    """`[batch, ...]` with the last row repeated until the batch is a multiple of `_TILE`."""
+    batch = ops.shape(rows)[0]
+    padded = (batch + _TILE - 1) // _TILE * _TILE
+    return ops.take(rows, ops.minimum(ops.arange(padded), batch - 1), axis=0)
 
 
 def numbers_of(z: Any) -> Any:
@@ -76,13 +86,16 @@ def sample_codes(
     """
     sampling = CodeSampling() if sampling is None else sampling
     sampling.check(transformer.config.num_codes)
+    wanted = ops.shape(numbers)[0]
+    numbers = _whole_tiles(ops.cast(numbers, "float32"))
+    labels, known = (None if rows is None else _whole_tiles(rows) for rows in (labels, known))
     count, batch = transformer.config.num_tokens, ops.shape(numbers)[0]
     given = 0 if known is None else known.shape[1]
     # a row per place, so that each step reads and writes one
     start = ops.zeros((count, batch), "int32")
     if known is not None:
         start = ops.concatenate([ops.transpose(ops.cast(known, "int32")), start[given:]], axis=0)
-    numbers = ops.transpose(ops.cast(numbers, "float32"))
+    numbers = ops.transpose(numbers)
 
     def body(place: Any, state: Any) -> Any:
         token, codes, cache = state
@@ -93,4 +106,4 @@ def sample_codes(
         return code, codes, cache
 
     state = (transformer.condition(batch, labels), start, transformer.empty_cache(batch))
-    return ops.transpose(ops.fori_loop(0, count, body, state)[1])
+    return ops.transpose(ops.fori_loop(0, count, body, state)[1])[:wanted]

@@ -10,6 +10,7 @@ import tensorflow as tf
 from gansformer_tf.config import ConfigError
 from gansformer_tf.config.vqgan import CodeSampling, CodeTransformerConfig
 from gansformer_tf.convert.vqgan_names import assign, transformer_names
+from gansformer_tf.models.vqgan import sampling
 from gansformer_tf.models.vqgan.sampling import drawn, filtered, numbers_of, sample_codes
 from gansformer_tf.models.vqgan.transformer import CodeTransformer, replaced
 from gansformer_tf.ops.random import SeedStream
@@ -139,7 +140,7 @@ def test_each_token_is_computed_once(monkeypatch):
     step = CodeTransformer.step
     monkeypatch.setattr(CodeTransformer, "step", lambda self, t, c, p: rows.append(t.shape[0]) or step(self, t, c, p))
     sample_codes(model, uniform(3, 16))
-    assert rows == [3] * 16
+    assert rows == [8] * 16  # whole tiles
 
 
 def test_the_same_numbers_give_the_same_codes_whatever_the_batch():
@@ -148,6 +149,26 @@ def test_the_same_numbers_give_the_same_codes_whatever_the_batch():
     for index in range(5):
         np.testing.assert_array_equal(sample_codes(model, numbers[index : index + 1])[0], together[index])
     assert len(np.unique(together, axis=0)) == 5
+
+
+def test_what_a_code_is_drawn_from_has_the_same_bits_whatever_the_batch(monkeypatch):
+    model, numbers = awake(num_codes=512, num_heads=4, width=256), uniform(24, 16)
+    seen = []
+
+    def watched(logits, places):
+        seen.append(np.asarray(logits))
+        return drawn(logits, places)
+
+    monkeypatch.setattr(sampling, "drawn", watched)
+
+    def logits(batch):
+        seen.clear()
+        sample_codes(model, numbers[:batch])
+        return np.stack(seen)[:, :batch]
+
+    together = logits(24)
+    for batch in (1, 3, 8, 11):
+        np.testing.assert_array_equal(logits(batch), together[:, :batch])
 
 
 def test_known_codes_are_kept():
